@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.config.secure_file import digest_of
 from allowsync.fleet.document import ListDocument, PublishedHost, decoded, differs, encoded
@@ -15,13 +15,18 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from allowsync.config.fleet import Fleet
     from allowsync.config.settings import Allowlist
     from allowsync.engine.fleet.view import FleetView
     from allowsync.engine.memory import Memory
+    from allowsync.fleet.store import Lead
     from allowsync.policy.decision import Decision
+
+
+_MOST_NAMES: Final = 5
 
 
 class Publication(Value):
@@ -92,26 +97,50 @@ def _due(
 def _published(
     due: Mapping[str, ListDocument], fleet: Fleet, view: FleetView, memory: Memory
 ) -> Publication:
+    """Publish documents. Where that ends early, the next run goes on with those that are left."""
     where, state = f"fleet {fleet.name}", memory.config.state
     assert view.lead is not None  # noqa: S101 - the caller looked
+    lead: Lead | None = view.lead
+    marks: dict[str, str] = {}
+    notices: tuple[Notice, ...] = ()
     try:
-        marks = writable_store(fleet).publish(_sealed(due, fleet), view.lead)
+        # One at a time: what came before an error is kept.
+        marks.update(writable_store(fleet).publish(_sealed(due, fleet), view.lead))
     except Superseded as error:
         forget_lead(state)
-        return Publication(replace(view, lead=None, leader=""), (Notice(where, str(error)),))
+        lead, notices = None, (Notice(where, str(error)),)
     except NoConnection as error:
-        what = f"could not confirm that {', '.join(due)} was published: {error}; the next run looks"
-        return Publication(view, (Notice(where, what, ExitCode.FAILED),))
+        left = _said(due.keys() - marks.keys())
+        what = f"could not confirm the publication of {left}: {error}; the next run looks"
+        notices = (Notice(where, what, ExitCode.FAILED),)
     except (StoreError, DocumentError) as error:
-        what = f"{', '.join(due)} not published: {error}"
-        return Publication(view, (Notice(where, what, ExitCode.FAILED),))
-    place = fleet.store.said
-    seal = _seal(fleet)
-    kept = {name: KeptDocument(one, marks[name], place, seal) for name, one in due.items()}
+        what = f"{_said(due.keys() - marks.keys())} not published: {error}"
+        notices = (Notice(where, what, ExitCode.FAILED),)
+    found = _with_published(view, {name: due[name] for name in marks}, marks, fleet, state)
+    return Publication(replace(found, lead=lead, leader=view.leader if lead else ""), notices)
+
+
+def _with_published(
+    view: FleetView,
+    published: Mapping[str, ListDocument],
+    marks: Mapping[str, str],
+    fleet: Fleet,
+    state: Path,
+) -> FleetView:
+    """What is known after it, which is kept."""
+    place, seal = fleet.store.said, _seal(fleet)
+    kept = {name: KeptDocument(one, marks[name], place, seal) for name, one in published.items()}
     for name, one in kept.items():
         write_document(state, name, one)
     said = {name: "" if name in kept else why for name, why in view.troubles.items()}
-    return Publication(replace(view, documents={**view.documents, **kept}, troubles=said))
+    return replace(view, documents={**view.documents, **kept}, troubles=said)
+
+
+def _said(names: Iterable[str]) -> str:
+    """Some of them by name."""
+    ordered = sorted(names)
+    rest = len(ordered) - _MOST_NAMES
+    return ", ".join(ordered[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _seal(fleet: Fleet) -> str:

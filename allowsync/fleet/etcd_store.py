@@ -44,6 +44,7 @@ _NOT_FOUND: Final = 5  # the code of gRPC
 MOST_MACHINES: Final = 20_000
 _AT_ONCE: Final = 100  # reports, each of which may be large: an answer has bounds
 MOST_OPERATIONS: Final = 128  # of a transaction (--max-txn-ops)
+_PARTS_AT_ONCE: Final = LARGEST // (2 * LARGEST_PART)  # read in one answer, as base64
 _STEPS: Final = 4  # of one document: put it, put its head, delete what is before and behind it
 
 
@@ -67,43 +68,21 @@ class EtcdStore:
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
         """Read which documents count in one transaction, and then those that are not held."""
-        names = list(marks)
         seen: dict[str, Seen] = {}
         with self._gateway() as gateway:
-            for start in range(0, len(names), MOST_OPERATIONS):
-                some = names[start : start + MOST_OPERATIONS]
-                answer = self._heads(gateway, some)
-                for name, found in zip(some, answer["responses"], strict=True):
-                    values = found.get("response_range", {}).get("kvs")
-                    revision = _header(answer, "revision")
-                    seen[name] = self._seen(gateway, name, marks[name], values, revision)
+            for names in _some(list(marks), MOST_OPERATIONS):
+                values, revision = _read(gateway, [self._list(name) for name in names])
+                heads = dict(zip(names, map(_head, values), strict=True))
+                wanted = {
+                    name: [self._part(f"{name}/{part}") for part in head.names]
+                    for name, head in heads.items()
+                    if isinstance(head, Head) and head.digest != marks[name]
+                }
+                parts = _parts(gateway, [key for keys in wanted.values() for key in keys], revision)
+                for name, head in heads.items():
+                    content = [parts[key] for key in wanted.get(name, ())]
+                    seen[name] = _seen(head, marks[name], content)
         return seen
-
-    def _heads(self, gateway: Gateway, names: list[str]) -> dict[str, Any]:
-        reads = [{"requestRange": {"key": self._list(name)}} for name in names]
-        answer = gateway.call("kv/txn", {"success": reads})
-        if len(answer.get("responses", ())) != len(names):
-            raise StoreError("etcd: its answer is not understood")
-        return answer
-
-    def _seen(self, gateway: Gateway, name: str, mark: str, values: Any, revision: str) -> Seen:
-        """A document with its parts, as of the revision that its head was read at."""
-        if not values:
-            return Look.MISSING
-        value = octets_of(values[0].get("value"))
-        head = read_head(value)
-        if head is None:
-            return Fetched(value, "")
-        if head.digest == mark:
-            return Look.UNCHANGED
-        parts = []
-        for part in head.names:
-            read = {"key": self._part(f"{name}/{part}"), "revision": revision}
-            found = gateway.call("kv/range", read).get("kvs")
-            if not found:
-                return Look.MISSING
-            parts.append(octets_of(found[0].get("value")))
-        return Fetched(b"".join(parts), head.digest)
 
     def lead(self, held: Lead | None, now: datetime) -> Leadership:
         """Renew the lease, or take the lead with a new one."""
@@ -118,22 +97,28 @@ class EtcdStore:
             found = gateway.call("kv/range", {"key": self._key("leader")})
         return _leader(found) if found.get("kvs") else ""
 
-    def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Mapping[str, str]:
+    def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Iterator[tuple[str, str]]:
         """Put the documents in transactions that only this lead can make."""
-        marks: dict[str, str] = {}
         with self._gateway() as gateway:
             for some in _together(envelopes):
-                steps: list[dict[str, Any]] = []
-                for name, envelope in some.items():
-                    head, parts = divided(envelope)
-                    puts = self._puts(name, head, parts)
-                    if len(parts) > 1:
-                        for one in puts:
-                            self._commit(gateway, [one], lead)
-                        puts = []
-                    steps += [*puts, *self._exchange(name, head)]
-                    marks[name] = head.digest
-                self._commit(gateway, steps, lead)
+                yield from self._put(gateway, some, lead)
+
+    def _put(
+        self, gateway: Gateway, envelopes: Mapping[str, bytes], lead: Lead
+    ) -> list[tuple[str, str]]:
+        """Put documents in one transaction, after one for each part where there are several."""
+        steps: list[dict[str, Any]] = []
+        marks = []
+        for name, envelope in envelopes.items():
+            head, parts = divided(envelope)
+            puts = self._puts(name, head, parts)
+            if len(parts) > 1:
+                for one in puts:
+                    self._commit(gateway, [one], lead)
+                puts = []
+            steps += [*puts, *self._exchange(name, head)]
+            marks.append((name, head.digest))
+        self._commit(gateway, steps, lead)
         return marks
 
     def report(self, content: bytes) -> None:
@@ -261,6 +246,48 @@ class _Opened(Gateway):
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+
+def _some(keys: list[str], most: int) -> Iterator[list[str]]:
+    """Keys, so many at a time at most."""
+    return (keys[start : start + most] for start in range(0, len(keys), most))
+
+
+def _read(gateway: Gateway, keys: list[str], revision: str = "0") -> tuple[list[bytes | None], str]:
+    """What keys hold in one transaction, or held at a revision; and the revision of now."""
+    reads = [{"requestRange": {"key": key, "revision": revision}} for key in keys]
+    answer = gateway.call("kv/txn", {"success": reads})
+    found = [one.get("response_range", {}).get("kvs") for one in answer.get("responses", ())]
+    if len(found) != len(keys):
+        raise StoreError("etcd: its answer is not understood")
+    values = [octets_of(one[0].get("value")) if one else None for one in found]
+    return values, _header(answer, "revision")
+
+
+def _parts(gateway: Gateway, keys: list[str], revision: str) -> dict[str, bytes | None]:
+    """Parts of documents, by key, as of the revision that their heads were read at."""
+    found: dict[str, bytes | None] = {}
+    for some in _some(keys, _PARTS_AT_ONCE):
+        found |= zip(some, _read(gateway, some, revision)[0], strict=True)
+    return found
+
+
+def _head(value: bytes | None) -> Head | bytes | None:
+    """The head that a value holds; the value, where it is none."""
+    return value if value is None else read_head(value) or value
+
+
+def _seen(head: Head | bytes | None, mark: str, parts: list[bytes | None]) -> Seen:
+    """A document, as what its key holds and its parts make it."""
+    match head:
+        case None:
+            return Look.MISSING
+        case bytes():
+            return Fetched(head, "")
+        case Head(digest, _) if digest == mark:
+            return Look.UNCHANGED
+    whole = [part for part in parts if part is not None]
+    return Fetched(b"".join(whole), head.digest) if len(whole) == len(parts) else Look.MISSING
 
 
 def _together(envelopes: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:

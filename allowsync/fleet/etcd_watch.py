@@ -13,7 +13,7 @@ from allowsync.fleet.store import StoreError
 from allowsync.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.config.fleet import EtcdStoreOptions
 
@@ -22,18 +22,22 @@ EVERYTHING: Final[frozenset[str]] = frozenset()
 
 
 class EtcdWatch:
-    """Watches the lists of a fleet.
+    """Watches lists of a fleet, and those whose names lie between them.
 
     Args:
         options: Which cluster, and as whom.
         fleet: The fleet.
+        names: The lists.
         idle: After how many seconds of silence a session ends.
     """
 
-    def __init__(self, options: EtcdStoreOptions, fleet: str, idle: float = IDLE) -> None:
+    def __init__(
+        self, options: EtcdStoreOptions, fleet: str, names: Sequence[str], idle: float = IDLE
+    ) -> None:
         self._options = options
         self._endpoints = list(options.endpoints)
         self._lists = f"{options.prefix}/{fleet}/lists/"
+        self._first, self._last = min(names, default=""), max(names, default="")
         self._idle = idle
         self._token = ""
         self._cluster = ""
@@ -64,9 +68,9 @@ class EtcdWatch:
 
     @property
     def _request(self) -> dict[str, str]:
-        end = f"{self._lists[:-1]}0"  # "0" follows "/"
+        end = f"{self._lists}{self._last}\0"
         return {
-            "key": text_of(self._lists.encode()),
+            "key": text_of(f"{self._lists}{self._first}".encode()),
             "range_end": text_of(end.encode()),
             **({"start_revision": str(self._revision + 1)} if self._revision else {}),
         }

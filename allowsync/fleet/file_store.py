@@ -11,7 +11,7 @@ from allowsync.fleet.store import Fetched, Lead, Leadership, Look, Seen, StoreEr
 from allowsync.system.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -43,12 +43,12 @@ class FileStore:
         """Not known here."""
         return ""
 
-    def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Mapping[str, str]:  # noqa: ARG002
+    def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Iterator[tuple[str, str]]:  # noqa: ARG002
         """Replace the files, each in one step."""
         try:
             for name, envelope in envelopes.items():
                 replace_file(self._folder / file_name(name), envelope, durable=True)
-            return {name: self._mark(name) for name in envelopes}
+                yield name, self._mark(name)
         except OSError as error:
             raise StoreError(f"{self._folder}: {error.strerror}") from None
 

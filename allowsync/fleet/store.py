@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 
@@ -91,15 +91,15 @@ class WritableStore(Store, Protocol):
     def leader(self) -> str:
         """The machine that leads, and since when; empty where none does, or that is not kept."""
 
-    def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Mapping[str, str]:
-        """Put documents into the store.
+    def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Iterator[tuple[str, str]]:
+        """Put documents into the store, some at a time: those that were handed out stay there.
 
         Args:
             envelopes: By allowlist.
             lead: That of this machine.
 
-        Returns:
-            What the store knows each by.
+        Yields:
+            The name of each that is there, and what the store knows it by.
 
         Raises:
             Superseded: Another machine leads.

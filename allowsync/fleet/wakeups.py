@@ -61,7 +61,7 @@ def _watched(fleet: Fleet, names: Sequence[str]) -> Iterator[Wakeup]:
     from allowsync.fleet.etcd_watch import EtcdWatch
 
     assert fleet.store.etcd is not None  # noqa: S101 - the caller looked
-    watch = EtcdWatch(fleet.store.etcd, fleet.name)
+    watch = EtcdWatch(fleet.store.etcd, fleet.name, names)
     while True:
         try:
             for changed in watch.session():

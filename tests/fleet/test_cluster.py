@@ -83,7 +83,7 @@ def test_a_store_that_goes_down_during_a_run_leaves_unknown_what_it_took(
         zones["alice.example.org"] = meanwhile
         done = resolver("apply")
         assert done.code == 1
-        assert "could not confirm that web was published" in " ".join(done.err.split())
+        assert "could not confirm the publication of web" in " ".join(done.err.split())
         assert "81.2.69.7/32" in resolver.allowed
         etcd.start(member)
         etcd.wait_for(member)
@@ -99,7 +99,7 @@ def test_a_member_without_a_leader_ends_a_watch_instead_of_being_silent(cluster:
     password = KeptSecret(user["password_file"], Secret("of-appliers"))
     urls = tuple(one.url for one in (cut_off, *others))
     watch = EtcdWatch(
-        EtcdStoreOptions(urls, cluster.ca, "allowsync-applier", password), "home", 20.0
+        EtcdStoreOptions(urls, cluster.ca, "allowsync-applier", password), "home", ["web"], 20.0
     )
     heard = watch.session()
     assert next(heard) is EVERYTHING

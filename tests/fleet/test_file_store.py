@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -299,6 +300,25 @@ def test_it_cannot_publish_with_a_key_that_no_machine_trusts(
     assert done.code == 1
     assert "web not published: the signing key belongs to none of fleet.keys" in done.err
     assert resolver.allowed
+
+
+def test_what_was_published_before_an_error_is_not_published_again(
+    resolver: Machine, tmp_path: Path
+) -> None:
+    """So it comes to an end, where thousands of lists are more than one run can publish."""
+    names = [f"l{n}" for n in range(9)]
+    resolver.more["allowlists"] = {name: {"publish": True} for name in names}
+    folder = tmp_path / "store"
+    in_its_place = folder / "l1.json"
+    (in_its_place / "x").mkdir(parents=True)
+    done = resolver("apply")
+    assert done.code == 1
+    assert "l1, l2, l3, l4, l5 and 3 more not published" in " ".join(done.err.split())
+    first = (folder / "l0.json").stat().st_mtime_ns
+    shutil.rmtree(in_its_place)
+    assert resolver("apply").code == 0
+    assert {one.stem for one in folder.iterdir()} == set(names)
+    assert (folder / "l0.json").stat().st_mtime_ns == first
 
 
 def test_a_key_that_is_taken_out_is_told_before_anything_is_due(

@@ -65,11 +65,11 @@ def resolver(machines: Machines) -> Machine:
     return machines.resolver(**HOSTS)
 
 
-def watch_of(etcd: Etcd, idle: float = 1.0) -> EtcdWatch:
+def watch_of(etcd: Etcd, *names: str, idle: float = 1.0) -> EtcdWatch:
     user = etcd.options("applier")["etcd"]
     password = KeptSecret(user["password_file"], Secret("of-appliers"))
     options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "allowsync-applier", password)
-    return EtcdWatch(options, "home", idle)
+    return EtcdWatch(options, "home", names or ["web"], idle)
 
 
 def put(etcd: Etcd, name: str) -> None:
@@ -111,13 +111,22 @@ def test_a_store_that_comes_back_is_heard_again(
 
 
 def test_what_changed_between_two_sessions_is_told_in_the_next(etcd: Etcd) -> None:
-    watch = watch_of(etcd)
+    watch = watch_of(etcd, "web", "ssh")
     assert list(watch.session()) == [EVERYTHING]
     assert list(watch.session()) == []
     put(etcd, "ssh")
     put(etcd, "web")
     assert sorted(name for one in watch.session() for name in one) == ["ssh", "web"]
     assert list(watch.session()) == []
+
+
+def test_lists_of_other_machines_are_not_sent(etcd: Etcd) -> None:
+    """Where each of thousands has one of its own, each would be sent the news of all."""
+    watch = watch_of(etcd)
+    list(watch.session())
+    for name in ("wea", "web0", "web"):
+        put(etcd, name)
+    assert list(watch.session()) == [{"web"}]
 
 
 def test_a_history_that_was_compacted_is_begun_anew(etcd: Etcd) -> None:
@@ -164,7 +173,7 @@ def test_a_backup_that_was_restored_is_begun_anew(etcd: Etcd) -> None:
 )
 def test_answers_that_make_no_sense_wake_no_run(answer: dict[str, Any], tmp_path: Path) -> None:
     options = EtcdStoreOptions(("https://127.0.0.1:1",), tmp_path / "ca")
-    assert list(EtcdWatch(options, "home")._changed(answer)) == []
+    assert list(EtcdWatch(options, "home", ["web"])._changed(answer)) == []
 
 
 def test_what_may_not_be_watched_is_told(applier: Machine) -> None:
