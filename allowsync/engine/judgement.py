@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.answer import Answer
     from allowsync.model.memory import RetentionState
     from allowsync.model.types import Host, Network
-    from allowsync.policy.guards import Evidence
+    from allowsync.policy.evidence import Evidence
     from allowsync.policy.newcomers import NewAddress
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Ledger, Refuted
@@ -101,7 +101,7 @@ def _guarded(
         for name, host in memory.config.hosts.items()
         if not has_ended(host, now)
     }
-    evidence = _evidence(new, memory.config.resolver.agreement, resolve)
+    evidence = _evidence(new, ledger, memory.config.resolver.agreement, resolve)
     return *guard(new, judged, evidence, holders, ledger, now), evidence.answers
 
 
@@ -189,17 +189,20 @@ def _contested(
     return found
 
 
-def _evidence(new: Collection[NewAddress], agreement: int, resolve: Resolve) -> Evidence:
+def _evidence(
+    new: Collection[NewAddress], ledger: Ledger, agreement: int, resolve: Resolve
+) -> Evidence:
     """Put the further questions that new addresses raise; none where nothing is new."""
     from allowsync.policy.dns64 import PROBE
-    from allowsync.policy.guards import Evidence, disputed, siblings
+    from allowsync.policy.evidence import Evidence, disputed, siblings, to_prove
 
-    beside = siblings(new, _label)
+    arrivals = to_prove(new, ledger)
+    beside = siblings(arrivals, _label)
     asked = [query for made_up in beside.values() for query in made_up]
     if agreement > 1:
         asked += disputed(new)
     heard = dict(_heard(asked, agreement, resolve))
-    if any(one.query.family is Family.IPV6 and not one.granted for one in new):
+    if any(one.query.family is Family.IPV6 for one in arrivals):
         heard.update(resolve.survey([PROBE]))  # the one that does it may have answered, or another
     return Evidence(agreement, beside, heard)
 

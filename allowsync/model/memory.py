@@ -99,6 +99,7 @@ class Sighting(NamedTuple):
         missed: How many answers in a row came without it since.
         refuted: Whether it had been granted, and was taken back.
         approved: Whether a person vouched for it.
+        unproven: Whether what is asked beside an arrival was not answered yet.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Sighting(NamedTuple):
     missed: int = 0
     refuted: bool = False
     approved: bool = False
+    unproven: bool = False
 
 
 class Inherited(Value):

@@ -29,14 +29,19 @@ def translation_prefixes(answers: Iterable[Answer]) -> frozenset[Network]:
     return frozenset(prefix for address in found for prefix in _prefixes(address))
 
 
+def may_be_synthesized(address: Address) -> bool:
+    """Whether DNS64 may have made an address: bits 64 to 71 are zero (RFC 6052 section 2.2)."""
+    return address.version == 6 and not int(address) >> 56 & 0xFF
+
+
 def looks_synthesized(address: Address, ipv4: Collection[int]) -> bool:
     """Whether an address holds one of some IPv4 addresses just as DNS64 would have made it.
 
     Nothing follows the embedded address there, which tells it from a home with 6rd (RFC 5969).
     """
-    number = int(address)
-    if address.version == 4 or number >> 56 & 0xFF:
+    if not may_be_synthesized(address):
         return False
+    number = int(address)
     return any(
         _embedded(number, length) in ipv4 and not number & ((1 << max(88 - length, 0)) - 1)
         for length in LENGTHS

@@ -19,51 +19,34 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import chain
 
-from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.answer import Absent, Found
 from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import network, overlap
-from allowsync.model.types import Query
-from allowsync.model.value import Value, field
-from allowsync.policy.dns64 import PROBE, looks_synthesized, translation_prefixes
+from allowsync.model.types import Family, Query
+from allowsync.policy.dns64 import PROBE, looks_synthesized
+from allowsync.policy.evidence import all_told, decoys, key_of, parent_of, to_prove, unproven
 from allowsync.policy.screening import GuardRefusal, without
 from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_hostname, record
 from allowsync.policy.tracking import recent
 from allowsync.text import said
-from allowsync.typed import TYPE_CHECKING, NamedTuple, assert_never
+from allowsync.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from allowsync.model.types import Address, Host, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.crowd import Crowd
+    from allowsync.policy.evidence import Evidence
     from allowsync.policy.newcomers import NewAddress
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Judgements, Refuted
-
-# How many made-up names are asked beside one that gives a new address: a wildcard that hands out
-# one of several addresses at random has to miss each of them.
-SIBLINGS = 3
 
 _SYNTHESIZED = GuardRefusal(
     "it holds the IPv4 address of the same name, as DNS64 makes it, and not every nameserver tells "
     "whether it does that (ipv4only.arpa)",
     "name a resolver without DNS64 in resolver.nameservers",
 )
-
-
-class Evidence(Value):
-    """What the DNS said about newcomers beyond the answers themselves.
-
-    Attributes:
-        agreement: How many nameservers must give an address.
-        siblings: For a query, those that were put beside it, with made-up names.
-        answers: What each nameserver answered to whatever was asked again or beside.
-    """
-
-    agreement: int = 1
-    siblings: Mapping[Query, tuple[Query, ...]] = field(default_factory=dict)
-    answers: Mapping[Query, Mapping[str, Answer]] = field(default_factory=dict)
 
 
 class Verdict(NamedTuple):
@@ -78,27 +61,6 @@ class Verdict(NamedTuple):
     judged: dict[str, tuple[ScreenedAnswer, ...]]
     ledger: Ledger
     refuted: Refuted
-
-
-def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query, tuple[Query, ...]]:
-    """For each query with an arrival, some with a made-up first label, where the policy wants it.
-
-    A name right below the top of the DNS has none: who asks for `x.org` learns nothing of `y.org`.
-    """
-    wanted = dict.fromkeys(
-        one.query for one in new if one.host.policy.canary and not one.latched and not one.granted
-    )
-    parents = ((query, query.hostname.partition(".")[2]) for query in wanted)
-    return {
-        query: tuple(Query(f"{label()}.{parent}", query.family) for _ in range(SIBLINGS))
-        for query, parent in parents
-        if "." in parent
-    }
-
-
-def disputed(new: Iterable[NewAddress]) -> tuple[Query, ...]:
-    """What to ask every nameserver about where several have to agree."""
-    return tuple(dict.fromkeys(one.query for one in new if not one.latched and not one.granted))
 
 
 def guard(
@@ -123,12 +85,15 @@ def guard(
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
     heard = _heard(new, judged, evidence, ledger)
     agreed = _agreed(heard, new, evidence)
-    after = record(ledger, agreed, window, now)
+    beside = to_prove(new, ledger)
+    after = record(ledger, agreed, window, now).proven(
+        {key_of(one) for one in beside}, unproven(beside, evidence, heard)
+    )
     if all(one.granted for one in new) and after.undisputed is not None:
         return Verdict(dict(judged), after, {})
     from allowsync.policy.crowd import Crowd
 
-    made_up = _made_up_by_resolver(new, judged, evidence)
+    made_up = _made_up_by_resolver(beside, judged, evidence, holders)
     seen = SightingIndex(_sure(after, evidence))
     certain = doubtful = (seen, Crowd(holders, seen, now))
     if agreed is not heard:
@@ -183,7 +148,7 @@ def _heard(
                     heard.add(given)
     if others:
         _add_overlapping(others, new, ledger)
-    return Heard(names, _decoys(evidence))
+    return Heard(names, decoys(evidence))
 
 
 def _add_overlapping(
@@ -217,54 +182,16 @@ def _sure(ledger: Ledger, evidence: Evidence) -> Ledger:
     """The same with what as many nameservers gave for made-up names now as have to agree."""
     if evidence.agreement <= 1:
         return ledger
-    now = _decoys(evidence, evidence.agreement)
+    now = decoys(evidence, evidence.agreement)
     sure = {(query.hostname, network) for query, given in now.items() for network in given}
     return Ledger(
         tuple(one for one in ledger.sightings if not one.decoy or (one.name, one.network) in sure)
     )
 
 
-def _decoys(evidence: Evidence, agreement: int = 1) -> dict[Query, frozenset[Network]]:
-    """What made-up names gave, by their parent, and what a DNS64 resolver makes addresses of.
-
-    Args:
-        evidence: What was found out.
-        agreement: How many nameservers have to have given it.
-    """
-    given: dict[Query, dict[str, set[Network]]] = {}
-    for query, beside in evidence.siblings.items():
-        parent = Query(query.hostname.partition(".")[2], query.family)
-        for sibling in beside:
-            for nameserver, answer in evidence.answers.get(sibling, {}).items():
-                match answer:
-                    case Found(addresses):
-                        mine = given.setdefault(parent, {}).setdefault(nameserver, set())
-                        mine.update(map(_alone, addresses))
-                    case Absent():
-                        given.setdefault(parent, {}).setdefault(nameserver, set())
-                    case Unavailable():
-                        pass
-                    case _:
-                        assert_never(answer)
-    probed = evidence.answers.get(PROBE, {})
-    if any(isinstance(one, Found | Absent) for one in probed.values()):
-        given[PROBE] = {name: set(translation_prefixes([one])) for name, one in probed.items()}
-    return {query: _given_by(said.values(), agreement) for query, said in given.items()}
-
-
-def _given_by(said: Collection[set[Network]], agreement: int) -> frozenset[Network]:
-    """The networks that so many nameservers gave."""
-    every = set().union(*said)
-    return frozenset(one for one in every if sum(one in mine for mine in said) >= agreement)
-
-
 def _addresses(judged: ScreenedAnswer) -> list[Address]:
     found = judged.answer.addresses if isinstance(judged.answer, Found) else ()
     return [*found, *(one.address for one in judged.rejected)]
-
-
-def _alone(address: Address) -> Network:
-    return network(address.version, int(address), address.max_prefixlen)
 
 
 def _overlapping(
@@ -316,21 +243,32 @@ def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
 
 
 def _made_up_by_resolver(
-    new: Iterable[NewAddress], judged: Judgements, evidence: Evidence
+    arrivals: Iterable[NewAddress],
+    judged: Judgements,
+    evidence: Evidence,
+    holders: Mapping[str, tuple[Host, HostMemory]],
 ) -> list[NewAddress]:
     """IPv6 addresses that DNS64 may have made, where not every nameserver told whether it does."""
-    probed = evidence.answers.get(PROBE, {}).values()
-    if all(isinstance(one, Found | Absent) for one in probed):
+    if all_told(evidence):
         return []
-    ipv4: dict[str, set[int]] = {}
+    ipv4 = _ipv4_held(holders)
     for one in chain.from_iterable(judged.values()):
         numbers = {int(address) for address in _addresses(one) if address.version == 4}
         ipv4.setdefault(one.query.hostname, set()).update(numbers)
     return [
-        one
-        for one in new
-        if not one.granted and looks_synthesized(one.address, ipv4.get(one.query.hostname, ()))
+        one for one in arrivals if looks_synthesized(one.address, ipv4.get(one.query.hostname, ()))
     ]
+
+
+def _ipv4_held(holders: Mapping[str, tuple[Host, HostMemory]]) -> dict[str, set[int]]:
+    """By hostname, the IPv4 addresses that are remembered of it: it may give none just now."""
+    held: dict[str, set[int]] = {}
+    for _, memory in holders.values():
+        for query, track in memory.tracks.items():
+            if query.family is Family.IPV4:
+                numbers = (int(one.address) for one in (*track.held, *track.past))
+                held.setdefault(query.hostname, set()).update(numbers)
+    return held
 
 
 def _shared(one: NewAddress, crowd: Crowd, seen: Sighting | None) -> GuardRefusal | None:
@@ -356,18 +294,19 @@ def _made_up_too(
 ) -> GuardRefusal | None:
     if not one.host.policy.canary:
         return None
-    parent = one.query.hostname.partition(".")[2]
-    decoys = ledger.decoys(Query(parent, one.query.family))
+    asked = parent_of(one.query)
+    decoys = ledger.decoys(asked)
     if not decoys:
         return None
     advice = f"if that is meant to be, set canary: false for {one.host.name}"
     if any(overlap(decoy.network, one.network) for decoy in decoys):
-        return GuardRefusal(f"the domain {parent} answers for any name (wildcard, canary)", advice)
+        return GuardRefusal(
+            f"the domain {asked.hostname} answers for any name (wildcard, canary)", advice
+        )
     if one.granted or (seen is not None and seen.runs >= ROW):
         return None
-    what = (
-        f"the domain {parent} answers for any name: it has to come in {ROW} runs in a row (canary)"
-    )
+    what = f"the domain {asked.hostname} answers for any name: "
+    what += f"it has to come in {ROW} runs in a row (canary)"
     return GuardRefusal(what, advice)
 
 

@@ -55,12 +55,12 @@ class Ledger(NamedTuple):
     def undisputed(self) -> dict[Network, str] | None:
         """Which name gave each network, where nothing on record speaks against anything else.
 
-        No made-up name gave a network, no two names gave networks with an address in common, and
-        none was taken back. None where that is not so.
+        No made-up name gave a network, no two names gave networks with an address in common, none
+        was taken back, and nothing is to be asked again. None where that is not so.
         """
         names: dict[Network, str] = {}
         for one in self.sightings:
-            if one.decoy or one.refuted:
+            if one.decoy or one.refuted or one.unproven:
                 return None
             names[one.network] = one.name
         keys = map(by_network, names)
@@ -68,6 +68,26 @@ class Ledger(NamedTuple):
         versions = {version for version, _ in kinds}
         alone = len(names) == len(self.sightings) and len(kinds) == len(versions)
         return names if alone else None
+
+    @property
+    def unproven(self) -> frozenset[tuple[str, Network]]:
+        """The names and networks of which what was asked beside them is to be asked again."""
+        return frozenset((one.name, one.network) for one in self.sightings if one.unproven)
+
+    def proven(
+        self, asked: Collection[tuple[str, Network]], unproven: Collection[tuple[str, Network]]
+    ) -> Ledger:
+        """The ledger after questions beside some arrivals, of which some were not answered."""
+        if not asked or not (unproven or self.unproven):
+            return self
+        return Ledger(
+            tuple(
+                one._replace(unproven=(one.name, one.network) in unproven)
+                if not one.decoy and (one.name, one.network) in asked
+                else one
+                for one in self.sightings
+            )
+        )
 
     def marked(self, refuted: Collection[tuple[str, Network]]) -> Ledger:
         """The ledger with what was granted and taken back marked as such, and nothing else."""
@@ -205,7 +225,7 @@ def _given_again(one: Sighting, instant: datetime) -> Sighting:
     # Not by `_replace`, which takes five times as long.
     return Sighting(
         one.name, one.network, one.decoy, one.first, instant, one.runs + 1, 0,
-        one.refuted, one.approved,
+        one.refuted, one.approved, one.unproven,
     )  # fmt: skip
 
 

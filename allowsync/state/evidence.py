@@ -33,6 +33,8 @@ AGAIN: Final = """
     CREATE TABLE given (at INTEGER NOT NULL, runs INTEGER NOT NULL);
     ALTER TABLE sightings ADD COLUMN base INTEGER;
 """
+# The migration that tells arrivals of which what is asked beside them was not answered.
+UNPROVEN: Final = "ALTER TABLE sightings ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;"
 
 
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
@@ -40,15 +42,15 @@ def read_ledger(connection: sqlite3.Connection) -> Ledger:
     rows = connection.execute(
         "SELECT name, network, decoy, first, iif(base IS NULL, last, (SELECT at FROM given)), "
         "iif(base IS NULL, runs, runs - base + (SELECT runs FROM given)), missed, refuted, "
-        "approved FROM sightings"
+        "approved, unproven FROM sightings"
     )
     return Ledger(
         tuple(
             Sighting(
                 name, recalled(network), truth(decoy), instant(first), instant(last), int(runs),
-                int(missed), truth(refuted), truth(approved),
+                int(missed), truth(refuted), truth(approved), truth(unproven),
             )
-            for name, network, decoy, first, last, runs, missed, refuted, approved in rows
+            for name, network, decoy, first, last, runs, missed, refuted, approved, unproven in rows
         )
     )  # fmt: skip
 
@@ -75,12 +77,12 @@ def write_ledger(
         return
     connection.execute("DELETE FROM sightings")
     connection.executemany(
-        "INSERT INTO sightings (name, network, decoy, first, last, runs, missed, refuted, approved)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sightings (name, network, decoy, first, last, runs, missed, refuted, "
+        "approved, unproven) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 one.name, cidr(one.network), one.decoy, number(one.first), number(one.last),
-                one.runs, one.missed, one.refuted, one.approved,
+                one.runs, one.missed, one.refuted, one.approved, one.unproven,
             )
             for one in ledger.sightings
         ],

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
 from allowsync.state.evidence import AGAIN as SIGHTINGS_AGAIN
 from allowsync.state.evidence import SCHEMA as EVIDENCE
+from allowsync.state.evidence import UNPROVEN
 from allowsync.state.files import create, prepare_folder
 from allowsync.state.host_memory import AGAIN as HOSTS_AGAIN
 from allowsync.system.owner import acting_as
@@ -172,6 +173,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     _USES,
     _ORPHANED,
     _ENDS,
+    UNPROVEN,
 )
 
 VERSION: Final = len(MIGRATIONS)

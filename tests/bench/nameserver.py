@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 IPV4 = 0x51000000  # 81.0.0.0: anything that no reject list holds
 IPV6 = 0x2A020000  # 2a02:0:…, one /64 a host
-SOA = b"\xc0\x0c\0\6\0\1\0\0\0\x3c\0\x16\0\0" + bytes(20)  # all that a proof needs
+SOA = b"\0\6\0\1\0\0\0\x3c\0\x16\0\0" + bytes(20)  # all that a proof needs, but its owner
 TTL = b"\0\0\0\x3c"
 
 
@@ -52,7 +52,8 @@ def respond(wire: bytes) -> bytes:
     label = wire[13 : 13 + wire[12]].lower()
     question = wire[12:end]
     if not (label.startswith(b"host") and label[4:].isdigit()):
-        return wire[:2] + b"\x81\x83\0\1\0\0\0\1\0\0" + question + SOA
+        zone = bytes([0xC0, 13 + wire[12]])  # the name's parent
+        return wire[:2] + b"\x81\x83\0\1\0\0\0\1\0\0" + question + zone + SOA
     rdata = address(int(label[4:]), ipv6=wire[end - 3] == 28)
     record = b"\xc0\x0c" + question[-4:] + TTL + len(rdata).to_bytes(2, "big") + rdata
     return wire[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question + record

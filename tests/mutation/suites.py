@@ -23,6 +23,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
         "plan/reasons",
     ),
     "inspect/explain": ("inspect/explain", "inspect/explain_reasons"),
+    "policy/evidence": ("policy/guards", "engine/guarded_runs"),
     "policy/guards": ("policy/guards", "engine/guarded_runs"),
     "policy/list_formats": ("policy/list_formats",),
     "policy/lists": ("policy/lists",),

@@ -45,6 +45,19 @@ def test_a_wildcard_that_took_over_lets_nobody_in_and_nobody_out(
     assert (here("apply").code, f"{PARKING}/32" in here.allowed) == (0, True)
 
 
+def test_a_wildcard_whose_made_up_names_were_silent_is_shut_out_once_they_are_not(
+    here: Installation, zones: dict[str, object]
+) -> None:
+    here("apply")
+    before = here.allowed
+    zones["bob.example.org"], zones["*"] = [PARKING], Rcode(dns.rcode.SERVFAIL)
+    here("apply")
+    assert f"{PARKING}/32" in here.allowed
+    zones["*"] = [PARKING]
+    done = here("apply --output json")
+    assert (done.code, here.allowed, rejected(done)["bob"]) == (3, before, [PARKING])
+
+
 def test_every_new_name_and_family_has_three_siblings_asked_and_an_idle_run_none(
     here: Installation,
 ) -> None:

@@ -26,6 +26,7 @@ DEAR: Final = (
     *("allowsync.engine.fleet", "allowsync.fleet", "allowsync.policy.fleet", "cryptography"),
     *("allowsync.policy.crowd", "allowsync.policy.fold", "allowsync.policy.orphans"),
     *("allowsync.policy.guards", "allowsync.policy.newcomers", "allowsync.policy.dns64"),
+    "allowsync.policy.evidence",
     *("allowsync.report", "allowsync.system.files"),
 )
 PROGRAM: Final = """

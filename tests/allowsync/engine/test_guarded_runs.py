@@ -267,3 +267,59 @@ def test_a_second_nameserver_that_does_dns64_is_found_out(world: World) -> None:
     }
     world.run()
     assert world.held == {"81.2.69.2", "81.2.69.3", "81.2.69.4"}
+
+
+def test_what_came_while_made_up_names_were_silent_goes_once_one_of_them_gives_it(
+    world: World,
+) -> None:
+    """Even where the home was replaced by then."""
+    world.run()
+    before = set(world.held)
+    world.says["alice.example.org"] = found(STRANGER)
+    world.says["*.example.org"] = SERVFAIL
+    world.runs(8)
+    assert world.held == {*before, STRANGER} - {"81.2.69.1"}
+    world.says["*.example.org"] = found(STRANGER)
+    world.runs(2)
+    assert world.held == before
+
+
+def test_made_up_names_are_asked_until_one_of_the_domain_is_answered(world: World) -> None:
+    world.run()
+    world.says["alice.example.org"] = found("81.2.69.77")
+    world.says["*.example.org"] = SERVFAIL
+    world.runs(2)
+    world.beside.clear()
+    world.run()
+    assert len(world.beside) == 3
+    del world.says["*.example.org"]
+    world.run()
+    world.beside.clear()
+    world.runs(2)
+    assert world.beside == []
+    assert "81.2.69.77" in world.held
+
+
+def test_what_came_while_no_nameserver_told_of_dns64_goes_once_one_does(world: World) -> None:
+    """Alice's IPv4 address is not known, so nothing shows that this one is made of it."""
+    prefix = "2001:67c:2b0:db32::"
+    world.run()
+    world.change("alice", families=(V6,))
+    world.says["alice.example.org"] = found(f"{prefix}5102:4563")
+    world.says["ipv4only.arpa"] = SERVFAIL
+    world.runs(8)
+    assert f"{prefix}/64" in world.held
+    world.says["ipv4only.arpa"] = found(f"{prefix}c000:aa")
+    world.run()
+    assert f"{prefix}/64" not in world.held
+
+
+def test_an_address_that_dns64_cannot_have_made_is_asked_about_once(world: World) -> None:
+    world.run()
+    world.change("alice", families=(V6,))
+    world.says["alice.example.org"] = found("2a01:4f8:1:5:1234:56ff:fe78:9abc")
+    world.says["ipv4only.arpa"] = SERVFAIL
+    world.run()
+    world.surveyed.clear()
+    world.run()
+    assert world.surveyed == []

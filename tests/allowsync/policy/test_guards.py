@@ -18,7 +18,8 @@ from allowsync.model.types import Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import conclude, judgements, unmoved
 from allowsync.policy.dns64 import PROBE, translation_prefixes
-from allowsync.policy.guards import Evidence, Verdict, disputed, guard, siblings
+from allowsync.policy.evidence import Evidence, disputed, siblings
+from allowsync.policy.guards import Verdict, guard
 from allowsync.policy.newcomers import NewAddress, newcomers
 from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import Ledger, given_again
@@ -776,6 +777,17 @@ def test_what_dns64_may_have_made_is_not_believed_where_a_nameserver_does_not_te
         judged = guarded(hosts, who, evidence=Evidence(answers=answers))["alice"][1]
         assert isinstance(judged.answer, Found) is believed
         assert believed or "ipv4only.arpa" in judged.rejected[0].reason
+
+
+def test_what_dns64_may_have_made_of_an_ipv4_address_held_is_not_believed() -> None:
+    """Its name gives none just now, nor does a nameserver tell whether it does that."""
+    who = host(families=(V4, V6))
+    memory = {"alice": holding("81.2.69.1")}
+    made_up = found("2001:67c:2b0:db32::5102:4501")
+    evidence = Evidence(answers={PROBE: {"one": SERVFAIL}})
+    answers: dict[Query, Answer] = {A: SERVFAIL, AAAA: made_up}
+    judged = guarded(answers, who, evidence=evidence, memories=memory)["alice"][1]
+    assert "ipv4only.arpa" in judged.rejected[0].reason
 
 
 def test_a_home_that_holds_its_ipv4_address_otherwise_is_believed() -> None:
