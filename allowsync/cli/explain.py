@@ -66,6 +66,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None, port: PortRa
 
 
 def _now(invocation: Invocation, config: Config, what: str, port: PortRange | None) -> Explanation:
+    from allowsync.engine.access_orders import ordered
     from allowsync.inspect.access_at import lingering, present, with_retained
     from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
     from allowsync.inspect.layers import by_layers
@@ -73,12 +74,15 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     from allowsync.inspect.status_problems import doubts
     from allowsync.state import StateError, Store
     from allowsync.state.history import Past
+    from allowsync.system.clock import pulse
 
     standing = look(config, instant())
     known, on_record = None, set[str]()
     try:
         with Store.reading(config.state) as store:
             known, on_record = store.past(EVER), store.hosts_on_record()
+            # Whom a command granted access belongs to the allowlists that it named.
+            config = ordered(config, store, pulse()).config
     except StateError as error:
         notice = Notice(str(error.path), error.why, ExitCode.FAILED)
         if notice not in standing.notices:

@@ -270,7 +270,11 @@ def about_network(
     elif not earlier and not reason:
         since = "" if past.first_run is None else f" since {past.first_run:%Y-%m-%d %H:%M} UTC"
         yield f"no host used this network{since}"
-    if not reason:
+    revoked = [one for one in dict.fromkeys(one.host for one in earlier)
+               if one in decisions and decisions[one].host.revoked is not None]  # fmt: skip
+    yield from (f"{name} is revoked; to let it in again: allowsync approve {name}"
+                for name in revoked)  # fmt: skip
+    if not (reason or revoked):
         yield (
             f"to allow it: allowsync grant {short(asked)} --for 4h, or allowsync host add NAME "
             f"{short(asked)}; of a host whose address changes, its DDNS hostname"

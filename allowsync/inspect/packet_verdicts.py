@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.inspect.explain import AccessVerdict, MetPacket
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
+from allowsync.inspect.guarded_target import strangers
 from allowsync.inspect.neighbours import UNDISCOVERED
 from allowsync.inspect.other_ports import other_openings
 from allowsync.inspect.reachability import (
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
     from allowsync.inspect.explain import Explanation, TargetAnswer
     from allowsync.inspect.guarded_packets import PacketAnswers
     from allowsync.inspect.guarded_target import GuardedTarget
+    from allowsync.inspect.reachability import Address
     from allowsync.model.types import Network
     from allowsync.packetpath.question import Answer, Question
-
-
-_NOWHERE: Final = "it has no address now to send any from"
 
 
 def networks_of(answer: Explanation) -> tuple[Network, ...]:
@@ -54,21 +53,24 @@ def beside_packets(
     answer: Explanation, targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Explanation:
     """An explanation with what its packets meet; what was seen overrules what lists say."""
+    # A host without an address comes from anywhere: in where any stranger gets in.
+    sources = tuple(map(address_in, networks_of(answer))) or strangers(targets)
     seen: dict[str, tuple[Answer, ...]] = {}
     for one in targets:  # what a target guards may be of two kinds
-        seen[one.name] = (*seen.get(one.name, ()), *_met(answer, one, answers))
-    unknown = unknowns(answers) if networks_of(answer) else _NOWHERE
+        seen[one.name] = (*seen.get(one.name, ()), *_met(sources, one, answers))
+    unknown = unknowns(answers)
     places = tuple(
         _seen(place, seen[place.target], unknown) if place.target in seen else place
         for place in answer.places
     )
+    met_own = seen.items() if networks_of(answer) else ()
     opened = (*openings(targets, answers), *other_openings(targets, answers))
     return replace(
         answer,
         places=places,
         open=tuple(f"{name}: {found.what}" for name, found in opened),
         reasons=(*answer.reasons, *_unseen_beside(answers)),
-        packets=tuple(MetPacket(name, one) for name, several in seen.items() for one in several),
+        packets=tuple(MetPacket(name, one) for name, several in met_own for one in several),
     )
 
 
@@ -80,10 +82,12 @@ def _unseen_beside(answers: PacketAnswers) -> Iterator[str]:
         yield answers.unseen
 
 
-def _met(answer: Explanation, target: GuardedTarget, answers: PacketAnswers) -> Iterator[Answer]:
-    for network in networks_of(answer):
+def _met(
+    sources: Iterable[Address], target: GuardedTarget, answers: PacketAnswers
+) -> Iterator[Answer]:
+    for source in sources:
         for port in target.guard.ports:
-            given = met(answers, address_in(network), target.guard, port)
+            given = met(answers, source, target.guard, port)
             for way in meant_for_friends(given):
                 yield from way
 

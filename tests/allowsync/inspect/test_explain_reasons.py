@@ -94,6 +94,15 @@ def test_who_came_from_there_is_told_the_latest_first_and_not_all() -> None:
     ]
 
 
+def test_an_address_of_a_revoked_host_names_the_approval_alone() -> None:
+    out = lived(host(revoked=T0 - HOUR), found(HOME))
+    assert network(HOME, out, past=Past((LEFT,))) == [
+        LEFT_SAID,
+        "alice is revoked; to let it in again: allowsync approve alice",
+    ]
+    assert network(HOME, lived(host(), SERVFAIL), past=Past((LEFT,)))[1:] == [NEEDED]
+
+
 def test_what_no_name_can_give_is_said_to_need_the_policy() -> None:
     (only,) = network("192.168.1.7")
     assert only.startswith("no name can give it access (")

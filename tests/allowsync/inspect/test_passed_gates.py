@@ -42,10 +42,10 @@ def test_a_gate_that_is_passed_through_a_cdn_is_one_until_packets_get_in(
     assert (place.verdict, place.said, place.through) == (verdict, said, through)
 
 
-def test_of_a_host_without_an_address_it_is_said_that_no_packet_can_be_tried() -> None:
+def test_of_a_host_without_an_address_nothing_is_said_where_strangers_were_not_tried() -> None:
     scene = AccessAt(T0, T0, (), (), past=False)
     answer = Explanation("bob", "bob", None, scene, (TargetAnswer(NAME, AccessVerdict.NO),), ())
     assert list(about_asked(answer, [TARGET])) == []
     (place,) = beside_packets(answer, [TARGET], PacketAnswers()).places
     assert place.verdict is AccessVerdict.UNKNOWN
-    assert place.said.endswith("is unknown: it has no address now to send any from")
+    assert place.said.endswith("is unknown: no way was found")
