@@ -188,7 +188,7 @@ def _outlook(one: Owned) -> str:
         return f"{ports} will be open to everyone, unless another rule closes {them}"
     if one.guard is not None:
         return f"hosts lose the access to {', '.join(map(str, one.guard.ports))} that it gives"
-    return "its entries will be removed"
+    return "its entries will be removed; what admits only these then admits no host"
 
 
 def _about(schedule: ActiveSchedule) -> str:
