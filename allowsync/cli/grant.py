@@ -91,6 +91,9 @@ def _wanted(
     if text in known:
         what = f"{text!r} is a host, which has access by its names: expected a network, or me"
         _refuse(invocation, what)
+    if text != ME and read.is_hostname(text):
+        what = f"{text} is a hostname: expected a network, or me; of a host whose address changes: "
+        _refuse(invocation, f"{what}allowsync host add NAME {text}")
     try:
         network = _mine(invocation) if text == ME else read.network(text)
         label = re.sub("[:/]", "-", f"guest-{short(network)}")[:40] if name is None else name

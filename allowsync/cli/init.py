@@ -197,6 +197,8 @@ def _tried(invocation: Invocation, place: Path) -> int:
     tell("\nA dry run, which changes nothing:\n")
     tried = apply_once(ApplyArguments(here, dry_run=True), None)
     where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
-    tell(f"\nWhen that is what you want:\n  allowsync apply --confirm 60s{where}")
-    tell(f"  allowsync schedule install{where}")
+    mine = os.environ.get("SUDO_USER", "root") == "root"
+    again = "allowsync" if mine else "sudo allowsync"  # as they would be typed
+    tell(f"\nWhen that is what you want:\n  {again} apply --confirm 60s{where}")
+    tell(f"  {again} schedule install{where}")
     return tried  # what a check finds before the first run, that run may repair

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     CommonValues: TypeAlias = tuple[Path | None, Path | None, str, int, bool, bool]
 
 _COLLECTED: Final = "allowsync.options"
+_WHOLE: Final = 1000  # characters; no summary has as many, so none is cut
 
 
 def with_common_options(
@@ -78,6 +79,13 @@ class CommonGroup(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(unknown_command(args[0], self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the whole of its first sentence."""
+        known = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, one.get_short_help_str(_WHOLE)) for name, one in known if one is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def unknown_command(name: str, known: list[str]) -> str:

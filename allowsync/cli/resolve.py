@@ -8,7 +8,7 @@ import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.completion_values import hosts as complete
-from allowsync.model.outcome import ExitCode, worst
+from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
@@ -70,8 +70,13 @@ def _asked(invocation: Invocation, config: Config, given: tuple[str, ...]) -> li
     Raises:
         Stop: Something given is neither; said with a suggestion, exit code 2.
     """
+    from allowsync.setup.answers import is_address
+
     named = {one: _by_hostname(config, one) for one in given if one not in config.hosts}
     unknown = tuple(one for one, found in named.items() if not found)
+    for one in filter(is_address, unknown):
+        what = f"{one} is an address, not a name; whether it is allowed: allowsync explain {one}"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     choose(invocation, SCHEMA, unknown, config.hosts, "host")
     labelled = [host for name, host in config.hosts.items() if not given or name in given]
     return [*labelled, *(host for found in named.values() for host in found)]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def is_help(error: click.ClickException) -> bool:
@@ -53,7 +58,15 @@ def _usage(context: click.Context) -> str:
 
 
 def _no_option(error: click.NoSuchOption, command: click.Command) -> str:
-    near = ", ".join(repr(one) for one in sorted(error.possibilities or ()))
+    near = ", ".join(map(repr, _alike(error.option_name, error.possibilities or ())))
     hint = f" (did you mean {near}?)" if near else ""
     elsewhere = "; options of a command go behind it" if isinstance(command, click.Group) else ""
     return f"no such option {error.option_name!r}{hint}{elsewhere}"
+
+
+def _alike(typed: str, options: Iterable[str]) -> list[str]:
+    """The options that a typing mistake explains: the dashes, which all have, make none alike."""
+    from difflib import get_close_matches
+
+    named = {one.lstrip("-"): one for one in sorted(options)}
+    return [named[one] for one in get_close_matches(typed.lstrip("-"), named)]

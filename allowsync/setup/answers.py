@@ -107,7 +107,7 @@ def friend(text: str) -> HostAnswer:
     """
     words = text.replace("=", " ", 1).split()
     if len(words) < 2:
-        what = "expected a name and a hostname, such as alice=alice.duckdns.org"
+        what = "expected a name and a hostname, such as alice alice.duckdns.org"
         raise InvalidAnswer(f"{what}, got {text.strip()!r}")
     name = _fitting(LABEL, words[0])
     found = SetupAnswers()
@@ -117,11 +117,27 @@ def friend(text: str) -> HostAnswer:
 
 
 def _placed(name: str, word: str) -> HostAnswer:
+    if is_address(word):
+        return HostAnswer(name, networks=(_fitting(FixedNetwork(), word),))
+    return HostAnswer(name, hostnames=(_fitting(Hostname(), word),))
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address or a network, with host bits or without."""
     try:
-        ip_interface(word)
+        ip_interface(text)
     except ValueError:
-        return HostAnswer(name, hostnames=(_fitting(Hostname(), word),))
-    return HostAnswer(name, networks=(_fitting(FixedNetwork(), word),))
+        return False
+    return True
+
+
+def is_hostname(text: str) -> bool:
+    """Whether a text can be the hostname of a host."""
+    try:
+        _fitting(Hostname(), text)
+    except InvalidAnswer:
+        return False
+    return not is_address(text)
 
 
 def label(text: str) -> str:

@@ -114,13 +114,26 @@ def test_help_shows_what_the_option_shows(command: str) -> None:
         ("backends iptables", "there is no backend 'iptables' (did you mean 'ipset'?)"),
         ("backends nftable", "there is no backend 'nftable' (did you mean 'nftables'?)"),
         ("--dry-run apply", "options of a command go behind it"),
-        ("status --jsn", "--json"),
+        ("status --jsn", "no such option '--jsn' (did you mean '--json'?)"),
+        ("apply --onyl web", "no such option '--onyl' (did you mean '--only'?)"),
     ],
 )
 def test_a_mistyped_word_gets_the_nearest_named(words: str, said: str) -> None:
     done = allowsync(*words.split())
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+@pytest.mark.parametrize("words", ["check --fix", "status --since", "config edit --foo"])
+def test_an_option_that_is_like_none_is_not_taken_for_another(words: str) -> None:
+    done = allowsync(*words.split())
+    assert done.code == 2
+    assert f"no such option '{words.split()[-1]}'; see 'allowsync" in done.err
+
+
+@pytest.mark.parametrize("group", ["host", "schedule", "config", "cloudflare", "fleet"])
+def test_the_help_of_a_group_cuts_no_summary(group: str) -> None:
+    assert "..." not in allowsync(group, "--help").out.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize(("written", "meant"), [("iptables", "ipset"), ("fil", "file")])
@@ -182,10 +195,19 @@ def test_a_hostname_of_the_configuration_is_judged_as_its_host(here: Installatio
     assert "alice" not in done.out
 
 
-@pytest.mark.parametrize("word", ["alicia", "bad..name.org", "203.0.113.7", "a b.org"])
+@pytest.mark.parametrize("word", ["alicia", "bad..name.org", "a b.org"])
 def test_what_is_neither_host_nor_hostname_is_a_usage_error(here: Installation, word: str) -> None:
     done = here("resolve", word)
     assert (done.code, f"there is no host {word!r}" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("word", ["203.0.113.7", "2001:db8::7", "203.0.113.0/24"])
+def test_an_address_is_not_resolved_but_explained(here: Installation, word: str) -> None:
+    done = here("resolve", word)
+    assert (done.code, done.out) == (2, "")
+    assert f"is an address, not a name; whether it is allowed: allowsync explain {word}" in (
+        " ".join(done.err.split())
+    )
 
 
 def test_a_port_without_a_protocol_is_one_of_tcp(here: Installation) -> None:

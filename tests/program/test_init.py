@@ -298,7 +298,16 @@ def test_a_target_is_checked_and_tried_and_what_comes_next_is_said(tmp_path: Pat
     assert "error: friends/cloudflare: " in checked
     assert "file not found" in checked
     assert f"allowsync apply --confirm 60s --config {path}" in rest
-    assert f"allowsync schedule install --config {path}" in rest
+    assert f"  allowsync schedule install --config {path}" in rest
+
+
+def test_who_came_by_sudo_is_told_commands_with_sudo(tmp_path: Path) -> None:
+    path, state = tmp_path / "config.yaml", tmp_path / "state.db"
+    flags = (*OFFICE, "--backend", "nginx", "--option", f"path={tmp_path}/list", "--state", state)
+    for user, typed in (("admin", "  sudo allowsync"), ("root", "  allowsync")):
+        done = allowsync("init", path, *flags, "--force", environ={"SUDO_USER": user})
+        assert f"{typed} apply --confirm 60s --config {path}" in done.out
+        assert f"{typed} schedule install --config {path}" in done.out
 
 
 @pytest.mark.root
