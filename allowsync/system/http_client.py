@@ -11,11 +11,13 @@ from __future__ import annotations
 import ssl
 import time
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import httpx
 
 from allowsync import __version__
+from allowsync.system.http_network import BoundedNetwork, BoundedTransport
 from allowsync.text import abridge
 
 if TYPE_CHECKING:
@@ -98,18 +100,21 @@ class HttpClient:
         self._largest = largest
         self._now = now
         self._connect = connect
+        self._network = BoundedNetwork(now)
+        trust = trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts no authority
         self._client = httpx.Client(
-            verify=trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts no authority
+            transport=BoundedTransport(trust, self._network),
             trust_env=False,
             headers={"User-Agent": f"allowsync/{__version__}", "Accept-Encoding": "identity"},
         )
 
-    def ask(self, request: Request, seconds: float) -> Response:
+    def ask(self, request: Request, seconds: float, begins: float = inf) -> Response:
         """Put a request.
 
         Args:
             request: The request.
             seconds: How long it may take, to the last octet of the response.
+            begins: How many seconds its response may take to begin, where that is less.
 
         Raises:
             NotSent: The server never saw it.
@@ -118,9 +123,9 @@ class HttpClient:
         """
         ends = self._now() + seconds
         try:
-            with self._stream(request, seconds) as response:
-                body = self._body(response, ends)
-                return Response(response.status_code, response.headers, body)
+            with self._stream(request, min(seconds, begins)) as response:
+                self._network.ends = ends
+                return Response(response.status_code, response.headers, self._body(response))
         except _FAILURES as error:
             raise _understood(error) from None
 
@@ -138,6 +143,7 @@ class HttpClient:
         """
         try:
             with self._stream(request, idle) as response:
+                self._network.ends = inf
                 for line in self._lines(response):
                     yield Response(response.status_code, response.headers, line)
         except httpx.ReadTimeout:
@@ -150,6 +156,7 @@ class HttpClient:
         self._client.close()
 
     def _stream(self, request: Request, seconds: float) -> AbstractContextManager[httpx.Response]:
+        self._network.ends = self._now() + seconds
         return self._client.stream(
             request.method,
             request.url,
@@ -160,15 +167,13 @@ class HttpClient:
             extensions={"sni_hostname": request.name} if request.name else {},
         )
 
-    def _body(self, response: httpx.Response, ends: float) -> bytes:
+    def _body(self, response: httpx.Response) -> bytes:
         parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
             size += len(part)
             if size > self._largest:
                 raise TooLarge(response.status_code, self._largest)
-            if self._now() > ends:
-                raise NoResponse("it came too slowly")
         return b"".join(parts)
 
     def _lines(self, response: httpx.Response) -> Iterator[bytes]:

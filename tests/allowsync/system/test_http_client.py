@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import zlib
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def test_a_redirect_is_a_response_like_any_other(client: HttpClient) -> None:
         ((OK + b"Content-Length: 9\r\n\r\nhalf",), "the connection broke"),
         ((b"no HTTP at all\r\n\r\n",), "the connection broke"),
         ((OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxx",), "DecodingError"),
-        ((OK + b"Content-Length: 99\r\n\r\n", *[b"x"] * 99), "it came too slowly"),
+        ((OK + b"Content-Length: 99\r\n\r\n", *[b"x"] * 99), "it did not come in time"),
     ],
 )
 def test_what_is_no_whole_response_may_have_been_carried_out(
@@ -114,6 +115,67 @@ def test_what_is_no_whole_response_may_have_been_carried_out(
 ) -> None:
     with server(*parts) as (url, _), pytest.raises(NoResponse, match=why):
         client.ask(Request("GET", url), 0.5)
+
+
+GATHERED = zlib.compressobj(wbits=31)
+NOTHING = GATHERED.compress(b"") + GATHERED.flush(zlib.Z_SYNC_FLUSH)  # gzip, and no octet of it
+EMPTY_BLOCK = GATHERED.flush(zlib.Z_FULL_FLUSH)
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
+        (OK, b"X: y\r\n"),
+        (OK + b"X: ", b"y"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + NOTHING, EMPTY_BLOCK),
+    ],
+    ids=["hints", "continue", "headers", "header", "chunk extension", "trailers", "empty gzip"],
+)
+def test_what_comes_a_little_at_a_time_ends(client: HttpClient, head: bytes, more: bytes) -> None:
+    with (
+        server(head, *[more] * 9999) as (url, _),
+        pytest.raises(NoResponse, match="it did not come in time"),
+    ):
+        client.ask(Request("GET", url), 0.3)
+
+
+def test_a_response_that_began_in_time_has_all_of_it(client: HttpClient) -> None:
+    head, end = OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"
+    with server(head, *[b"1\r\nx\r\n"] * 20, end) as (url, _):
+        assert client.ask(Request("GET", url), 30, 10).body == b"x" * 20
+
+
+def test_a_response_has_to_begin_in_its_share_of_the_time(client: HttpClient) -> None:
+    with (
+        server(*[b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 9999) as (url, _),
+        pytest.raises(NoResponse, match="it did not come in time"),
+    ):
+        client.ask(Request("GET", url), 1e9, 0.2)
+
+
+def test_a_reader_that_takes_next_to_nothing_is_given_up(client: HttpClient) -> None:
+    over = threading.Event()
+
+    def sip(door: socket.socket) -> None:
+        with door.accept()[0] as peer, suppress(OSError):
+            while not over.wait(0.02):
+                peer.recv(4096)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        thread = threading.Thread(target=sip, args=(door,))
+        thread.start()
+        url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        try:
+            with pytest.raises(NoResponse, match="it did not come in time"):
+                client.ask(Request("PUT", url, {}, bytes(1 << 25)), 0.5)
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_silence_ends(client: HttpClient) -> None:

@@ -250,11 +250,11 @@ def test_a_slow_reply_is_a_reply(fake: FakeCloudflare, client: CloudflareClient)
 
 
 def test_a_reply_that_trickles_in_is_given_up(fake: FakeCloudflare) -> None:
-    # Each look at the clock finds it nine seconds later: the third piece comes too late.
-    hours = Hours(a_look=9.0)
+    # Each look at the clock finds it a second later: the last pieces come too late.
+    hours = Hours(a_look=1.0)
     fake.add_list("friends")
     fake.faults.add(Slow(pause=0.01, parts=40), times=None)
-    with connected(fake, hours, patience=1e6) as client, pytest.raises(NoReply, match="too slowly"):
+    with connected(fake, hours, patience=1e6) as client, pytest.raises(NoReply, match="in time"):
         client.create("family")
     assert len(fake.requests) == 1
 
@@ -283,8 +283,8 @@ def test_where_nobody_listens_nothing_was_sent_and_it_is_tried_again(hours: Hour
 
 
 def test_where_nothing_is_heard_for_long_it_is_not_tried_again() -> None:
-    """Each look at the clock finds it four seconds later, as where each attempt takes its time."""
-    hours = Hours(a_look=4.0)
+    """Each look at the clock finds it two seconds later, as where each attempt takes its time."""
+    hours = Hours(a_look=2.0)
     url = f"http://127.0.0.1:{unused()}"
     with connect(url, Secret("x"), "0" * 32, clock=hours.clock) as client, pytest.raises(Unsent):
         client.lists()
