@@ -113,11 +113,15 @@ class Gateway:
         self._token = str(answer.get("token", ""))
 
     def _anywhere(self, method: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a call at the first member that can carry it out; that one is asked first then."""
+        """Make a call at the first member that can carry it out; that one is asked first then.
+
+        One that takes the call and is silent leaves the others their share of the time.
+        """
         failed: StoreError | None = None
-        for endpoint in list(self._endpoints):
+        members = list(self._endpoints)
+        for turn, endpoint in enumerate(members):
             try:
-                answer = self._at(endpoint, method, message)
+                answer = self._at(endpoint, method, message, 1 / (len(members) - turn))
             except NoConnection as error:
                 failed = NoConnection(f"{endpoint}: {error}")
             except CallError as error:
@@ -131,11 +135,13 @@ class Gateway:
         assert failed is not None  # noqa: S101 - there is at least one endpoint
         raise failed
 
-    def _at(self, endpoint: str, method: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    def _at(
+        self, endpoint: str, method: str, message: Mapping[str, Any], share: float
+    ) -> dict[str, Any]:
         headers = {"Authorization": self._token} if self._token else {}
         body = json.dumps(message).encode()
         url = f"{endpoint.rstrip('/')}/v3/{method}"
-        return _understood(self._client.ask("POST", url, headers, body))
+        return _understood(self._client.ask("POST", url, headers, body, share))
 
 
 def _understood(response: Response) -> dict[str, Any]:

@@ -36,8 +36,22 @@ class Client:
         self._ends = time.monotonic() + SECONDS
         self._client = HttpClient(_context(authority), largest, connect=_CONNECT)
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        share: float = 1.0,
+    ) -> Response:
         """Put a request.
+
+        Args:
+            method: `GET`, say.
+            url: Where.
+            headers: Further headers.
+            body: What is sent along.
+            share: The part of the time left in which the answer has to begin.
 
         Raises:
             NoConnection: There is no answer in time.
@@ -45,7 +59,7 @@ class Client:
         """
         left = max(self._ends - time.monotonic(), 0.1)
         try:
-            return self._client.ask(Request(method, url, headers, body), left)
+            return self._client.ask(Request(method, url, headers, body), left, left * share)
         except (NotSent, NoResponse) as error:
             raise NoConnection(str(error)) from None
         except TooLarge as error:

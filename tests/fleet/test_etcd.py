@@ -386,6 +386,19 @@ def test_two_members_that_never_answer_leave_time_for_the_third(etcd: Etcd) -> N
     assert client._ends - time.monotonic() > 1, "the third was asked at the very end"
 
 
+def test_members_that_take_a_call_and_are_silent_leave_time_for_the_third(etcd: Etcd) -> None:
+    client = Client(str(etcd.ca), LARGEST)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+        closing(client),
+    ):
+        silent = [f"http://127.0.0.1:{door.getsockname()[1]}" for door in (one, two)]
+        user = ("allowsync-applier", "of-appliers")
+        gateway = Gateway([*silent, etcd.members[0].url], client, user)
+        assert "header" in gateway.call("kv/txn", {"success": []})
+
+
 def with_name(store: EtcdStore, machine: str) -> EtcdStore:
     """The same store as another machine has it."""
     store._machine = machine
