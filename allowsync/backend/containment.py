@@ -38,6 +38,7 @@ LONGEST: Final = 300.0  # for a backend that asks for it (`patience`)
 GRACE: Final = 5.0
 
 watch: ModuleType | None = None  # `allowsync.system.worker`, where this process is one
+others: Final[set[str]] = set()  # the backends of other distributions
 
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 _PYTHON: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
@@ -80,7 +81,7 @@ def contained(
     clock = _Limit(LOOKING if limit is None else limit)
     found = None if watch is None else watch.calls(backend, _beginning(at), clock.seconds)
     try:
-        with Surroundings(), clock:
+        with Surroundings(others=backend in others), clock:
             try:
                 value = check(step())
             except BaseException as error:

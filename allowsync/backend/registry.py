@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import suppress
 from functools import lru_cache
 
 from allowsync.model.value import Value
@@ -114,6 +115,7 @@ def _entry_point(group: str, name: str) -> EntryPoint:
     found = found or [one for one in _kept_metadata(group, tuple(sys.path)) if one.name == name]
     if not found:
         raise UnknownBackend(name, names(group))
+    found = [one for one in found if one.distribution == OURS] or found  # a name of ours is ours
     owners = sorted({one.distribution for one in found})
     if len(owners) > 1:
         raise BrokenBackend(name, f"both {' and '.join(owners)} register it")
@@ -129,13 +131,15 @@ def entry_points(group: str) -> tuple[EntryPoint, ...]:
 
 
 def by_metadata(group: str) -> tuple[EntryPoint, ...]:
-    """Every entry point of a group, from `importlib.metadata`."""
+    """Every entry point of a group, from `importlib.metadata`. Damaged metadata has none."""
     from importlib import metadata
 
-    return tuple(
-        EntryPoint(one.name, one.value, _normal(one.dist.name) if one.dist else "")
-        for one in metadata.entry_points(group=group)
-    )
+    found: dict[str, list[EntryPoint]] = {}  # the first of a name on the path is imported
+    for one in metadata.distributions():
+        with suppress(OSError, ValueError):
+            name, entries = _normal(one.name or ""), one.entry_points.select(group=group)
+            found.setdefault(name, [EntryPoint(each.name, each.value, name) for each in entries])
+    return tuple(each for entries in found.values() for each in entries)
 
 
 @lru_cache(maxsize=8)
@@ -192,6 +196,7 @@ def _confine(found: EntryPoint) -> None:
     from allowsync.backend import containment
     from allowsync.system import worker
 
+    containment.others.update(others)
     worker.split(others)
     containment.watch = worker if worker.at_work() else None
     if how := worker.ended_by(found.name, ours=found.distribution == OURS):
@@ -229,10 +234,15 @@ def _distributions(folder: str) -> Iterable[tuple[str, str]]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no Path here
+        with open(path, encoding="utf-8", errors="replace", opener=_at_once) as file:
             return file.read()
     except OSError:
         return ""
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file. A FIFO without a writer is empty, and not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _normal(name: str) -> str:

@@ -12,11 +12,13 @@ import errno
 import os
 import signal
 import sys
+from _thread import get_ident
 
 from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
     from typing import TextIO
 
 _STREAMS: Final = (0, 1, 2)
@@ -44,9 +46,17 @@ class Surroundings:
 
     What it prints, and what its children write, goes to /dev/null: our output is a document that
     programs read. Its standard input is empty.
+
+    Args:
+        others: Whether it is code of others, which may have replaced functions of any module.
     """
 
+    def __init__(self, *, others: bool = False) -> None:
+        self._definitions = _definitions() if others else None
+
     def __enter__(self) -> None:
+        if self._definitions is not None:
+            self._definitions.note()
         self._environment = dict(os.environb)
         self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
         self._umask = os.umask(0o077)
@@ -86,6 +96,8 @@ class Surroundings:
     def __exit__(self, *_: object) -> None:
         _BUILTINS.update(self._builtins)  # first of all: what follows needs them
         _OS.update(self._os)
+        if self._definitions is not None:
+            self._definitions.put_back()
         if (sys.gettrace(), sys.getprofile()) != self._hooks:
             sys.settrace(self._hooks[0])
             sys.setprofile(self._hooks[1])
@@ -98,22 +110,44 @@ class Surroundings:
         if not left:
             _watched.clear()
         for name, stream in self._objects.items():
-            setattr(sys, name, stream)
+            setattr(sys, name, _OfThisThread(stream) if left and stream is not None else stream)
         for one, copy in self._kept.items():
             _private.discard(copy)
             _put_back(one, copy)
         _restore_environment(self._environment)
         os.umask(self._umask)
         _real(signal.pthread_sigmask)(signal.SIG_SETMASK, self._mask)
-        for number, handler in self._handlers.items():
-            if signal.getsignal(number) is not handler:
-                signal.signal(number, handler or signal.SIG_DFL)
-        if (os.geteuid(), os.getegid()) != self._user:
-            _quietly(os.seteuid, self._user[0])
-            _quietly(os.setegid, self._user[1])
+        self._restore_handlers()
+        self._restore_user()
         if self._folder >= 0:
             _quietly(os.fchdir, self._folder)
             _quietly(os.close, self._folder)
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler or signal.SIG_DFL)
+
+    def _restore_user(self) -> None:
+        if (os.geteuid(), os.getegid()) != self._user:
+            _quietly(os.seteuid, self._user[0])
+            _quietly(os.setegid, self._user[1])
+
+
+def _definitions() -> ModuleType:
+    from allowsync.backend import definitions
+
+    return definitions
+
+
+class _OfThisThread:
+    """A stream for this thread; nothing comes of what one that a backend has left prints."""
+
+    def __init__(self, stream: object) -> None:
+        self._stream, self._thread = stream, get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream if get_ident() == self._thread else _sink(), name)
 
 
 _BUILTINS: Final = vars(builtins)
@@ -193,8 +227,9 @@ def _threads() -> int:
 
 def _restore_importing(modules: Mapping[str, Any], importing: list[list[Any]]) -> None:
     """Put back what imports need, where some of it is gone; what was added stays."""
-    for name in modules.keys() - sys.modules.keys():
-        sys.modules[name] = modules[name]
+    for name, module in modules.items():
+        if sys.modules.get(name) is not module:
+            sys.modules[name] = module
     for now, before in zip(_IMPORTING, importing, strict=True):
         if any(one not in now for one in before):
             now[:] = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -42,8 +43,28 @@ ENDING: Final = {
 LEFT: Final = {
     "interrupt": ("subprocess.run('kill -INT 0', shell=True)", "interrupted the command"),
     "imports": ("sys.meta_path.insert(0, None); return Current()", "is why"),
-    "clock": ("time.monotonic = None; return Current()", "internal error: TypeError"),
+    "numbers": (
+        "import allowsync.engine.history as it; it._WRONG = None; return Current()",
+        "internal error: AttributeError",
+    ),
 }
+# What is replaced for all of the process as a module is loaded, and in a call.
+REPLACED: Final = {
+    "written": "import json; json.dumps = lambda *_, **__: 'null'; del json.loads",
+    "told": "import click; click.echo = print = lambda *_, **__: None",
+    "kept": "import sqlite3; sqlite3.connect = None",
+    "compared": "import ipaddress; ipaddress.IPv4Network.__eq__ = lambda *_: False",
+    "shown": "import ipaddress; ipaddress._BaseNetwork.__str__ = lambda _: '0.0.0.0/0'",
+    "found": "import pathlib; pathlib.Path.exists = pathlib.Path.open = lambda *_, **__: False",
+    "started": "subprocess.Popen.__init__ = subprocess.run = None; sys.modules['subprocess'] = sys",
+    "planned": "import allowsync.plan.planner as it; it.planned = lambda *_, **__: 1 / 0",
+}
+PRINTING: Final = """
+def chatter():
+    while True:
+        print("chatter")
+threading.Thread(target=chatter, daemon=True).start()
+"""
 THREAD: Final = """
     def later():
         import posix
@@ -112,6 +133,29 @@ def test_a_command_that_cannot_go_on_is_begun_anew_without_backends_of_others(
     plug(here, name, "read", body)
     write(here, name)
     fail_alone(here, ["apply"], {name: said})
+
+
+@pytest.mark.parametrize("where", ["module", "read"])
+def test_what_a_backend_replaces_in_modules_changes_nothing_for_others(
+    here: Path, where: str
+) -> None:
+    for name, body in REPLACED.items():
+        plug(here, name, where, body if where == "module" else f"{body}; return Current()")
+    write(here, *REPLACED)
+    for outcome in ("applied", "unchanged"):
+        ran = started(here, "apply", "--json")
+        document = json.loads(ran.communicate(timeout=120)[0])
+        good = document["targets"][-1]
+        assert (good["target"], good["outcome"], document["problems"]) == ("web/file", outcome, [])
+    assert "203.0.113.7" in (here / "good.txt").read_text()
+    assert not list(here.glob("state.db.aside*"))
+
+
+def test_a_thread_that_prints_on_spoils_no_document(here: Path) -> None:
+    plug(here, "chatty", "module", PRINTING)
+    write(here, "chatty")
+    ran = started(here, "apply", "--json")
+    assert json.loads(ran.communicate(timeout=120)[0])["exit_code"] == 0
 
 
 def test_a_child_that_a_backend_leaves_behind_holds_neither_the_output_nor_the_lock(

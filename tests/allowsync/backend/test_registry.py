@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -98,6 +99,34 @@ def test_two_distributions_with_one_name_are_both_named(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(BrokenBackend, match="both builder and mason register it"):
         discovery.load_type("wall")
+
+
+def test_a_name_of_ours_is_ours_whoever_else_registers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "mason", f"[{BACKENDS}]\nfile = no_such_module:TYPE\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert discovery.load_type("file").name == "file"
+
+
+@pytest.mark.parametrize("damage", ["bytes", "a link to itself", "a FIFO"])
+def test_damaged_metadata_of_a_distribution_hides_no_other_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    damaged = tmp_path / "damaged-1.0.dist-info"
+    damaged.mkdir()
+    path = damaged / "entry_points.txt"
+    if damage == "bytes":
+        path.write_bytes(b"\xff\xfe\xa5")
+    elif damage == "a FIFO":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path.name)
+    install(tmp_path, "mason", "[some.group]\nwall = mason_wall:TYPE\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [one.name for one in discovery.entry_points("some.group")] == ["wall"]
+    if damage != "a FIFO":  # which the standard library waits for
+        assert [one.name for one in discovery.by_metadata("some.group")] == ["wall"]
 
 
 BROKEN = {
