@@ -83,9 +83,10 @@ class Needs(Value):
     Attributes:
         any_user: Whether those capabilities are enough for any user; else it takes root.
         capabilities: Further capabilities (capabilities(7)): `CAP_NET_RAW`.
+        reads: Absolute paths of the files it reads, but for secrets.
         writes: Absolute paths of the files and folders it writes to.
-        locks: Files among them that are made, empty, before each run: a file that is not there
-            cannot be opened for writing alone.
+        locks: Files among the latter that are made, empty, before each run: a file that is not
+            there cannot be opened for writing alone.
         commands: Whether it runs commands that the configuration names.
         all_of_proc: Whether it reads more of /proc than what is about processes.
         after: Units that must have started before it is restored at boot.
@@ -98,6 +99,7 @@ class Needs(Value):
 
     any_user: bool = False
     capabilities: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     commands: bool = False

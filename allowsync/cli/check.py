@@ -165,18 +165,10 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
     from allowsync.model.target import Finding, Severity
     from allowsync.schedule.diagnostics import about_schedule
     from allowsync.schedule.files import Disk
-    from allowsync.schedule.service_user import (
-        broken_targets,
-        closed_channels,
-        closed_hosts_file,
-    )
+    from allowsync.schedule.service_user import broken_targets, closed_channels
 
     disk = Disk(Path("/"))
-    unserved = (
-        *broken_targets(config, disk),
-        *closed_channels(config, disk),
-        *closed_hosts_file(config, disk),
-    )
+    unserved = (*broken_targets(config, disk), *closed_channels(config, disk))
     yield from about_schedule(config, place.absolute(), disk, unserved)
     for one in unserved:
         if not config.is_broken(one.where):  # or its own findings say so

@@ -158,11 +158,7 @@ def show(invocation: Invocation, root: Path) -> int:
 def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
     """What no scheduled run can serve. Nothing where there is no configuration that is valid."""
     from allowsync.config import ConfigError, load
-    from allowsync.schedule.service_user import (
-        broken_targets,
-        closed_channels,
-        closed_hosts_file,
-    )
+    from allowsync.schedule.service_user import broken_targets, closed_channels, unread_files
 
     if disk.root != Path("/"):
         return []
@@ -172,7 +168,7 @@ def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
     except ConfigError:
         return []
     channels = (*config.broken_channels, *closed_channels(config, disk))
-    return [*broken_targets(config, disk), *channels, *closed_hosts_file(config, disk)]
+    return [*broken_targets(config, disk), *unread_files(config), *channels]
 
 
 def renew(invocation: Invocation, before: Config | None, root: Path) -> None:

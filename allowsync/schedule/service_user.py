@@ -1,4 +1,4 @@
-"""The user that scheduled runs have, and what that user cannot read of what they need."""
+"""The user that scheduled runs have, and what that user cannot read of what targets need."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import os
 import pwd
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.backend.api import BackendError
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.schedule.files import OURS, Disk
 from allowsync.schedule.requirements import secrets_of
 from allowsync.schedule.units import SERVICE, UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from allowsync.config.settings import Config
+    from allowsync.config.settings import Config, Target
 
 _USER: Final = "User="
 
@@ -26,7 +27,8 @@ def broken_targets(config: Config, disk: Disk) -> Iterator[Notice]:
         if target.broken:
             yield Notice(target.name, target.broken, ExitCode.FAILED)
         else:
-            why = _closed_to(user, target.options)
+            files = (*_secret_files(target.options), *_files_read(target))
+            why = _closed_to(user, files)
             yield from (Notice(target.name, one, ExitCode.FAILED) for one in why)
 
 
@@ -35,30 +37,40 @@ def closed_channels(config: Config, disk: Disk) -> Iterator[Notice]:
     user = service_user(disk)
     for where, channel in config.channels:
         if not channel.kept.unreadable:
-            why = _closed_to(user, channel)
+            why = _closed_to(user, _secret_files(channel))
             yield from (Notice(where, one, ExitCode.FAILED) for one in why)
 
 
-def closed_hosts_file(config: Config, disk: Disk) -> Iterator[Notice]:
-    """A file of hosts (`hosts_from`) that we can use, and scheduled runs cannot."""
-    source, user = config.hosts_from, service_user(disk)
-    if source is None or user is None or config.hosts_trouble:
-        return
-    if not _may_read(str(source.jsonlines), user):
-        what = (
-            f"scheduled runs cannot use it: their user {user.pw_name} cannot read "
-            f"{source.jsonlines}; give its group access to file and folder (chgrp, chmod g+r)"
-        )
-        yield Notice("hosts_from.jsonlines", what, ExitCode.FAILED)
+def unread_files(config: Config) -> Iterator[Notice]:
+    """What targets read and we cannot read ourselves. A check of the targets says so, too."""
+    for target in config.targets:
+        for path in _files_read(target):
+            try:
+                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            except OSError as error:
+                what = f"runs cannot serve it: {path}: {error.strerror}"
+                yield Notice(target.name, what, ExitCode.FAILED)
 
 
-def _closed_to(user: pwd.struct_passwd | None, options: Any) -> Iterator[str]:
-    """The secrets among some options that a user cannot read, a sentence each."""
-    for option, secret in () if user is None else secrets_of(options):
-        if user is not None and option.endswith("_file") and not _may_read(secret.origin, user):
+def _secret_files(options: Any) -> list[str]:
+    return [one.origin for name, one in secrets_of(options) if name.endswith("_file")]
+
+
+def _files_read(target: Target) -> tuple[str, ...]:
+    """The files that a target reads beside its secrets, as far as its backend says."""
+    try:
+        return target.needs.reads
+    except BackendError:
+        return ()
+
+
+def _closed_to(user: pwd.struct_passwd | None, files: Iterable[str]) -> Iterator[str]:
+    """Those of some files that a user cannot read and we can, a sentence each."""
+    for path in files if user is not None else ():
+        if os.access(path, os.R_OK) and user is not None and not _may_read(path, user):
             yield (
                 f"scheduled runs cannot serve it: their user {user.pw_name} cannot read "
-                f"{secret.origin}; run 'allowsync schedule install'"
+                f"{path}; run 'allowsync schedule install'"
             )
 
 

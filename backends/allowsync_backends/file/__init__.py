@@ -53,9 +53,11 @@ def _from_template(placement: Placement, options: FileOptions, template: Path) -
 
 
 def _needs(options: FileOptions) -> Needs:
+    from allowsync.model.value import replace
     from allowsync_backends.file.service import needs
 
-    return needs(options.path, options.check, options.reload)
+    found = needs(options.path, options.check, options.reload)
+    return found if options.template is None else replace(found, reads=(str(options.template),))
 
 
 TYPE = BackendType(

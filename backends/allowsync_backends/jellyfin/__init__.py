@@ -20,8 +20,9 @@ def _make(placement: Placement, options: JellyfinOptions) -> Backend:
     return JellyfinBackend(placement.allowlist, options)
 
 
-def _needs(_: JellyfinOptions) -> Needs:
-    return Needs(any_user=True, lasting=True, online=True)
+def _needs(options: JellyfinOptions) -> Needs:
+    read = () if options.ca_file is None else (str(options.ca_file),)
+    return Needs(any_user=True, reads=read, lasting=True, online=True)
 
 
 TYPE = BackendType(

@@ -22,7 +22,8 @@ def _make(placement: Placement, options: KubernetesOptions) -> Backend:
 
 def _needs(options: KubernetesOptions) -> Needs:
     # A kubeconfig holds a key or a token, so root alone may read it.
-    return Needs(any_user=options.kubeconfig is None, lasting=True, online=True)
+    read = () if options.kubeconfig is None else (str(options.kubeconfig),)
+    return Needs(any_user=not read, reads=read, lasting=True, online=True)
 
 
 TYPE = BackendType(

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config.channels import Heartbeat
-from allowsync.config.hosts_from import HostsFrom
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.model.value import replace
 from allowsync.schedule.files import Disk
 from allowsync.schedule.service_user import (
     broken_targets,
     closed_channels,
-    closed_hosts_file,
     service_user,
+    unread_files,
 )
 from allowsync.schedule.units import SERVICE, UNITS
 from tests.allowsync.schedule.test_diagnostics import NFTABLES, configuration, installed
@@ -66,6 +65,29 @@ def test_a_token_for_root_alone_breaks_the_target_of_another_user(
     assert list(broken_targets(config, disk)) == []
 
 
+def test_a_template_and_a_kubeconfig_for_root_alone_break_their_targets(
+    tmp_path: Path, token: Path
+) -> None:
+    file = f"file: {{path: {tmp_path}/out.txt, template: {token}}}"
+    kubernetes = f"kubernetes: {{kind: GlobalNetworkSet, kubeconfig: {token}}}"
+    config = configuration(tmp_path, file, kubernetes)
+    told = [(one.where, one.what) for one in broken_targets(config, served_by(tmp_path, "nobody"))]
+    assert [where for where, _ in told] == ["web/file", "web/kubernetes"]
+    assert all(f"their user nobody cannot read {token}" in what for _, what in told)
+    assert list(unread_files(config)) == []
+
+
+def test_a_template_that_is_not_there_is_told_without_any_service(
+    tmp_path: Path, token: Path
+) -> None:
+    file = f"file: {{path: {tmp_path}/out.txt, template: {token}}}"
+    config = configuration(tmp_path, NFTABLES, file)
+    token.unlink()
+    (only,) = unread_files(config)
+    assert only.where == "web/file"
+    assert only.what == f"runs cannot serve it: {token}: No such file or directory"
+
+
 def test_root_may_read_it_and_where_there_is_no_service_nothing_is_told(
     tmp_path: Path, token: Path
 ) -> None:
@@ -97,17 +119,3 @@ def test_a_heartbeat_that_only_root_can_read_is_told(tmp_path: Path, token: Path
         True,
     )
     assert list(closed_channels(config, served_by(tmp_path, "root"))) == []
-
-
-def test_a_file_of_hosts_that_only_root_can_read_is_told(tmp_path: Path, token: Path) -> None:
-    config = replace(configuration(tmp_path, NFTABLES), hosts_from=HostsFrom(token))
-    disk = served_by(tmp_path, "nobody")
-    (only,) = closed_hosts_file(config, disk)
-    assert only.where == "hosts_from.jsonlines"
-    assert only.what == (
-        f"scheduled runs cannot use it: their user nobody cannot read {token}; "
-        "give its group access to file and folder (chgrp, chmod g+r)"
-    )
-    assert list(closed_hosts_file(config, served_by(tmp_path, "root"))) == []
-    token.chmod(0o644)
-    assert list(closed_hosts_file(config, disk)) == []
