@@ -92,7 +92,7 @@ def _approve(
     """Approve hosts; the names that had to be, by host."""
     from allowsync.policy.clock import at_rest
     from allowsync.policy.decision import recall
-    from allowsync.policy.tracking import inherit
+    from allowsync.policy.inheritance import inherit
 
     still = at_rest(store.chronology(), now)
     memory = inherit(config.hosts.values(), store.hosts(), still)

@@ -16,7 +16,7 @@ from allowsync.model.value import Value
 from allowsync.plan.claims import union
 from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import recall
-from allowsync.policy.tracking import inherit
+from allowsync.policy.inheritance import inherit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

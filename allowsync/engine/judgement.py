@@ -9,8 +9,8 @@ from allowsync.model.types import Family, Query
 from allowsync.model.value import Value
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements, unmoved
 from allowsync.policy.sightings import given_again, taken_back
-from allowsync.policy.tracking import NOTHING_KNOWN
-from allowsync.typed import TYPE_CHECKING, Final
+from allowsync.policy.tracking import NOTHING_KNOWN, unproven
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -18,21 +18,26 @@ if TYPE_CHECKING:
     from allowsync.dns.interface import Resolve
     from allowsync.engine.memory import Memory
     from allowsync.model.answer import Answer
-    from allowsync.model.memory import RetentionState
+    from allowsync.model.memory import HostMemory, RetentionState
     from allowsync.model.types import Host, Network
     from allowsync.policy.evidence import Evidence
     from allowsync.policy.newcomers import NewAddress
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Ledger, Refuted
 
-_NODATA: Final = Absent("NODATA")
-
 
 class Judgement(Value):
-    """What was decided about the hosts of a run, and the evidence to remember."""
+    """What was decided about the hosts of a run, and the evidence to remember.
+
+    Attributes:
+        decisions: The decision about each host.
+        ledger: The evidence.
+        again: What was remembered before of each host that nothing is new of but the time.
+    """
 
     decisions: dict[str, Decision]
     ledger: Ledger
+    again: Mapping[str, HostMemory]
 
 
 def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
@@ -75,7 +80,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     }
     if followed:
         decisions = _with_followed(every, decisions, followed, memory)
-    return Judgement(decisions, ledger)
+    return Judgement(decisions, ledger, {name: known[name] for name in stands})
 
 
 def _guarded(
@@ -131,24 +136,23 @@ def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Qu
         return {}
     answers = dict(resolve(queries))
     absent = {query for query, answer in answers.items() if isinstance(answer, Absent)}
-    if any(answers[query] != _NODATA for query in absent):
-        from allowsync.policy.absence import contradicted
-
-        pairs = ((host, query) for host in asking for query in host.queries if query in absent)
-        held = [query for host, query in pairs if _track(memory, host, query).held]
-        answers |= (other := contradicted(answers, held))
-        absent -= other.keys()
-    if not absent or len(settings.nameservers) == 1:
+    if not absent:
         return answers
-    from allowsync.policy.absence import agreed, unproven
-
-    doubtful = {
-        query: answers[query]
+    tracks = [
+        (query, _track(memory, host, query))
         for host in asking
         for query in host.queries
-        if query in absent and unproven(answers[query], _track(memory, host, query))
-    }
-    if doubtful:
+        if query in absent
+    ]
+    doubted = [(query, track) for query, track in tracks if unproven(answers[query], track)]
+    if not doubted:
+        return answers
+    from allowsync.policy.absence import agreed, contradicted
+
+    answers |= contradicted(answers, [query for query, track in doubted if track.held])
+    doubtful = {query: answers[query] for query, track in doubted}
+    doubtful = {query: one for query, one in doubtful.items() if isinstance(one, Absent)}
+    if doubtful and len(settings.nameservers) != 1:
         everyone = resolve.survey(doubtful)
         for query, answer in doubtful.items():
             answers[query] = agreed(answer, everyone.get(query, {}), settings.agreement)

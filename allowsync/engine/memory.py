@@ -10,7 +10,7 @@ from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.clock import read
 from allowsync.policy.decision import has_ended
-from allowsync.policy.tracking import inherit, renamed
+from allowsync.policy.tracking import by_label, renamed
 from allowsync.state import StateDamaged, StateError, Store
 from allowsync.state.files import unrecorded_mark
 from allowsync.state.lock import state_before
@@ -175,7 +175,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         pulse,
         now,
         chronology,
-        inherit(filled.hosts.values(), remembered, now),
+        _inherited(list(filled.hosts.values()), remembered, now),
         store.ledger(),
         {} if request.insists else store.unconfirmed(),
         learnt,
@@ -189,6 +189,18 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         here,
         fleet,
     )
+
+
+def _inherited(
+    hosts: Sequence[Host], remembered: Mapping[str, HostMemory], now: Now
+) -> Mapping[str, HostMemory]:
+    """What is remembered of each host. Loads what follows hostnames where some may have moved."""
+    known = by_label(hosts, remembered)
+    if known is not None:
+        return known
+    from allowsync.policy.inheritance import inherit
+
+    return inherit(hosts, remembered, now)
 
 
 def _of_fleet(config: Config, request: Request, store: Store, now: Now) -> FleetView:

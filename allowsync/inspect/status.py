@@ -21,7 +21,7 @@ from allowsync.model.types import Entry, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import Decision, recall
-from allowsync.policy.tracking import inherit
+from allowsync.policy.inheritance import inherit
 from allowsync.state import StateError, Store
 from allowsync.state.access_log import CHANGED, RECOVERED, REPAIRED
 from allowsync.system.clock import pulse

@@ -142,7 +142,9 @@ class Reasons(Value):
         since = track.absent_since if track.absent_runs else track.last_found
         span = "" if since is None else f" for {said(self.now - since)}"
         what = "gone from DNS" if track.absent_runs else _no_answer(track.reason)
-        return f"{what}{span} ({track.reason.removeprefix(UNHEARD)}, {count})"
+        uncounted = track.absent_runs and track.last_found is None  # see `tracking.never_gave`
+        often = "" if uncounted else f", {count}"
+        return f"{what}{span} ({track.reason.removeprefix(UNHEARD)}{often})"
 
     def _stale(self, grant: Grant) -> str:
         ends = "" if grant.ends is None else f"; expires in {said(grant.ends - self.now)}"

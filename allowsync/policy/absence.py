@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 TWO = 2
 
 
-def unproven(answer: Answer, track: RetentionState) -> bool:
-    """Whether an absence has to be agreed upon before it counts.
-
-    One that was agreed upon already, of a name by which nothing is held, changes nothing.
-    """
-    return isinstance(answer, Absent) and not (track.absent_runs and not track.held)
-
-
 def contradicted(answers: Mapping[Query, Answer], held: Collection[Query]) -> dict[Query, Answer]:
     """What counts in the place of an NXDOMAIN about a name that gave an address of another family.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from allowsync.model.answer import Found
+from allowsync.model.answer import Absent, Found
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import touching
 from allowsync.model.special_purpose import rejection
@@ -22,12 +22,14 @@ from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.screening import ScreenedAnswer, judge, network_of
 from allowsync.policy.tracking import (
+    NOTHING_KNOWN,
     came,
     dormant_tracks,
     former_tracks,
     given_again,
     has_more,
     latched,
+    none_as_ever,
     only_held,
     revoke,
     settled_tracks,
@@ -140,31 +142,37 @@ def unmoved(
 ) -> Decision | None:
     """The decision about a host whose answers give just what it is held by, if nothing else counts.
 
-    So it is with nearly every host in nearly every run: only the time of its last answer moves on.
-    It is what `conclude` comes to as well, by way of much that is nothing here.
+    So it is with nearly every host in nearly every run: nothing is new of what is remembered of it
+    but the time of its last answer. It is what `conclude` comes to as well, by way of much that is
+    nothing here.
 
     Returns:
-        Each question gave one address, in a network of its own; None where there is more to it.
+        Each question gave one address, in a network of its own, or none as ever; None where there
+        is more to it.
     """
     tracks, queries, instant = memory.tracks, host.queries, now.instant
-    if len(tracks) != len(queries) or memory.former or has_more(host) or has_ended(host, now):
+    if len(tracks) != len(queries) or has_more(host) or has_ended(host, now):
+        return None
+    if memory.former or memory.fixed:
         return None
     accept, until = host.policy.accept, host.until
     judged, grants, after = [], {}, {}
     for query in queries:
-        answer, held = answers.get(query), only_held(tracks.get(query), instant)
-        if held is None or not isinstance(answer, Found) or answer.addresses != (held.address,):
-            return None
-        network = network_of(held.address, host)
-        if rejection(network, accept, edge):
+        answer, track = answers.get(query), tracks.get(query, NOTHING_KNOWN)
+        held = only_held(track, instant)
+        if held and isinstance(answer, Found) and answer.addresses == (held.address,):
+            network = network_of(held.address, host)
+            if network in grants or rejection(network, accept, edge):
+                return None
+            grants[network] = Grant(
+                host.name, network, Basis.FRESH, held.since, instant, until, query.hostname
+            )
+            after[query] = given_again(held, instant)
+        elif isinstance(answer, Absent) and none_as_ever(track, answer.reason, host, now):
+            after[query] = track
+        else:
             return None
         judged.append(ScreenedAnswer(query, answer))
-        grants[network] = Grant(
-            host.name, network, Basis.FRESH, held.since, instant, until, query.hostname
-        )
-        after[query] = given_again(held, instant)
-    if len(grants) < len(queries):
-        return None
     known = HostMemory(after, {}, memory.arrivals, {})
     return Decision(host, tuple(judged), tuple(sorted(grants.values(), key=_place)), known)
 

@@ -2,7 +2,7 @@
 
 A clock runs out only when its time has passed *and* enough runs have agreed, and never in a run
 whose wall clock jumped. An answer that gives just what is held, as nearly all do, needs none of
-this (`allowsync.policy.tracking.unmoved`).
+this (`allowsync.policy.decision.unmoved`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from allowsync.model.memory import HeldAddress, RetentionState
 from allowsync.model.types import by_network
 from allowsync.model.value import replace
 from allowsync.policy.screening import network_of
-from allowsync.policy.tracking import came, given_again, in_order, recent
+from allowsync.policy.tracking import came, given_again, in_order, never_gave, recent
 from allowsync.typed import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _replaced_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
 
 
 def _after_absent(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
+    if never_gave(track, reason):
+        return track
     since = track.absent_since or now.instant
     runs = track.absent_runs + now.counts
     over = runs >= host.policy.absent_runs and now.passed(since) >= host.policy.keep_absent

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from allowsync.model.answer import Absent
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.special_purpose import rejection
 from allowsync.model.value import replace
@@ -15,8 +16,9 @@ from allowsync.policy.screening import network_of
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from allowsync.model.answer import Answer
     from allowsync.model.types import Host, Network, Query
     from allowsync.policy.clock import Now
 
@@ -76,73 +78,29 @@ def dormant_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, Rete
     if all(query.family in host.families for query in memory.tracks):
         return {}
     return {
-        query: _only_lasting(track, host, now)
+        query: still_lasting(track, host, now)
         for query, track in memory.tracks.items()
         if query.hostname in host.hostnames and query.family not in host.families
     }
 
 
-def inherit(
-    hosts: Iterable[Host], memories: Mapping[str, HostMemory], now: Now
-) -> dict[str, HostMemory]:
-    """What is remembered of each host, by its hostnames rather than by its label.
+def by_label(
+    hosts: Sequence[Host], memories: Mapping[str, HostMemory]
+) -> dict[str, HostMemory] | None:
+    """What is remembered of each host, where something is known of each of its queries.
 
-    A host that has a new label, or a hostname that another one had, goes on with what is known of
-    that name; the one that had it does not, as by a former name of its own. Memories of labels that
-    are configured no more are looked at, too.
+    None where that is not so: what is known may be remembered under another label (see
+    `allowsync.policy.inheritance`).
     """
-    hosts = list(hosts)
-    lacking = [host for host in hosts if _lacks_known(host, memories.get(host.name))]
-    if not lacking:
-        return {host.name: memories.get(host.name) or HostMemory() for host in hosts}
-    known: dict[Query, tuple[str, RetentionState]] = {}
-    for label, memory in memories.items():
-        for query, track in {**memory.former, **memory.tracks}.items():
-            if track.known and _later(track, known.get(query, ("", NOTHING_KNOWN))[1]):
-                known[query] = (label, track)
-    left = _left(hosts, lacking, memories)
-    before: dict[str, list[HostMemory]] = {}
-    for label, new in renamed(hosts, memories).items():
-        before.setdefault(new, []).append(left[label])
-    return {
-        host.name: _inherited(host, left, known, before.get(host.name, ()), now) for host in hosts
-    }
+    if any(lacks_known(host, memories.get(host.name)) for host in hosts):
+        return None
+    return {host.name: memories.get(host.name) or HostMemory() for host in hosts}
 
 
-def _lacks_known(host: Host, memory: HostMemory | None) -> bool:
+def lacks_known(host: Host, memory: HostMemory | None) -> bool:
     """Whether nothing is known yet of some query of a host."""
     tracks = {} if memory is None else memory.tracks
     return any(not tracks.get(query, NOTHING_KNOWN).known for query in host.queries)
-
-
-def _left(
-    hosts: Iterable[Host], lacking: Iterable[Host], memories: Mapping[str, HostMemory]
-) -> dict[str, HostMemory]:
-    """What is left of what is remembered, by label, when hostnames went to other hosts."""
-    own = {host.name: host.hostnames for host in hosts}
-    went = {name for host in lacking for name in _newly_its_own(host, memories.get(host.name))}
-    return {label: _without(memory, went, own.get(label, ())) for label, memory in memories.items()}
-
-
-def _newly_its_own(host: Host, memory: HostMemory | None) -> set[str]:
-    """The names of a host of which nothing is known under its label."""
-    tracks = {} if memory is None else memory.tracks
-    return {*host.hostnames} - {query.hostname for query, track in tracks.items() if track.known}
-
-
-def _without(memory: HostMemory, went: Collection[str], own: Collection[str]) -> HostMemory:
-    gone = {
-        query
-        for query in (*memory.tracks, *memory.former)
-        if query.hostname in went and query.hostname not in own
-    }
-    if not gone:
-        return memory
-    tracks, former = (
-        {query: track for query, track in known.items() if query not in gone}
-        for known in (memory.tracks, memory.former)
-    )
-    return replace(memory, tracks=tracks, former=former)
 
 
 def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[str, str]:
@@ -159,60 +117,24 @@ def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[s
     return found
 
 
-def _inherited(
-    host: Host,
-    memories: Mapping[str, HostMemory],
-    known: Mapping[Query, tuple[str, RetentionState]],
-    before: Iterable[HostMemory],
-    now: Now,
-) -> HostMemory:
-    """What is remembered of a host; `before` is that of labels that it had."""
-    own = memories.get(host.name, HostMemory())
-    former = {
-        query: track
-        for memory in before
-        for query, track in {**memory.former, **memory.tracks}.items()
-        if query.hostname not in host.hostnames
-    }
-    missing = [
-        query
-        for query in host.queries
-        if query in known and not own.tracks.get(query, NOTHING_KNOWN).known
-    ]
-    if not missing and not former:
-        return own
-    tracks = {query: _only_lasting(known[query][1], host, now) for query in missing}
-    donors = dict.fromkeys(known[query][0] for query in missing)
-    came = {k: v for label in donors for k, v in memories[label].arrivals.items()}
-    return replace(
-        own,
-        tracks={**own.tracks, **tracks},
-        arrivals={**came, **own.arrivals},
-        former={**former, **own.former},
-    )
-
-
-def _later(track: RetentionState, other: RetentionState) -> bool:
-    return _last_known(track) > _last_known(other)
-
-
-def _last_known(track: RetentionState) -> datetime:
+def last_heard(track: RetentionState) -> datetime:
+    """When anything was heard of a question last."""
     heard = [at for at in (track.last_found, track.absent_since) if at is not None]
     return max(heard, default=NEVER)
 
 
 def lasting(memory: HostMemory, host: Host, now: Now) -> HostMemory:
     """What is remembered of a host that no run looked after: without what is over by now."""
-    tracks = {query: _only_lasting(one, host, now) for query, one in memory.tracks.items()}
+    tracks = {query: still_lasting(one, host, now) for query, one in memory.tracks.items()}
     return replace(memory, tracks=tracks)
 
 
 def last_known(memory: HostMemory) -> datetime:
     """When anything was heard of a host last."""
-    return max(map(_last_known, memory.tracks.values()), default=NEVER)
+    return max(map(last_heard, memory.tracks.values()), default=NEVER)
 
 
-def _only_lasting(track: RetentionState, host: Host, now: Now) -> RetentionState:
+def still_lasting(track: RetentionState, host: Host, now: Now) -> RetentionState:
     """A track that no run looked after: without what it would not hold any more."""
     if track.held and _silent_for_good(track, host, now):
         return replace(track, held=(), past=())
@@ -257,15 +179,19 @@ def has_more(host: Host) -> bool:
     return bool(host.networks or host.published or host.sources or host.revoked_networks)
 
 
-def only_held(track: RetentionState | None, instant: datetime) -> HeldAddress | None:
+def only_held(track: RetentionState, instant: datetime) -> HeldAddress | None:
     """The one address that is held by a question, if nothing was amiss and no time has yet to come.
 
     It has been held since an earlier run.
     """
-    if track is None or len(track.held) != 1 or track.reason or track.past:
+    if len(track.held) != 1 or track.reason or track.past or track.held_back:
         return None
     (held,) = track.held
-    if track.held_back or track.absent_since is not None or held.replaced is not None:
+    if track.absent_since is not None or track.absent_runs or track.unavailable_runs:
+        return None
+    if track.latched or held.replaced is not None or held.replaced_runs:
+        return None
+    if track.summary != _found(held):
         return None
     last = track.last_found
     past = last is not None and last <= instant and held.confirmed <= instant
@@ -287,8 +213,39 @@ def given_again(
 ) -> RetentionState:
     """What is known of a question whose answer was the one address that is held."""
     same = HeldAddress(held.address, held.since, instant)
-    summary = f"found {held.address}"
-    return RetentionState((same,), last_found=instant, summary=summary, past=past)
+    return RetentionState((same,), last_found=instant, summary=_found(held), past=past)
+
+
+def _found(held: HeldAddress) -> str:
+    return f"found {held.address}"
+
+
+def unproven(answer: Answer, track: RetentionState) -> bool:
+    """Whether an absence has to be agreed upon before it counts.
+
+    One that was agreed upon already, of a name by which nothing is held, changes nothing.
+    """
+    return isinstance(answer, Absent) and not (track.absent_runs and not track.held)
+
+
+def never_gave(track: RetentionState, reason: str) -> bool:
+    """Whether no address was ever given, which was proven in the run before for the same reason.
+
+    How often it was proven counts towards the end of what is held. Here nothing can end, and what
+    is known stays the same from run to run: as of the IPv6 of a home that has none.
+    """
+    if track.last_found is not None or track.held:
+        return False
+    return track.absent_runs > 0 and track.summary == f"absent {reason}"
+
+
+def none_as_ever(track: RetentionState, reason: str, host: Host, now: Now) -> bool:
+    """Whether it is so, and nothing else is to it: no time is over, or yet to come."""
+    since = track.absent_since
+    if since is None or since > now.instant or track.past or track.held_back:
+        return False
+    due = not track.latched and _absent_for_long(track, host, now)
+    return never_gave(track, reason) and not due
 
 
 def _stands(track: RetentionState, host: Host, instant: datetime) -> bool:

@@ -47,14 +47,21 @@ def serve(listening: socket.socket, latency: float, loss: float) -> None:
 
 
 def respond(wire: bytes) -> bytes:
-    """The address of `host<number>.…`, proof that there is none of anything else. No EDNS."""
+    """The address of `host<number>.…`, proof that there is none of anything else. No EDNS.
+
+    `four<number>.…` has an IPv4 address alone.
+    """
     end = wire.index(b"\0", 12) + 5
     label = wire[13 : 13 + wire[12]].lower()
     question = wire[12:end]
-    if not (label.startswith(b"host") and label[4:].isdigit()):
-        zone = bytes([0xC0, 13 + wire[12]])  # the name's parent
-        return wire[:2] + b"\x81\x83\0\1\0\0\0\1\0\0" + question + zone + SOA
-    rdata = address(int(label[4:]), ipv6=wire[end - 3] == 28)
+    kind, number, ipv6 = label[:4], label[4:], wire[end - 3] == 28
+    zone = bytes([0xC0, 13 + wire[12]])  # the name's parent
+    proof = question + zone + SOA
+    if kind not in (b"host", b"four") or not number.isdigit():
+        return wire[:2] + b"\x81\x83\0\1\0\0\0\1\0\0" + proof
+    if kind == b"four" and ipv6:
+        return wire[:2] + b"\x81\x80\0\1\0\0\0\1\0\0" + proof
+    rdata = address(int(number), ipv6=ipv6)
     record = b"\xc0\x0c" + question[-4:] + TTL + len(rdata).to_bytes(2, "big") + rdata
     return wire[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question + record
 

@@ -42,9 +42,13 @@ except SystemExit as ended:
 
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[list[str]]:
-    """The modules that a run has loaded at its end, where the runs before left all in sync."""
+    """The modules that a run has loaded at its end, where the runs before left all in sync.
+
+    One of its hosts has an IPv4 address alone.
+    """
     with place(0.001) as here:
         here.configure(3, {"nftables": {"ports": ["443/tcp"]}})
+        here.config.write_text(here.config.read_text().replace("host2.", "four2."))
         here.settle()
         here.run()
         command = [sys.executable, "-I", "-c", PROGRAM, str(here.config)]

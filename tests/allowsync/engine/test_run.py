@@ -20,7 +20,7 @@ from allowsync.state import Busy, Lock, Store
 from allowsync.testing.memory import MemoryBackend, MemoryStore, memory_type
 from tests.support.sampling import share
 from tests.support.values import FIVE_MINUTES, GONE, SERVFAIL, T0, V4, V6, found, host, net
-from tests.support.world import World, allowlist, only_target
+from tests.support.world import FRIENDS, World, allowlist, only_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,28 @@ def test_the_first_run_puts_everybody_in_and_the_second_has_nothing_to_do(world:
     second = world.run()
     assert (only_target(second).outcome, second.exit_code) == (Outcome.UNCHANGED, 0)
     assert len(world.store.applied) == 1
+
+
+def test_a_run_that_hears_what_it_knows_rewrites_no_row_of_a_host(world: World) -> None:
+    """Nor of a name that never had an address, as most homes have no IPv6."""
+    world.change("alice", hostnames=("alice.example.org", "six.example.org"))
+
+    def rows() -> list[list[tuple[object, ...]]]:
+        with closing(sqlite3.connect(world.state)) as raw:
+            names = ("tracks", "held", "arrivals", "answers", "fixed")
+            return [raw.execute(f"SELECT * FROM {name}").fetchall() for name in names]
+
+    world.runs(3)
+    before = rows()
+    assert len(before[0]) == len(FRIENDS) + 1
+    world.run()
+    assert rows() == before
+    world.says["bob.example.org"] = SERVFAIL
+    world.run()
+    with closing(sqlite3.connect(world.state)) as raw:
+        silent = "SELECT hostname, last_found FROM tracks WHERE unavailable_runs"
+        last = round((world.instant - FIVE_MINUTES).timestamp() * 1e6)
+        assert raw.execute(silent).fetchall() == [("bob.example.org", last)]
 
 
 def test_a_dry_run_writes_nothing_at_all(world: World) -> None:

@@ -96,6 +96,13 @@ def test_a_name_that_was_never_found_has_no_span() -> None:
     assert removed(life) == "no answer from DNS (SERVFAIL, once)"
 
 
+def test_how_often_a_name_was_absent_that_never_had_an_address_is_not_counted() -> None:
+    life = Life(host())
+    life.run(GONE)
+    life.run(GONE)
+    assert removed(life) == "gone from DNS for 5 min (NXDOMAIN)"
+
+
 def test_access_that_ended_says_when() -> None:
     life = Life(host(until=T0))
     life.run(found(HOME))

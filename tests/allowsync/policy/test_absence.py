@@ -9,7 +9,8 @@ import pytest
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HeldAddress, RetentionState
 from allowsync.model.types import Family, Query
-from allowsync.policy.absence import agreed, contested, contradicted, left_out, unproven
+from allowsync.policy.absence import agreed, contested, contradicted, left_out
+from allowsync.policy.tracking import unproven
 from tests.support.values import ELSEWHERE, GONE, HOME, MOVED, SERVFAIL, T0, found, host, nets
 
 NODATA = Absent("NODATA")

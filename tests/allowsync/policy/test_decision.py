@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allowsync.model.answer import Absent
 from allowsync.model.clock import Clock
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Query
@@ -476,6 +477,18 @@ TRACKS = st.builds(
     reason=st.sampled_from(["", "SERVFAIL"]),
     held_back=st.sampled_from([(), ("81.2.69.9 rejected: it is shared",)]),
     past=st.sampled_from([(), (), (HeldAddress(ip_address(ELSEWHERE), T0 - HOUR, T0 - HOUR),)]),
+    summary=st.sampled_from([f"found {HOME}", f"found {MOVED}", ""]),
+) | st.builds(
+    RetentionState,
+    last_found=st.sampled_from([None, None, T0 - DAY]),
+    absent_since=st.sampled_from([T0 - HOUR, T0 - 30 * DAY, T0 + HOUR, None]),
+    absent_runs=st.sampled_from([0, 1, 7]),
+    unavailable_runs=st.just(0),
+    summary=st.sampled_from(["absent NXDOMAIN", "absent NODATA"]),
+    reason=st.just("NXDOMAIN"),
+    latched=st.booleans(),
+    held_back=st.sampled_from([(), ("81.2.69.9 rejected: it is shared",)]),
+    past=st.sampled_from([(), (), (HeldAddress(ip_address(ELSEWHERE), T0 - HOUR, T0 - HOUR),)]),
 )
 OLD = Query("old.example.org", V4)
 OTHER = Query("other.example.org", V4)
@@ -485,8 +498,8 @@ OTHER = Query("other.example.org", V4)
     tracks=st.dictionaries(st.sampled_from([A, OTHER, OLD]), TRACKS, max_size=3),
     former=st.sampled_from([{}, {}, {OLD: RetentionState(last_found=T0)}]),
     said=st.tuples(
-        st.sampled_from([found(HOME), found(MOVED), found(HOME, MOVED), SERVFAIL]),
-        st.sampled_from([found(MOVED), found("10.0.0.7"), GONE]),
+        st.sampled_from([found(HOME), found(MOVED), found(HOME, MOVED), GONE, SERVFAIL]),
+        st.sampled_from([found(MOVED), found("10.0.0.7"), GONE, GONE]),
     ),
     fields=st.sampled_from(
         [{}, {}, {"until": T0 + DAY}, {"ipv4_prefix": 24}, {"networks": (net(ELSEWHERE),)}]
@@ -508,16 +521,28 @@ def test_a_host_given_what_it_holds_is_decided_about_like_any_other(
 
 
 PLAIN = RetentionState(
-    (HeldAddress(ip_address(HOME), T0 - DAY, T0 - FIVE_MINUTES),), T0 - FIVE_MINUTES
+    (HeldAddress(ip_address(HOME), T0 - DAY, T0 - FIVE_MINUTES),),
+    T0 - FIVE_MINUTES,
+    summary=f"found {HOME}",
+)
+NEVER_GAVE = RetentionState(
+    absent_since=T0 - HOUR, absent_runs=1, summary="absent NXDOMAIN", reason="NXDOMAIN"
 )
 
 
 AT_HOME = found(HOME)
 
 
-def moved_on(track: RetentionState = PLAIN, *, given: Answer = AT_HOME, **who: Any) -> bool:
+def moved_on(
+    track: RetentionState = PLAIN,
+    *,
+    given: Answer = AT_HOME,
+    fixed: Any = None,
+    **who: Any,
+) -> bool:
     """Whether there is more to a host with one track and one answer than the time that passed."""
-    return unmoved(host(**who), {A: given}, HostMemory({A: track}), Now(T0)) is None
+    memory = HostMemory({A: track}, fixed or {})
+    return unmoved(host(**who), {A: given}, memory, Now(T0)) is None
 
 
 def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
@@ -532,7 +557,14 @@ def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
     assert moved_on(replace(PLAIN, past=(replace(PLAIN.held[0], address=ip_address(MOVED)),)))
     assert moved_on(replace(PLAIN, last_found=None))
     assert moved_on(replace(PLAIN, last_found=T0 + HOUR))
-    for odd in ({"since": T0}, {"confirmed": T0 + HOUR}, {"replaced": T0 - HOUR}):
+    for counted in ({"absent_runs": 1}, {"unavailable_runs": 1}, {"latched": True}):
+        assert moved_on(replace(PLAIN, **counted))
+    assert moved_on(replace(PLAIN, summary=f"found {HOME} {MOVED}"))
+    assert moved_on(fixed={net(ELSEWHERE): T0 - DAY})
+    for odd in (
+        *({"since": T0}, {"confirmed": T0 + HOUR}, {"replaced": T0 - HOUR}),
+        {"replaced_runs": 1},
+    ):
         assert moved_on(replace(PLAIN, held=(replace(PLAIN.held[0], **odd),)))
     assert moved_on(until=T0)
     assert moved_on(ipv4_prefix=1)  # of which a part is special
@@ -541,6 +573,33 @@ def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
     assert moved_on(published=(("cloudflare", (net(ELSEWHERE),)),))
     assert moved_on(revoked_networks=(net(HOME),))
     assert moved_on(hostnames=(NAME, "new.example.org"))
+
+
+def test_a_name_that_never_had_an_address_is_unmoved_while_that_is_all() -> None:
+    assert not moved_on(NEVER_GAVE, given=GONE)
+    assert not moved_on(replace(NEVER_GAVE, absent_since=T0 - 30 * DAY, latched=True), given=GONE)
+    assert moved_on(NEVER_GAVE, given=found(HOME))
+    assert moved_on(NEVER_GAVE, given=Absent("NODATA"))
+    assert moved_on(NEVER_GAVE, given=SERVFAIL)
+    assert moved_on(replace(NEVER_GAVE, absent_since=T0 - 30 * DAY), given=GONE)
+    assert moved_on(replace(NEVER_GAVE, absent_since=T0 + HOUR), given=GONE)
+    assert moved_on(replace(NEVER_GAVE, absent_since=None), given=GONE)
+    assert moved_on(replace(NEVER_GAVE, last_found=T0 - DAY), given=GONE)
+    assert moved_on(replace(NEVER_GAVE, absent_runs=0), given=GONE)
+    assert moved_on(replace(NEVER_GAVE, past=PLAIN.held), given=GONE)
+    assert moved_on(replace(NEVER_GAVE, held_back=("81.2.69.9 rejected: shared",)), given=GONE)
+    assert moved_on(PLAIN, given=GONE)
+
+
+def test_what_never_had_an_address_is_remembered_alike_from_run_to_run() -> None:
+    life = Life(host())
+    life.run(GONE)
+    first = life.decision.memory.tracks[A]
+    assert life.run(GONE).memory.tracks[A] == first
+    assert life.run(Absent("NODATA")).memory.tracks[A].absent_runs == 2
+    life.run(found(HOME))
+    life.run(GONE)
+    assert life.run(GONE).memory.tracks[A].absent_runs == 2
 
 
 def test_what_is_remembered_of_other_names_is_not_passed_over() -> None:

@@ -842,7 +842,11 @@ def test_what_only_moves_on_in_time_is_guarded_like_anything_else(
     hosts = (host(), host("bob"))
     held = {"alice": HOME, "bob": both}
     tracks = {
-        name: RetentionState((HeldAddress(ip_address(one), since, T0 - FIVE_MINUTES),), T0 - DAY)
+        name: RetentionState(
+            (HeldAddress(ip_address(one), since, T0 - FIVE_MINUTES),),
+            T0 - DAY,
+            summary=f"found {one}",
+        )
         for name, one in held.items()
     }
     memories = {one.name: HostMemory({one.queries[0]: tracks[one.name]}) for one in hosts}
@@ -902,7 +906,11 @@ def test_a_run_that_gives_all_once_more_is_on_record_as_guards_put_it(
     hosts = [host(name, hostnames=(NAMES[name],)) for name in NAMES]
     hosts[2] = replace(hosts[2], ipv4_prefix=width)
     tracks = [
-        RetentionState((HeldAddress(ip_address(one), since, T0 - FIVE_MINUTES),), T0 - FIVE_MINUTES)
+        RetentionState(
+            (HeldAddress(ip_address(one), since, T0 - FIVE_MINUTES),),
+            T0 - FIVE_MINUTES,
+            summary=f"found {one}",
+        )
         for one in held
     ]
     memories = {

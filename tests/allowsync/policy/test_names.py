@@ -11,7 +11,8 @@ from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import Decision, conclude, judgements, recall
-from allowsync.policy.tracking import inherit, latched, renamed
+from allowsync.policy.inheritance import inherit
+from allowsync.policy.tracking import latched, renamed
 from tests.support.values import (
     AAAA,
     FIVE_MINUTES,
