@@ -168,6 +168,7 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
         enforced=frozenset(target.name for target in memory.config.targets),
         ends=_ends(memory),
         beside={name: one for name, one in memory.hosts.items() if name not in decisions},
+        again=decided.again,
     )
 
 

@@ -18,10 +18,10 @@ from allowsync.typed import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from allowsync.model.types import Network
-    from allowsync.state.records import RunRecord
 
 # `value` of an enumeration is looked up by Python code, and there are four for each host.
 _WORDS = {one: one.value for one in Family}
@@ -102,12 +102,15 @@ def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[
 
 
 def write_answers(
-    connection: sqlite3.Connection, record: RunRecord, known: Mapping[str, HostMemory]
+    connection: sqlite3.Connection,
+    hosts: Mapping[str, HostMemory],
+    known: Mapping[str, HostMemory],
+    started: datetime,
 ) -> None:
     """Add to the history each answer that differs from the one before it."""
-    at, nothing = number(record.started), HostMemory()
+    at, nothing = number(started), HostMemory()
     rows = []
-    for host, memory in record.hosts.items():
+    for host, memory in hosts.items():
         before = known.get(host, nothing).tracks
         for query, track in memory.tracks.items():
             former = before.get(query)
@@ -132,6 +135,7 @@ def write_hosts(
     hosts: Mapping[str, HostMemory],
     known: Mapping[str, HostMemory],
     at: datetime,
+    again: AbstractSet[str] = frozenset(),
 ) -> None:
     """Replace what is remembered of hosts.
 
@@ -140,6 +144,7 @@ def write_hosts(
         hosts: What to remember.
         known: What the database holds, as it was read.
         at: The instant of the run.
+        again: Further hosts, of which nothing is new but the time of the last answer.
     """
     still: set[Key] = set()
     changed: dict[Key, RetentionState] = {}
@@ -156,8 +161,8 @@ def write_hosts(
                 still.add(_key(host, query))
             elif track != former:
                 changed[_key(host, query)] = track
-    if still:
-        _let_stay(connection, still, number(at))
+    if still or again:
+        _let_stay(connection, still, again, number(at))
     _replace(connection, (*gone, *changed), changed)
     for table, of in (("fixed", _fixed), ("arrivals", _arrivals)):
         _write_networks(connection, table, _differing(of, hosts, known))
@@ -203,10 +208,18 @@ def _lasting(track: RetentionState, held: HeldAddress) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _let_stay(connection: sqlite3.Connection, still: set[Key], at: int) -> None:
-    """Mark rows that are as they were, and give those that are not any more a time of their own."""
-    marked = set(connection.execute("SELECT host, hostname, family FROM tracks WHERE again"))
-    over, begun = list(marked - still), list(still - marked)
+def _let_stay(
+    connection: sqlite3.Connection, still: set[Key], again: AbstractSet[str], at: int
+) -> None:
+    """Mark rows that are as they were, and give those that are not any more a time of their own.
+
+    Those of a host `again` that hold nothing have a reason for that, and no time to tell.
+    """
+    one = "SELECT host, hostname, family FROM tracks WHERE"
+    marked = connection.execute(f"{one} again").fetchall()
+    others = connection.execute(f"{one} NOT again AND reason = ''").fetchall()
+    over = [key for key in marked if key[0] not in again and key not in still]
+    begun = [key for key in others if key[0] in again or key in still]
     for table, column in (("tracks", "last_found"), ("held", "confirmed")):
         connection.executemany(
             f"UPDATE {table} SET {column} = (SELECT at FROM answered), again = 0 "  # noqa: S608

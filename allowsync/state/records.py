@@ -111,6 +111,8 @@ class RunRecord(Value):
         renamed: The labels that hosts have now, by those that they had before.
         enforced: The name of every target that is configured.
         ends: When the access of hosts ends, of those whose access does.
+        again: What was remembered before of those hosts that nothing is new of but the time of the
+            last answer: the memory that was read from the state, which tells that it is this one.
     """
 
     started: datetime
@@ -131,3 +133,4 @@ class RunRecord(Value):
     beside: Mapping[str, HostMemory] = field(default_factory=dict)
     enforced: frozenset[str] = frozenset()
     ends: Mapping[str, datetime] = field(default_factory=dict)
+    again: Mapping[str, HostMemory] = field(default_factory=dict)

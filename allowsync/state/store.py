@@ -312,12 +312,13 @@ class Store:
                 ).lastrowid
                 or 0
             )
-            write_answers(connection, record, known)
+            again = {name for name, one in record.again.items() if known.get(name) is one}
+            asked = {name: one for name, one in record.hosts.items() if name not in again}
+            write_answers(connection, asked, known, record.started)
             rename_uses(connection, record.renamed)
             if record.whole:
                 forget_hosts(connection, known, record.configured)
-            hosts = {**record.beside, **record.hosts}
-            write_hosts(connection, hosts, known, record.started)
+            write_hosts(connection, {**record.beside, **asked}, known, record.started, again)
             for target, memory in record.targets:
                 write_target(connection, target, memory, targets.get(target.name))
                 if target.name in record.found:
