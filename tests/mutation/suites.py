@@ -65,6 +65,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "fleet/host_fields": ("fleet/document",),
     "fleet/parts": ("fleet/parts",),
     "policy/fold": ("policy/tracking", "policy/decision"),
+    "policy/inheritance": ("policy/names", "policy/tracking"),
     "policy/tracking": ("policy/tracking", "policy/decision", "policy/guards"),
 }
 
