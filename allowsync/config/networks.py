@@ -10,7 +10,7 @@ from typing import Any, Final
 from allowsync.config.schema.kind import Leaf, UnfitError
 from allowsync.config.schema.nodes import Scalar, ScalarType, got
 from allowsync.config.schema.scalar_kinds import Integer
-from allowsync.model.special_purpose import NO_SOURCE
+from allowsync.model.special_purpose import NO_SOURCE, TRANSLATION
 from allowsync.model.types import Family, Network
 
 # ip_network also takes netmasks and zones; one form is enough, and compares.
@@ -23,6 +23,8 @@ _NOBODY: Final = tuple(
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 WIDEST: Final = {Family.IPV4: 16, Family.IPV6: 48}
+# An IPv4 address is in the last 32 bits of a translated one (RFC 6052 section 2.2).
+_TRANSLATED_WIDEST: Final = 96 + WIDEST[Family.IPV4]
 
 # Home connections are handed out from such blocks: a width beyond it lets in neighbours by the
 # thousand, and every other tenant there.
@@ -114,6 +116,11 @@ class FixedNetwork(_Cidr):
             raise UnfitError(
                 f"{network} is made of IPv4 addresses mapped into IPv6; write them as IPv4"
             )
+        if _translates_too_much(network):
+            raise UnfitError(
+                f"{network} is made of IPv4 addresses behind NAT64: /{_TRANSLATED_WIDEST} is the "
+                "widest that may be granted, as strangers come from the rest"
+            )
 
 
 class AcceptedNetwork(_Cidr):
@@ -145,6 +152,12 @@ class Unreachable(_Cidr):
         """Refuse what a client could come from."""
         if not any(_within(network, block) for block in _NOBODY):
             raise UnfitError(f"got {network}: clients can come from there")
+
+
+def _translates_too_much(network: Network) -> bool:
+    """Whether more IPv4 addresses come from a network than may be granted."""
+    wide = network.prefixlen < _TRANSLATED_WIDEST
+    return wide and any(_overlap(network, block) for block in TRANSLATION)
 
 
 def _within(one: Network, other: Network) -> bool:

@@ -83,11 +83,13 @@ NO_SOURCE: Final[tuple[Network, ...]] = (
     *map(IPv6Network, ("::/128", "::1/128", "ff00::/8")),
 )
 
-# Not even `policy.accept` opens these: all of IPv4 comes from behind a translation prefix.
-NEVER_ACCEPTABLE: Final[tuple[Network, ...]] = (
-    *NO_SOURCE,
-    *map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")),
+# All of IPv4 comes from behind a translation prefix (RFC 6052, RFC 8215).
+TRANSLATION: Final[tuple[Network, ...]] = tuple(
+    map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48"))
 )
+
+# Not even `policy.accept` opens these.
+NEVER_ACCEPTABLE: Final[tuple[Network, ...]] = (*NO_SOURCE, *TRANSLATION)
 
 # Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
 # the address belongs to everyone behind the proxy.

@@ -140,6 +140,7 @@ def refusal(done: ProgramResult, schema: str) -> str:
     [
         ("81.2.70.0/8", "is an address inside a network"),
         ("81.0.0.0/8", "is the widest that may be granted"),
+        ("64:ff9b::/96", "IPv4 addresses behind NAT64"),
         ("127.0.0.1", "from which no packet can come"),
         ("guest.example.org", "is a hostname: expected a network, or me"),
         ("guest.example.org", "whose address changes: allowsync host add NAME guest.example.org"),

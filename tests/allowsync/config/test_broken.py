@@ -109,6 +109,16 @@ IN_A_HOST = {
     "an IPv6 network as wide": ("networks: ['2a00::/24']", "4: hosts.bob.networks", "/48 is"),
     "loopback": ("networks: [127.0.0.1]", "4: hosts.bob.networks", "no packet can come"),
     "multicast": ("networks: ['ff02::/64']", "4: hosts.bob.networks", "no packet can come"),
+    "a translation prefix": (
+        "networks: ['64:ff9b::/96']",
+        "4: hosts.bob.networks",
+        "IPv4 addresses behind NAT64",
+    ),
+    "a part of a local one": (
+        "networks: ['64:ff9b:1:7::/64']",
+        "4: hosts.bob.networks",
+        "/112 is the widest",
+    ),
     "the unspecified address": ("networks: ['::']", "4: hosts.bob.networks", "no packet can come"),
     "a mapped network": ("networks: ['::ffff:192.0.2.0/120']", "4: hosts.bob.networks", "IPv4"),
     "one network without a list": ("networks: 192.0.2.1", "4: hosts.bob.networks", "a list"),

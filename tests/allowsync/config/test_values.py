@@ -203,6 +203,16 @@ def test_one_address_is_a_network_of_its_own() -> None:
     assert parsed(FixedNetwork(), "2A00:1::7") == ip_network("2a00:1::7/128")
 
 
+@pytest.mark.parametrize("text", ["64:ff9b::cb00:7107/128", "64:ff9b::cb00:0/112"])
+def test_an_address_behind_nat64_may_be_named(text: str) -> None:
+    assert parsed(FixedNetwork(), text) == ip_network(text)
+
+
+@pytest.mark.parametrize("text", ["64:ff9b::/96", "64:ff9b::cb00:0/111", "64:ff9b:1::/48"])
+def test_all_that_is_behind_it_may_not(text: str) -> None:
+    assert "behind NAT64" in parsed(FixedNetwork(), text)
+
+
 @pytest.mark.parametrize("text", ["10.0.0.0/8", "100.64.0.0/10", "fc00::/7", "192.168.178.0/24"])
 def test_an_accepted_network_may_be_wide(text: str) -> None:
     assert parsed(AcceptedNetwork(), text) == ip_network(text)

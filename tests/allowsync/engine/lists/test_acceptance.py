@@ -31,6 +31,7 @@ UNFIT = {
     "multicast": ("224.1.0.0/24", "no packet can come"),
     "too wide": ("81.0.0.0/12", "/16 is the widest"),
     "too wide for IPv6": ("2a00::/32", "/48 is the widest"),
+    "all behind NAT64": ("64:ff9b::/96", "behind NAT64"),
     "mapped": ("::ffff:81.2.70.1", "mapped into IPv6"),
 }
 
