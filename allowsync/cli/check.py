@@ -165,10 +165,18 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
     from allowsync.model.target import Finding, Severity
     from allowsync.schedule.diagnostics import about_schedule
     from allowsync.schedule.files import Disk
-    from allowsync.schedule.service_user import broken_targets, closed_channels
+    from allowsync.schedule.service_user import (
+        broken_targets,
+        closed_channels,
+        closed_hosts_file,
+    )
 
     disk = Disk(Path("/"))
-    unserved = (*broken_targets(config, disk), *closed_channels(config, disk))
+    unserved = (
+        *broken_targets(config, disk),
+        *closed_channels(config, disk),
+        *closed_hosts_file(config, disk),
+    )
     yield from about_schedule(config, place.absolute(), disk, unserved)
     for one in unserved:
         if not config.is_broken(one.where):  # or its own findings say so

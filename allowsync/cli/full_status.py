@@ -14,7 +14,7 @@ from allowsync.inspect.status import look
 from allowsync.model.outcome import ExitCode
 from allowsync.model.value import replace
 from allowsync.schedule.files import Disk
-from allowsync.schedule.service_user import broken_targets, closed_channels
+from allowsync.schedule.service_user import broken_targets, closed_channels, closed_hosts_file
 from allowsync.schedule.upcoming import schedule_facts
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def _opened(config: Config, standing: AccessStatus) -> Iterator[TargetStatus]:
 
 
 def _unserved(config: Config, disk: Disk) -> Iterator[Notice]:
-    """Targets and channels that scheduled runs cannot serve, though we can."""
+    """Targets, channels and hosts that scheduled runs cannot serve or read, though we can."""
     found = broken_targets(config, disk)
     yield from (one for one in found if not config.is_broken(one.where))
     yield from closed_channels(config, disk)
+    yield from closed_hosts_file(config, disk)

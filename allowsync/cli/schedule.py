@@ -158,7 +158,12 @@ def show(invocation: Invocation, root: Path) -> int:
 def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
     """What no scheduled run can serve. Nothing where there is no configuration that is valid."""
     from allowsync.config import ConfigError, load
-    from allowsync.schedule.service_user import broken_targets, closed_channels, unread_files
+    from allowsync.schedule.service_user import (
+        broken_targets,
+        closed_channels,
+        closed_hosts_file,
+        unread_files,
+    )
 
     if disk.root != Path("/"):
         return []
@@ -168,7 +173,8 @@ def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
     except ConfigError:
         return []
     channels = (*config.broken_channels, *closed_channels(config, disk))
-    return [*broken_targets(config, disk), *unread_files(config), *channels]
+    targets = (*broken_targets(config, disk), *unread_files(config))
+    return [*targets, *channels, *closed_hosts_file(config, disk)]
 
 
 def renew(invocation: Invocation, before: Config | None, root: Path) -> None:

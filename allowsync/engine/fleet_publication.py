@@ -16,6 +16,7 @@ from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from allowsync.config.fleet import Fleet
@@ -97,7 +98,11 @@ def _due(
 def _published(
     due: Mapping[str, ListDocument], fleet: Fleet, view: FleetView, memory: Memory
 ) -> Publication:
-    """Publish documents. Where that ends early, the next run goes on with those that are left."""
+    """Publish documents. Where that ends early, the next run goes on with those that are left.
+
+    They come in another order each time: so the last ones are never left out for good, where time
+    is short or one of them cannot be published.
+    """
     where, state = f"fleet {fleet.name}", memory.config.state
     assert view.lead is not None  # noqa: S101 - the caller looked
     lead: Lead | None = view.lead
@@ -105,7 +110,8 @@ def _published(
     notices: tuple[Notice, ...] = ()
     try:
         # One at a time: what came before an error is kept.
-        marks.update(writable_store(fleet).publish(_sealed(due, fleet), view.lead))
+        sealed_ones = _sealed(_in_any_order(due, memory.now.instant), fleet)
+        marks.update(writable_store(fleet).publish(sealed_ones, view.lead))
     except Superseded as error:
         forget_lead(state)
         lead, notices = None, (Notice(where, str(error)),)
@@ -134,6 +140,12 @@ def _with_published(
         write_document(state, name, one)
     said = {name: "" if name in kept else why for name, why in view.troubles.items()}
     return replace(view, documents={**view.documents, **kept}, troubles=said)
+
+
+def _in_any_order(due: Mapping[str, ListDocument], now: datetime) -> dict[str, ListDocument]:
+    """Documents in an order that is another one each time."""
+    ordered = sorted(due, key=lambda name: digest_of(f"{now} {name}".encode()))
+    return {name: due[name] for name in ordered}
 
 
 def _said(names: Iterable[str]) -> str:

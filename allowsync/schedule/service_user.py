@@ -1,4 +1,4 @@
-"""The user that scheduled runs have, and what that user cannot read of what targets need."""
+"""The user that scheduled runs have, and what that user cannot read of what they need."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def closed_channels(config: Config, disk: Disk) -> Iterator[Notice]:
         if not channel.kept.unreadable:
             why = _closed_to(user, _secret_files(channel))
             yield from (Notice(where, one, ExitCode.FAILED) for one in why)
+
+
+def closed_hosts_file(config: Config, disk: Disk) -> Iterator[Notice]:
+    """A file of hosts (`hosts_from`) that we can use, and scheduled runs cannot."""
+    source, user = config.hosts_from, service_user(disk)
+    if source is None or user is None or config.hosts_trouble:
+        return
+    if not _may_read(str(source.jsonlines), user):
+        what = (
+            f"scheduled runs cannot use it: their user {user.pw_name} cannot read "
+            f"{source.jsonlines}; give its group access to file and folder (chgrp, chmod g+r)"
+        )
+        yield Notice("hosts_from.jsonlines", what, ExitCode.FAILED)
 
 
 def unread_files(config: Config) -> Iterator[Notice]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config.channels import Heartbeat
+from allowsync.config.hosts_from import HostsFrom
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.model.value import replace
 from allowsync.schedule.files import Disk
 from allowsync.schedule.service_user import (
     broken_targets,
     closed_channels,
+    closed_hosts_file,
     service_user,
     unread_files,
 )
@@ -119,3 +121,17 @@ def test_a_heartbeat_that_only_root_can_read_is_told(tmp_path: Path, token: Path
         True,
     )
     assert list(closed_channels(config, served_by(tmp_path, "root"))) == []
+
+
+def test_a_file_of_hosts_that_only_root_can_read_is_told(tmp_path: Path, token: Path) -> None:
+    config = replace(configuration(tmp_path, NFTABLES), hosts_from=HostsFrom(token))
+    disk = served_by(tmp_path, "nobody")
+    (only,) = closed_hosts_file(config, disk)
+    assert only.where == "hosts_from.jsonlines"
+    assert only.what == (
+        f"scheduled runs cannot use it: their user nobody cannot read {token}; "
+        "give its group access to file and folder (chgrp, chmod g+r)"
+    )
+    assert list(closed_hosts_file(config, served_by(tmp_path, "root"))) == []
+    token.chmod(0o644)
+    assert list(closed_hosts_file(config, disk)) == []
