@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.config.secure_file import digest_of
 from allowsync.fleet.document import ListDocument, PublishedHost, decoded, differs, encoded
 from allowsync.fleet.envelope import public_key_of, sealed
-from allowsync.fleet.fields import DocumentError
+from allowsync.fleet.fields import LARGEST_NUMBER, DocumentError
 from allowsync.fleet.kept import KeptDocument, forget_lead, write_document
 from allowsync.fleet.store import NoConnection, StoreError, Superseded
 from allowsync.fleet.stores import writable_store
@@ -47,12 +47,18 @@ def publish(view: FleetView, memory: Memory, decisions: Mapping[str, Decision]) 
     fleet, request = memory.config.fleet, memory.request
     if fleet is None or view.lead is None or request.dry_run or request.confirming:
         return Publication(view)
-    due = {
-        name: made
-        for name, one in memory.config.allowlists.items()
-        if one.publish and (made := _due(one, fleet, view, memory, decisions)) is not None
-    }
-    return _published(due, fleet, view, memory) if due else Publication(view)
+    due: dict[str, ListDocument] = {}
+    notices: list[Notice] = []
+    for name, one in memory.config.allowlists.items():
+        try:
+            made = _due(one, fleet, view, memory, decisions) if one.publish else None
+        except DocumentError as error:
+            what = f"{name} not published: {error}"
+            notices.append(Notice(f"fleet {fleet.name}", what, ExitCode.FAILED))
+        else:
+            due |= {} if made is None else {name: made}
+    done = _published(due, fleet, view, memory) if due else Publication(view)
+    return replace(done, notices=(*notices, *done.notices))
 
 
 def _due(
@@ -64,6 +70,8 @@ def _due(
 ) -> ListDocument | None:
     """The next document of a list; None where there is no need of one, or this run lacks hosts.
 
+    Raises DocumentError for one that could not be read.
+
     Its number is the second it is decided in, so that it is greater than those that a machine which
     led before gave away, and which neither this machine nor a store from a backup knows.
     """
@@ -72,11 +80,14 @@ def _due(
     kept = view.documents.get(allowlist.name)
     before = (0, 0) if kept is None else kept.document.place
     epoch = max(fleet.epoch, before[0])
+    least = before[1] + 1 if epoch == before[0] else 1
+    if least > LARGEST_NUMBER:
+        raise DocumentError("no number follows that of its document; raise fleet.epoch")
     made = ListDocument(
         fleet.name,
         allowlist.name,
         epoch,
-        max(before[1] + 1 if epoch == before[0] else 1, int(memory.now.instant.timestamp())),
+        max(least, int(memory.now.instant.timestamp())),
         memory.now.instant,
         fleet.interval,
         tuple(

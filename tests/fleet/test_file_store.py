@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.fleet.envelope import new_signing_key, public_key_of, sealed
+from allowsync.fleet.document import decoded, encoded
+from allowsync.fleet.envelope import new_signing_key, opened, public_key_of, sealed
+from allowsync.model.value import replace
 from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
@@ -360,6 +362,25 @@ def test_a_key_that_is_taken_out_is_told_before_anything_is_due(
     resolver.keys, resolver.signing_key = keys, key
     assert resolver("apply").code == 0
     assert said not in " ".join(resolver("check").out.split())
+    assert applier("apply").code == 0
+
+
+def test_a_list_whose_number_is_at_its_end_is_told_and_holds_up_no_other(
+    resolver: Machine, applier: Machine, tmp_path: Path
+) -> None:
+    resolver.more["allowlists"] = {name: {"publish": True} for name in ("web", "ssh")}
+    assert resolver("apply").code == 0
+    path = tmp_path / "store" / "web.json"
+    last = replace(decoded(opened(path.read_bytes(), tuple(applier.keys))), sequence=2**53 - 1)
+    path.write_bytes(sealed(encoded(last), resolver.signing_key))
+    assert applier("apply").code == 0
+    (tmp_path / "store" / "ssh.json").unlink()
+    done = resolver("apply")
+    said = "web not published: no number follows that of its document; raise fleet.epoch"
+    assert (done.code, said in " ".join(done.err.split())) == (1, True)
+    assert (tmp_path / "store" / "ssh.json").exists()
+    resolver.fleet["epoch"] = 2
+    assert resolver("apply").code == 0
     assert applier("apply").code == 0
 
 
