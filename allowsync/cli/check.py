@@ -127,7 +127,6 @@ def _packets(
     from allowsync.inspect.admitted_networks import about_named, admitted
     from allowsync.inspect.bare_sets import guarded_by_rules
     from allowsync.inspect.diagnostics import Located, answered_networks
-    from allowsync.inspect.guarded_target import known
     from allowsync.inspect.neighbours import undiscovered
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
@@ -140,7 +139,10 @@ def _packets(
     # Of hosts that no run knows yet, what the next one would let in.
     new = [one.host for one in standing.decisions.values() if one.undecided]
     lacking = (entry.network for one in standing.targets for entry in one.lacking)
-    expected = (*known(targets), *lacking, *answered_networks(new, said))
+    held = (entry.network for one in targets for entry in one.entries)
+    # Of rules of others those for hosts alone: who is no host any more is a stranger.
+    granted = (grant.network for one in standing.decisions.values() for grant in one.grants)
+    expected = (*held, *lacking, *granted, *answered_networks(new, said))
     answers = answered((*asked, *about_named(targets)), expected)
     found = (
         *judged(targets, answers),

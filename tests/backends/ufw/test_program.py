@@ -103,6 +103,22 @@ def test_a_rule_made_by_hand_is_left_alone_until_it_is_adopted(here: Inside) -> 
     assert text(here.inside).count("-s 6.6.6.6 ") == 1
 
 
+def test_a_rule_made_by_hand_for_a_stranger_is_an_error_and_one_for_a_friend_is_not(
+    here: Inside,
+) -> None:
+    with_uplink(here.inside)
+    here.inside.command("ufw", *HAND_MADE[0].split())
+    assert here("check").code == 0  # before the first run, too
+    assert here("apply").code == 0
+    assert here("check").code == 0
+    here.inside.command("ufw", *HAND_MADE[1].split())
+    checked = here("check")
+    assert checked.code == 1
+    assert "error: web/ufw: 6.6.6.6 reaches 443/tcp over IPv4" in checked.out
+    assert "not on an allowlist" in checked.out
+    assert "81.2.69.1 reaches" not in checked.out
+
+
 @pytest.mark.parametrize(
     "anyone", [("0.0.0.0/0",), ("0.0.0.0/1", "128.0.0.0/1")], ids=["whole", "halves"]
 )
