@@ -114,6 +114,8 @@ def _options(
         return _valid({"list": "any", **asked.written}, environ)
     target = _chosen(asked, ours)
     if not asked.written:
+        if target.broken:  # a token that is none, for example
+            raise NoAccessError([Notice(target.name, target.broken)])
         found: CloudflareOptions = target.options
         return found
     given = asked.written

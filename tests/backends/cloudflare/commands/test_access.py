@@ -19,6 +19,7 @@ from allowsync_backends.cloudflare.values import ListItem
 from allowsync.backend.api import API, BackendType
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.config.settings import Target
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,16 @@ def test_the_one_configured_account_is_meant() -> None:
     found = given(AccessOptions(), target("jellyfin/cloudflare"), target("ssh/cloudflare"))
     assert (found.options.account_id, found.options.token.value) == (ONE, "token-of-one")
     assert [one.target for one in found.claims] == ["jellyfin/cloudflare", "ssh/cloudflare"]
+
+
+def test_a_token_that_is_none_is_named_and_not_sent(tmp_path: Path) -> None:
+    broken = replace(target("jellyfin/cloudflare"), broken="it is an Origin CA key")
+    assert why_not(AccessOptions(), broken) == "jellyfin/cloudflare: it is an Origin CA key"
+    file = tmp_path / "token"
+    file.write_text("token-of-mine")
+    file.chmod(0o600)
+    mine = given(AccessOptions(token_file=str(file)), broken)
+    assert mine.options.token.value == "token-of-mine"
 
 
 def test_of_several_accounts_one_has_to_be_named() -> None:
