@@ -87,9 +87,15 @@ def refusals(seen: FirewalldSnapshot) -> dict[str, str]:
 
 
 def _waiting(seen: FirewalldSnapshot) -> dict[str, str]:
-    """What a run cannot load by itself."""
+    """What a run cannot load by itself: what is on the disk alone, or what it will put there."""
     names = [name for name in seen.kept if name not in seen.in_force]
-    return dict.fromkeys(map(_not_loaded, names), LOAD)
+    missing = [name for name in seen.families if name not in {*seen.kept, *seen.in_force}]
+    put = dict.fromkeys(map(_missing, missing), f"the next 'allowsync apply' writes it; {LOAD}")
+    return put | dict.fromkeys(map(_not_loaded, names), LOAD)
+
+
+def _missing(name: str) -> str:
+    return f"ipset {name} is missing"
 
 
 def _not_loaded(name: str) -> str:
@@ -100,7 +106,7 @@ def _flaws(seen: FirewalldSnapshot) -> Iterator[str]:
     for name in seen.families:
         now, later = seen.in_force.get(name), seen.kept.get(name)
         if now is None and later is None:
-            yield f"ipset {name} is missing"
+            yield _missing(name)
         elif later is None:
             yield f"ipset {name} is not on the disk: a reload of firewalld would take it away"
         elif now is None:

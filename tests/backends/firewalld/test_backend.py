@@ -65,6 +65,8 @@ def test_otherwise_a_reload_is_asked_for_and_nothing_of_others_is_lost(
 ) -> None:
     firewalld.add_rule(SSH, keep=False)
     made = backend(reload=False)
+    first = firewalld.inside.run(made.read).obstacles[f"ipset {SET} is missing"]
+    assert first.startswith("the next 'allowsync apply' writes it; 'firewall-cmd --reload' loads")
     for _ in range(2):
         with pytest.raises(BackendError, match="'firewall-cmd --reload' loads what is on the disk"):
             apply(firewalld, made, HOME)
