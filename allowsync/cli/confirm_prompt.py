@@ -134,6 +134,8 @@ def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
     ends = time.monotonic() + wait.total_seconds()
     _say(f"Applied. Open a new connection, and see that you get in.\n"
          f"Type yes within {said(wait)} to keep it; otherwise it is rolled back.")  # fmt: skip
+    if select([STDIN], [], [], 0)[0]:
+        _say("What was typed before this line does not count: type it again.")
     termios.tcflush(STDIN, termios.TCIFLUSH)  # what was typed before is no sign of life
     try:
         while True:

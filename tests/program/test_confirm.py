@@ -146,6 +146,7 @@ def test_what_was_typed_before_is_no_sign_of_life(machine: Machine) -> None:
     with machine.confirm("1s") as terminal:
         terminal.type("yes\n")
         assert terminal.end() == 1
+        assert "What was typed before this line does not count: type it again." in terminal.shown
     assert machine.ruleset == ""
 
 
