@@ -60,8 +60,9 @@ def status(invocation: Invocation, html: Path | None, watched: bool, seen: bool)
         return int(code)
     from allowsync.report.text import status_lines, status_warnings
 
-    invocation.echo(status_warnings(standing), err=True)
-    if not invocation.quiet and html is None:
+    listed = not invocation.quiet and html is None
+    invocation.echo(status_warnings(standing, beside=listed), err=True)
+    if listed:
         invocation.echo(status_lines(standing, seen=seen))
     return int(code)
 
@@ -94,7 +95,7 @@ def _watch(invocation: Invocation, html: Path | None, *, seen: bool) -> int:
         return [
             Line(head),
             Line(""),
-            *status_warnings(standing),
+            *status_warnings(standing, beside=True),
             *status_lines(standing, seen=seen),
         ]
 

@@ -74,9 +74,17 @@ def about_friends(targets: Iterable[GuardedTarget]) -> Iterator[Question]:
 def openings(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Ports that strangers reach, with the target that should keep them out."""
+    """Ports that strangers reach, with the target that should keep them out.
+
+    Those of a target that strangers reach in one way, by one rule, are one finding.
+    """
+    alike: dict[tuple[str, Finding], list[str]] = {}
     for target, port, found, given in _opened(targets, answers):
-        yield target.name, _open(target, port, found, given)
+        opened = target.name, _open(target, port, found, given)
+        alike.setdefault(opened, []).append(asked_of(port, found, given))
+    for (name, one), ports in alike.items():
+        verb = "are" if len(ports) > 1 else "is"
+        yield name, replace(one, what=f"{', '.join(ports)} {verb} open to {one.what}")
 
 
 def _opened(
@@ -107,8 +115,8 @@ def _by_vpn(
 def _open(
     target: GuardedTarget, port: PortRange, found: Sequence[Answer], given: Sequence[Answer]
 ) -> Finding:
-    where = asked_of(port, found, given)
-    what = f"{where} is open to {_whom(found, given)}{way(found, port)}{by_rules(found)}"
+    """How a port is open: to whom, by which way and rule."""
+    what = f"{_whom(found, given)}{way(found, port)}{by_rules(found)}"
     # Others may be meant to get in, and the set be for something else.
     severity = Severity.WARNING if target.assumed else Severity.ERROR
     return Finding(severity, what, _advice(target, found))
@@ -166,7 +174,7 @@ def _onward(found: Iterable[Answer], port: PortRange) -> str:
     ends = {f"{answer.to[1]} port {answer.to[2]}": None for answer in found if answer.to}
     at = f" at {some((*others, *behind))}" if others or behind else ""
     leads = [one for one in ends if one.split()[0] not in behind]
-    return at + (f", which lead to {some(leads)}" if leads else "")
+    return at + (f", forwarded to {some(leads)}" if leads else "")
 
 
 def by_rules(found: Iterable[Answer]) -> str:

@@ -13,6 +13,7 @@ from allowsync.text import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from allowsync.inspect.status import AccessStatus
     from allowsync.policy.decision import Decision
@@ -102,14 +103,26 @@ def _of_runs(status: AccessStatus) -> Iterator[StatusProblem]:
         yield StatusProblem("runs", what, Severity.ERROR)
 
 
+def last_known(status: AccessStatus) -> list[StatusProblem]:
+    """Of the problems those that hosts use their last known addresses: a list of hosts says it."""
+    found = (_stale(name, one, status.now) for name, one in status.decisions.items())
+    return [one for one in found if one is not None]
+
+
+def _stale(name: str, decision: Decision, now: datetime) -> StatusProblem | None:
+    stale = [one for one in decision.grants if one.basis is Basis.STALE]
+    if not stale:
+        return None
+    why = next((one.why for one in stale if one.why), "not asked")
+    ends = min((one.ends for one in stale if one.ends is not None), default=None)
+    left = "" if ends is None else f"; expires in {said(ends - now)}"
+    return StatusProblem(name, f"using the last known address ({why}){left}")
+
+
 def _of_hosts(status: AccessStatus) -> Iterator[StatusProblem]:
     for name, decision in status.decisions.items():
-        stale = [one for one in decision.grants if one.basis is Basis.STALE]
-        if stale:
-            why = next((one.why for one in stale if one.why), "not asked")
-            ends = min((one.ends for one in stale if one.ends is not None), default=None)
-            left = "" if ends is None else f"; expires in {said(ends - status.now)}"
-            yield StatusProblem(name, f"using the last known address ({why}){left}")
+        if stale := _stale(name, decision, status.now):
+            yield stale
         elif decision.undecided and name not in status.retained:
             access = "its access is unknown" if name in status.unclear else "no access"
             yield StatusProblem(name, f"no answer yet: {access}")

@@ -204,15 +204,20 @@ def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line
     yield from _run_lines(standing)
 
 
-def status_warnings(standing: AccessStatus) -> Iterator[Line]:
+def status_warnings(standing: AccessStatus, *, beside: bool = False) -> Iterator[Line]:
     """What is wrong, the worst first, a line each, for standard error.
 
     What is the same of several, such as of all hosts while no nameserver answers, is one line.
-    """
-    from allowsync.inspect.status_problems import problems
 
+    Args:
+        standing: Who is allowed where.
+        beside: Whether `status_lines` stand beside them, which say who uses an old address.
+    """
+    from allowsync.inspect.status_problems import last_known, problems
+
+    told = last_known(standing) if beside else ()
     same: dict[tuple[str, bool], list[str]] = {}
-    for one in problems(standing):
+    for one in (one for one in problems(standing) if one not in told):
         same.setdefault((one.what, one.broken), []).append(one.where)
     for (what, broken), places in same.items():
         whole = [", ".join(places)] if len(places) > _ALONE else places
@@ -243,7 +248,8 @@ def _run_lines(standing: AccessStatus) -> Iterator[Line]:
     if schedule is None:
         return
     if schedule.trouble:
-        yield Line(schedule.trouble, "yellow")
+        if not schedule.scheduler:  # else it is among the problems
+            yield Line(schedule.trouble, "yellow")
     elif schedule.started:
         yield Line(f"a run is at work, or waits for the network, started by {schedule.scheduler}")
     elif schedule.next_run is None:

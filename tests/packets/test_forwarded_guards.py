@@ -73,7 +73,7 @@ def test_docker_forwards_strangers_before_ufw_is_asked(inside: Namespace) -> Non
     assert one.severity is Severity.ERROR
     assert one.what.startswith(
         "8096/tcp is open to everyone over IPv4 and IPv6 by eth0 at 9000/tcp, "
-        "which lead to 172.17.0.2 port 8096, fd00:d::2 port 8096: ip filter DOCKER: "
+        "forwarded to 172.17.0.2 port 8096, fd00:d::2 port 8096: ip filter DOCKER: "
     )
     assert "DOCKER-USER" in one.advice
 
@@ -82,7 +82,7 @@ def test_rules_that_name_the_published_port_are_asked_at_it(inside: Namespace) -
     with_docker(inside)
     route_for(inside, PUBLISHED)
     (one,) = found(inside, PUBLISHED)
-    assert one.what.startswith("9000/tcp is open to everyone over IPv4 and IPv6 by eth0, which")
+    assert one.what.startswith("9000/tcp is open to everyone over IPv4 and IPv6 by eth0, forwarded")
 
 
 def test_a_family_that_ufw_docker_does_not_know_is_open(inside: Namespace) -> None:
@@ -100,7 +100,7 @@ def test_the_chains_of_newer_dockers_are_met_in_their_order(inside: Namespace) -
     route_for(inside, INNER)
     (one,) = found(inside, INNER)
     assert one.what.startswith(
-        "8096/tcp is open to everyone over IPv4 and IPv6 by eth0 at 9000/tcp, which lead to"
+        "8096/tcp is open to everyone over IPv4 and IPv6 by eth0 at 9000/tcp, forwarded to"
     )
     inside.command("iptables-restore", "-n", stdin=IPV4)
     (one,) = found(inside, INNER)
@@ -122,7 +122,7 @@ def test_friends_let_in_by_the_published_port_are_locked_out(inside: Namespace) 
         "alice (81.2.69.142) is locked out of 9000/tcp",
         "bob (2a02:8109:9a40::/64) is locked out of 9000/tcp",
     ]
-    assert all("which lead to" in one.what for one in locked)
+    assert all("forwarded to" in one.what for one in locked)
     assert {one.advice.partition(":")[0] for one in locked} == {"guard 8096/tcp"}
 
 

@@ -76,3 +76,27 @@ def test_a_guest_belongs_to_the_allowlists_of_its_grant(
         assert "not among the hosts" not in said
         assert "removed from the configuration" not in said
         assert "it is out of sync: see allowsync status" in said
+
+
+def test_ports_that_are_open_in_one_way_are_one_line_of_the_status(
+    as_root: None, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    ports = ["8096/tcp", "443/tcp"]
+    document = {
+        "hosts": {"office": {"networks": [OFFICE]}},
+        "allowlists": {"x": {"targets": [{"nftables": {"ports": ports}}]}},
+        "state": str(tmp_path / "state" / "state.db"),
+    }
+    config.write_text(json.dumps(document))
+    config.chmod(0o600)
+    with Namespace() as namespace:
+        with_uplink(namespace)
+        assert namespace.run(allowsync, "apply", "--config", config).code == 0
+        assert namespace.run(allowsync, "clear", "--yes", "--config", config).code == 0
+        told = namespace.run(allowsync, "status", "--config", config)
+    assert told.code == 1
+    everyone = "are open to everyone over IPv4 and IPv6 by eth0: no rule keeps them out"
+    assert [one for one in told.err.splitlines() if "open to" in one] == [
+        f"x/nftables: 8096/tcp, 443/tcp {everyone}"
+    ]

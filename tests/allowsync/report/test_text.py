@@ -207,6 +207,9 @@ def test_status_tells_who_is_allowed_where() -> None:
         Line("alice: using the last known address (SERVFAIL); expires in 3 d", "yellow"),
         Line("carol: no answer yet: no access", "yellow"),
     ]
+    told = [line.text for line in status_warnings(standing, beside=True)]
+    assert "alice: using the last known address (SERVFAIL); expires in 3 d" not in told
+    assert len(told) == 3
     assert exit_code(standing) == 1
 
 
