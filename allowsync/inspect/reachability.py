@@ -38,6 +38,7 @@ _LET_ANSWERS_LEAVE: Final = (
 )
 
 
+_REVERSE_PATH: Final = "IPReversePathFilter"  # as the kernel counts it
 _NO_RULE: Final = "no rule is known to decide: see routes, rp_filter and `allowsync explain`"
 
 
@@ -289,7 +290,8 @@ def _shut(
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({name: None for one in several for name in one.interfaces})
     stopped = [answer for one in several for answer in one.answers]
-    known = any(map(named_rules, stopped))
+    strict = everywhere and any(map(_is_by_reverse_path, stopped))
+    known = strict or any(map(named_rules, stopped))
     onward = _onward(stopped, port) if any(one.to for one in stopped) else ""
     rules = rules if known else ""
     severity = Severity.ERROR if everywhere else Severity.WARNING
@@ -304,7 +306,15 @@ def _is_by_route(answer: Answer) -> bool:
     return any(one.startswith("routing:") for one in answer.rules)
 
 
+def _is_by_reverse_path(answer: Answer) -> bool:
+    """Whether the kernel took a source for none that comes by its interface (RFC 3704)."""
+    return any(_REVERSE_PATH in one for one in answer.rules)
+
+
 def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
+    if any(map(_is_by_reverse_path, stopped)):
+        interfaces = some(dict.fromkeys(one.question.interface for one in stopped))
+        return f"route answers by {interfaces}, or set rp_filter of {interfaces} to 2 (loose)"
     if any(one.unanswered or _is_by_route(one) for one in stopped):
         return _LET_ANSWERS_LEAVE
     ends = {one.to[2]: None for one in stopped if one.to}

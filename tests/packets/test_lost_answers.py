@@ -125,3 +125,28 @@ def test_who_cannot_be_answered_is_locked_out(inside: Namespace, filtered: str) 
             if severity is Severity.ERROR:
                 assert why in one.what, done
                 assert one.advice.startswith("let its answers leave: "), done
+
+
+@pytest.mark.parametrize(
+    ("filtered", "why", "advice"),
+    [
+        (1, "IPReversePathFilter", "route answers by eth0, or set rp_filter of eth0 to 2 (loose)"),
+        (2, "routing: they leave by lan0", "let its answers leave: "),
+    ],
+)
+def test_who_has_a_route_by_another_interface_is_locked_out(
+    inside: Namespace, filtered: int, why: str, advice: str
+) -> None:
+    inside.command("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+    inside.batch(
+        "address add 10.9.0.1/24 dev lan0",
+        "link set lan0 up",
+        "link set lan1 up",
+        "route add 81.2.69.0/24 via 10.9.0.2",
+    )
+    inside.sysctl("net/ipv4/conf/eth0/rp_filter", str(filtered))
+    (found,) = seen(inside, guard(PORT), FRIENDS)
+    assert found.severity is Severity.ERROR
+    assert found.what.startswith("alice (81.2.69.142) is locked out of 8096/tcp over IPv4 by eth0")
+    assert why in found.what
+    assert found.advice.startswith(advice)
