@@ -55,7 +55,6 @@ def _checked(
 ) -> int:
     from allowsync.engine.published import ask_all, known_lists, with_known
     from allowsync.inspect.diagnostics import about_lists, about_sources
-    from allowsync.inspect.fleet_findings import about_fleet
     from allowsync.inspect.next_apply import about_session, held_back, told_once
     from allowsync.inspect.status import look
 
@@ -64,7 +63,7 @@ def _checked(
     asked = ask_all(config, now)
     lists = about_lists(known_lists(config, now))
     said = _heard(config, resolver)
-    dns = [*about_sources(asked), *lists, *_dns(config, resolver, said), *about_fleet(config, now)]
+    dns = [*about_sources(asked), *lists, *_dns(config, resolver, said), *_fleet(config, now)]
     standing = look(config, now)
     targets = list(_targets(with_known(config, asked), standing))
     targets += _packets(config, standing, said) if packets else ()
@@ -152,6 +151,13 @@ def _packets(
     found += tuple(admitted(targets, answers))
     seen = (*found, *other_openings(targets, answers))
     yield from (Located(name, found) for name, found in seen)
+
+
+def _fleet(config: Config, now: datetime) -> Iterator[Located]:
+    if config.fleet is not None:
+        from allowsync.inspect.fleet_findings import about_fleet
+
+        yield from about_fleet(config, now)
 
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:

@@ -15,8 +15,6 @@ from allowsync.model.networks import short
 from allowsync.model.target import Finding, Severity, remedy
 from allowsync.model.types import LISTS
 from allowsync.model.value import Value
-from allowsync.notify.apprise_client import WHY, Sent, machine, send
-from allowsync.notify.outbox import Message
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import has_ended, recall
 from allowsync.policy.published import said_of
@@ -347,6 +345,9 @@ def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
         yield Located(notice.where, Finding(Severity.ERROR, notice.what))
     if not config.notify:
         return
+    from allowsync.notify.apprise_client import WHY, Sent, machine, send
+    from allowsync.notify.outbox import Message
+
     body = _TEST if tell else ""
     message = Message(f"allowsync on {machine()}: test", body, "info")
     outcomes = send([(one, message) for one in config.notify])

@@ -12,7 +12,6 @@ import sqlite3
 import stat
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from allowsync.state.errors import StateDamaged, StateError, reason
@@ -129,6 +128,8 @@ def _played_back(path: Path, database: bytes, journal: bytes) -> bytes:
     """The database as it was before the transaction that a journal tells of."""
     if journal.endswith(NAMES_ANOTHER):
         raise StateDamaged(path, f"{path}-journal names another file, which is left alone")
+    from tempfile import TemporaryDirectory  # costs more than all else here, and is rarely needed
+
     for folder in _FOLDERS:
         try:
             with TemporaryDirectory(prefix="allowsync-", dir=folder) as private:
