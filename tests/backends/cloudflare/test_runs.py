@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.cloudflare import transport
 
-from testkit.fake_cloudflare import CutConnection, FailedCall, OperationDelay
+from allowsync.cli import run_command_line
+from testkit.fake_cloudflare import CutConnection, FailedCall, FakeCloudflare, OperationDelay
 from testkit.fake_dns.nameserver import NameServer
+from tests.support.listener import PortListener
 from tests.support.program import Installation, ProgramResult
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from testkit.fake_cloudflare import FakeCloudflare
 
 ALICE, BOB = "81.2.69.1", "81.2.69.2"
 MINE = "allowsync:web::alice"
@@ -174,3 +175,24 @@ def test_two_processes_never_have_two_writes_in_flight(
     marks = "allowsync:web:one:alice", "allowsync:web:two:alice"
     assert sorted((fake.items("friends")[ALICE] or "").split()) == sorted(marks)
     record("interference", cases=1, lock_outs=0, strangers=0)
+
+
+@pytest.mark.parametrize(("command", "looks"), [("apply", 1), ("status", 1), ("check", 2)])
+def test_an_api_that_never_replies_is_asked_once_in_each_look(
+    tmp_path: Path,
+    server: NameServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    looks: int,
+) -> None:
+    """Each question waits as long as silence may last, here a hundredth of that."""
+    monkeypatch.setattr(transport, "REPLY_TIMEOUT", 0.2)
+    monkeypatch.setattr(transport, "LONGEST_SILENCE", 0.15)
+    with FakeCloudflare() as fake, PortListener(silent=True) as api:
+        here = installed(tmp_path / "one", fake, server, api_url=f"http://{api.place}")
+        here.write()
+        code = run_command_line([command, "--config", str(here.path)])
+    assert code == 1
+    assert len(api.heard) == looks
+    assert "no reply to GET" in "".join(capsys.readouterr())
