@@ -33,6 +33,7 @@ WIDTH: Final = 79
 MOST_OFFERED: Final = 10  # clients
 
 _JELLYFIN: Final = "8096/tcp"
+_WEB: Final = (80, 443)  # where a reverse proxy listens
 
 # What is usually behind a port, for the name of its list.
 _CALLED: Final = {
@@ -164,8 +165,12 @@ class _Talk:
         found = found_here()
         self.say("", "Which firewall shall guard the ports?")
         for one in found:
-            told = f"  {one.name:<10} {one.unusable or one.summary}"
-            self.say(*wrap(told, WIDTH, subsequent_indent=" " * 13))
+            if not one.unusable:
+                told = f"  {one.name:<10} {one.summary}"
+                self.say(*wrap(told, WIDTH, subsequent_indent=" " * 13))
+        if lacking := ", ".join(one.name for one in found if one.unusable):
+            told = f"Not usable here: {lacking}; 'allowsync backends' says why."
+            self.say(*wrap(told, WIDTH))
         self.say("Or what decides in front of the service, without ports of its own:")
         for kind in read.fronts():
             self.say(*wrap(f"  {kind.name:<10} {kind.summary}", WIDTH, subsequent_indent=" " * 13))
@@ -173,7 +178,7 @@ class _Talk:
             self.say("UFW is switched on: it lets in whom it has a rule for.")
         if machine.docker_runs():
             self.say("Docker is here: what it publishes never meets UFW, but a gate of nftables.")
-        if machine.jellyfin_listens():
+        if machine.listens(machine.JELLYFIN):
             self.say("Jellyfin seems to be here, at port 8096: it has a filter of its own, too.")
         best = suggestion(found)
         chosen = self.ask("Firewall", read.backend, best or None)
@@ -183,7 +188,10 @@ class _Talk:
         chosen = read.backend(self.wishes.backend)
         self.say("", "Which ports shall be guarded? Such as: 8096/tcp 443/tcp 443/udp.")
         self.say("Everyone else is blocked there.")
-        usual = _JELLYFIN if machine.jellyfin_listens() else None
+        if web := " and ".join(str(one) for one in _WEB if machine.listens(one)):
+            self.say(f"A web server listens at {web}: what it passes on to the service is open to")
+            self.say("everyone, unless its ports are guarded, too.", colour="yellow")
+        usual = _JELLYFIN if machine.listens(machine.JELLYFIN) else None
         found = self.ask("Ports", lambda typed: read.ports(typed, chosen), usual)
         self.wishes = replace(self.wishes, ports=found)
 

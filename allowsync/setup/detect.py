@@ -93,9 +93,9 @@ def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:
     return (interfaces / "docker0").exists()
 
 
-def jellyfin_listens(tables: Iterable[str] = _CONNECTIONS) -> bool:
-    """Whether a socket of this machine listens at Jellyfin's port, as Docker's for it does."""
-    listening = f":{JELLYFIN:04X}"
+def listens(port: int, tables: Iterable[str] = _CONNECTIONS) -> bool:
+    """Whether a socket of this machine listens at a port of TCP, as Docker's for its ports do."""
+    listening = f":{port:04X}"
     rows = (row for path in tables for row in _rows(_text(Path(path))))
     return any(row[1].endswith(listening) and row[3] == LISTENS for row in rows)
 

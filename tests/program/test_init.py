@@ -327,6 +327,31 @@ def test_no_line_of_the_conversation_is_wider_than_a_terminal(
         lines = screen.until("Write it to").splitlines()
     ours = [line for line in lines if str(tmp_path) not in line]
     assert max(map(len, ours)) <= COLUMNS
+    told = " ".join(" ".join(lines).split())
+    here, _, lacking = told.partition("Or what decides")[0].partition("Not usable here: ")
+    for name in ("nftables", "ipset", "ufw", "firewalld"):
+        assert (f" {name} " in here) != (name in lacking)
+    assert "looked in" not in told
+
+
+@pytest.mark.root
+def test_a_web_server_in_front_of_the_service_is_pointed_out(
+    inside: Namespace, tmp_path: Path
+) -> None:
+    with (
+        inside.run(socket.create_server, ("127.0.0.1", 8096)),
+        inside.run(socket.create_server, ("127.0.0.1", 443)),
+        Tmux(inside, tmp_path, "init", tmp_path / "c.yaml", "--no-dry-run") as screen,
+    ):
+        for question, answer in (
+            ("Friend 1", "alice a.example.org"),
+            ("Friend 2", ""),
+            ("Firewall [", "nftables"),
+        ):
+            screen.until(question)
+            screen.type(answer)
+        told = " ".join(screen.until("Ports [8096/tcp]").split())
+    assert "A web server listens at 443: what it passes on to the service is open to" in told
 
 
 @pytest.mark.root

@@ -16,7 +16,7 @@ from allowsync.setup.detect import (
     connections,
     default_zone,
     docker_runs,
-    jellyfin_listens,
+    listens,
     parse,
     suggested,
     ufw_active,
@@ -131,7 +131,7 @@ def test_jellyfin_is_known_by_a_socket_that_listens_at_its_port(
 ) -> None:
     (tmp_path / "tcp6").write_text(f"  sl  local_address rem_address   st\n{line}\n")
     tables = (str(tmp_path / "tcp"), str(tmp_path / "tcp6"))  # the first is not there
-    assert jellyfin_listens(tables) is found
+    assert listens(8096, tables) is found
 
 
 def test_those_are_cut_off_who_are_connected_to_a_guarded_port_and_not_let_in() -> None:
