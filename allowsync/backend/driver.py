@@ -231,6 +231,9 @@ def checked_capabilities(given: object) -> Capabilities:
             )
     if most is not None and (type(most) is not int or most < 0):
         raise UnfitValue(f"capabilities.max_entries is {most!r}, not a number or None")
+    for family, room in given.family_entries.items():
+        if family not in families or type(room) is not int or room < 0:
+            raise UnfitValue(f"capabilities.family_entries has {room!r} for {family!r}")
     for name in ("atomic", "overlaps", "labels", "replaced"):
         demand(getattr(given, name), bool, f"capabilities.{name}")
     if given.replaced and not given.labels:

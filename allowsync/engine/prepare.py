@@ -355,10 +355,8 @@ def ineffective(plan: Plan, current: Current) -> dict[Network, str]:
 
 
 def _too_many(plan: Plan, capabilities: Capabilities) -> str:
-    most = capabilities.max_entries
-    if most is None or len(plan.final) <= most:
-        return ""
-    return f"skipped: {len(plan.final)} entries do not fit, it holds {most}"
+    excess = capabilities.excess([one.network for one in plan.final])
+    return f"skipped: {excess}" if excess else ""
 
 
 def _intended(

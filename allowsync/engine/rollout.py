@@ -143,7 +143,7 @@ def ending(situation: Situation) -> Plan | None:
     put in for another host. None where there is no such host, or no other; and where the target
     cannot be full: there what fails for one fails for the other.
     """
-    if situation.capabilities.max_entries is None:
+    if not situation.capabilities.bounded:
         return None
     held = owners(situation.held, situation.claims)
     over = Coverage(one for one, hosts in held.items() if _no_trusted_host(hosts, situation))
@@ -199,5 +199,4 @@ def _no_trusted_host(hosts: tuple[str, ...], situation: Situation) -> bool:
 
 
 def _fits(plan: Plan, situation: Situation) -> bool:
-    most = situation.capabilities.max_entries
-    return most is None or len(plan.final) <= most
+    return not situation.capabilities.excess([one.network for one in plan.final])

@@ -9,7 +9,7 @@ from allowsync.model.value import Value, field
 from allowsync.typed import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 
 def installation_of(configuration: bytes) -> str:
@@ -26,6 +26,7 @@ class Capabilities(Value):
         families: The families it can hold entries of.
         prefixes: The narrowest and widest prefix length per family as (shortest, longest).
         max_entries: How many entries fit; None when there is no bound worth naming.
+        family_entries: How many entries fit of a family that has a bound of its own.
         atomic: Whether a plan is applied as a whole or not at all.
         overlaps: Whether entries may cover each other.
         labels: Whether the hosts of each entry are written (`Entry.hosts`), in a comment for
@@ -42,6 +43,22 @@ class Capabilities(Value):
     overlaps: bool = False
     labels: bool = False
     replaced: bool = False
+    family_entries: Mapping[Family, int] = field(default_factory=dict)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it can be full."""
+        return self.max_entries is not None or bool(self.family_entries)
+
+    def excess(self, networks: Collection[Network]) -> str:
+        """That entries for some networks do not fit, in words; empty where they do."""
+        if self.max_entries is not None and len(networks) > self.max_entries:
+            return f"{len(networks)} entries do not fit, it holds {self.max_entries}"
+        for family, most in self.family_entries.items():
+            count = sum(1 for one in networks if Family.of(one) is family)
+            if count > most:
+                return f"{count} entries of {family.value} do not fit, it holds {most}"
+        return ""
 
     def holds(self, network: Network) -> bool:
         """Whether a network is of a family and a width that the target takes."""

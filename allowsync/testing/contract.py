@@ -266,6 +266,8 @@ class BackendContract(ContractTarget):
         many = self.some(1000 // len(capabilities.families))
         if capabilities.max_entries is not None:
             many = many[: capabilities.max_entries]
+        if capabilities.family_entries:
+            many = many[: min(capabilities.family_entries.values())]
         assert networks(self.put(many)) == sorted(many, key=by_network)
         assert networks(self.put(many[:3])) == sorted(many[:3], key=by_network)
 

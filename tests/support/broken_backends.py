@@ -130,6 +130,10 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
         "capabilities.prefixes of ipv6",
     ),
     "capabilities that are text": (_capable("Capabilities(max_entries='9')"), "max_entries is '9'"),
+    "room that is less than none": (
+        _capable("Capabilities(family_entries={Family.IPV4: -1})"),
+        "family_entries has -1",
+    ),
     "replaced without labels": (_capable("Capabilities(replaced=True)"), "goes with"),
     "read that raises": (_read("raise OSError(5, 'Input/output error')"), "Input/output error"),
     "read that exits with 0": (_read("sys.exit(0)"), "SystemExit: 0"),

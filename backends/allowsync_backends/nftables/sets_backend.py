@@ -52,14 +52,17 @@ class NftSetsBackend:
             found = self._found or self.look()
         except BackendError:
             return Capabilities(families)
-        sizes = [one.size for one in found.values() if one.size is not None]
         return Capabilities(
             families,
             {
                 family: (0 if one.interval else family.bits, family.bits)
                 for family, one in found.items()
             },
-            max_entries=sum(sizes) if len(sizes) == len(found) else None,
+            family_entries={
+                family: max(0, one.size - len(one.others))
+                for family, one in found.items()
+                if one.size is not None
+            },
             # Where strangers' intervals are, one network cannot replace another that overlaps it
             # in a single transaction.
             atomic=not any(one.interval and one.others for one in found.values()),

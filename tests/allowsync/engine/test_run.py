@@ -641,6 +641,12 @@ class TestTargets:
         assert (target.outcome, world.held) == (Outcome.FAILED, set())
         assert "4 entries do not fit" in target.said
 
+    def test_a_target_that_is_too_small_in_one_family_is_left_alone(self, world: World) -> None:
+        world.store.capabilities = Capabilities(family_entries={V4: 3, V6: 9})
+        target = only_target(world.run())
+        assert (target.outcome, world.held) == (Outcome.FAILED, set())
+        assert "4 entries of ipv4 do not fit, it holds 3" in target.said
+
 
 class TestScope:
     """`--only`, and what is configured no longer."""

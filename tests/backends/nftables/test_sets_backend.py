@@ -107,7 +107,7 @@ def test_a_missing_table_is_the_users_to_create_and_holds_nothing_to_clear(
 
 def test_a_full_set_is_an_error_that_changes_nothing(inside: Namespace) -> None:
     inside.nft("table inet filter { set trusted { type ipv4_addr; size 2; }; }\n")
-    assert inside.run(lambda: shared().capabilities).max_entries == 2
+    assert inside.run(lambda: shared().capabilities).family_entries == {Family.IPV4: 2}
     allow(inside, shared(), "1.1.1.1")
     with pytest.raises(BackendError) as raised:
         allow(inside, shared(), "2.2.2.2", "3.3.3.3", "4.4.4.4")
