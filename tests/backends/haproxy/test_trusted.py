@@ -17,6 +17,7 @@ PORTS = (80, 8080, 443)
         (f"{BIND}{DENY}", PORTS),
         (f"{BIND}acl friends src -f {LIST}\nhttp-request deny unless friends", PORTS),
         (f"{BIND}http-request set-src hdr(CF-Connecting-IP) if {{ src -f /x }}\n{DENY}", None),
+        (f"bind :::80 v4v6\nbind ipv6@2001:db8::1:443,::1:81\n{DENY}", (80, 443)),
         (f"bind :80 accept-proxy\n{DENY}", None),
         (f"{BIND}http-request deny unless {{ hdr_ip(X-Real-IP) -f {LIST} }}", None),
         (BIND, None),

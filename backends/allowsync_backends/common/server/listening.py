@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
 
 _WIDEST: Final = 4  # bits: 268 million addresses of IPv4, or half of all IPv6 there is
-_NEAR: Final = ("127.", "localhost", "[::1]", "unix:")
-_ADDRESS: Final = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^:\[\]]*):)?(?P<port>\d{1,5})")
+_NEAR: Final = ("127.", "localhost", "[::1]", "::1:", "unix:")
+_ADDRESS: Final = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^\[\]]*):)?(?P<port>\d{1,5})")
 
 
 def listening_port(address: str, default: int | None = None) -> int | None:
-    """The port of an address to listen at: `443`, `*:443`, `[::]:443`, `192.0.2.1`.
+    """The port of an address to listen at: `443`, `*:443`, `[::]:443`, `192.0.2.1`, `:::443`.
 
     None where packets from elsewhere do not come: a Unix socket, the loopback interface.
     """
