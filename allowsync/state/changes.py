@@ -1,4 +1,4 @@
-"""What changed at targets, as rows: as it is meant, and once it is known, for the history.
+"""What a run learnt, means to change and changed, as rows.
 
 What a run means to change is written down before it applies anything, apart from the history. A run
 that comes to its end replaces that by what really happened. Where one was killed in between, the
@@ -7,17 +7,25 @@ next one that looks at the target sees what came of it, and writes the lines the
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
-from allowsync.state.codec import MICROSECOND, number
+from allowsync.model.networks import cidr
+from allowsync.model.value import Value
+from allowsync.state.access_log import rename_uses, write_stays, write_uses
+from allowsync.state.codec import MICROSECOND, number, write_ends, write_orphaned, write_target
+from allowsync.state.evidence import read_ledger, write_chronology, write_ledger
+from allowsync.state.host_memory import forget_hosts, read_hosts, write_answers, write_hosts
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from allowsync.state.records import EntryChange
+    from allowsync.model.memory import HostMemory, TargetMemory
+    from allowsync.policy.sightings import Ledger
+    from allowsync.state.records import EntryChange, RunRecord
 
 KEEP_HISTORY: Final = timedelta(days=400)
 PRUNED_EVERY: Final = timedelta(days=1)
@@ -31,6 +39,95 @@ _HISTORY: Final = (
     ("turns", "at"),
 )
 _COLUMNS = "at, target, action, network, hosts, why"
+
+
+class Known(Value):
+    """What a run read, and is in the database unchanged: most of it need not be written then.
+
+    Attributes:
+        hosts: What is remembered of hosts; None where it was not read.
+        ledger: What guards have on record; None where it was not read.
+        targets: What is remembered of the targets that were read.
+    """
+
+    hosts: Mapping[str, HostMemory] | None
+    ledger: Ledger | None
+    targets: Mapping[str, TargetMemory]
+
+
+def write_learnt(connection: sqlite3.Connection, record: RunRecord, known: Known) -> int:
+    """Write down what a run learnt and is about to change; the number of its row."""
+    started = number(record.started)
+    row = connection.execute(
+        "INSERT INTO runs (started, offline) VALUES (?, ?)", (started, record.offline)
+    )
+    _write_hosts(connection, record, known.hosts)
+    _write_targets(connection, record, known.targets)
+    write_meant(connection, record.found, record.meant, record.started)
+    write_stays(connection, record.began, record.ended, record.started)
+    if record.published or connection.execute("SELECT 1 FROM published").fetchone():
+        from allowsync.state.published_networks import write_published
+
+        write_published(connection, record.published)
+    if record.ledger is not None:
+        before = read_ledger(connection) if known.ledger is None else known.ledger
+        write_ledger(connection, record.ledger, before, record.started)
+    if record.chronology is not None:
+        write_chronology(connection, record.chronology)
+    return int(row.lastrowid or 0)
+
+
+def _write_hosts(
+    connection: sqlite3.Connection, record: RunRecord, read: Mapping[str, HostMemory] | None
+) -> None:
+    known = read_hosts(connection) if read is None else read
+    again = {name for name, one in record.again.items() if known.get(name) is one}
+    asked = {name: one for name, one in record.hosts.items() if name not in again}
+    write_answers(connection, asked, known, record.started)
+    rename_uses(connection, record.renamed)
+    if record.whole:
+        forget_hosts(connection, known, record.configured)
+    write_hosts(connection, {**record.beside, **asked}, known, record.started, again)
+
+
+def _write_targets(
+    connection: sqlite3.Connection, record: RunRecord, known: Mapping[str, TargetMemory]
+) -> None:
+    for target, memory in record.targets:
+        write_target(connection, target, memory, known.get(target.name))
+        if target.name in record.found:
+            settle(connection, target.name, set(map(cidr, record.found[target.name])))
+            traffic = record.traffic.get(target.name)
+            write_uses(connection, target.name, memory.entries, traffic, record.started)
+    if record.whole:
+        write_orphaned(connection, record.enforced)
+    write_ends(connection, record.ends)
+
+
+def write_end(
+    connection: sqlite3.Connection,
+    run: int,
+    seconds: float,
+    exit_code: int,
+    problems: Iterable[str],
+) -> None:
+    """Complete the row of a run."""
+    connection.execute(
+        "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
+        (seconds, exit_code, json.dumps(list(problems)), run),
+    )
+
+
+def write_unconfirmed(connection: sqlite3.Connection, targets: Iterable[str], at: datetime) -> None:
+    """Note of targets that their change waits for a confirmation."""
+    rows = [(target, number(at)) for target in targets]
+    connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
+
+
+def forget_unconfirmed(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
+    """Forget that the change of targets was not confirmed."""
+    rows = [(target,) for target in targets]
+    connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
 
 
 def write_changes(

@@ -11,6 +11,7 @@ from allowsync.model.networks import cidr, parsed
 from allowsync.model.target import Place
 from allowsync.model.types import Entry
 from allowsync.model.value import replace
+from allowsync.state.records import TargetRecord
 from allowsync.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from allowsync.model.types import Network
-    from allowsync.state.records import TargetRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-TARGET_TABLES = (
+_TARGET_TABLES = (
     ("targets", "name"),
     ("entries", "target"),
     ("inherited", "target"),
@@ -77,6 +77,24 @@ def _by_network(entries: Iterable[Entry]) -> dict[Network, tuple[str, ...]]:
     return {one.network: one.hosts for one in entries}
 
 
+def read_targets(connection: sqlite3.Connection) -> dict[str, TargetRecord]:
+    """Every target that is remembered, by its name and in the order of names."""
+    return {
+        text(name): TargetRecord(
+            text(name), text(allowlist), text(backend), dict(json.loads(written)), places(claims)
+        )
+        for name, allowlist, backend, written, claims in connection.execute(
+            "SELECT * FROM targets ORDER BY name"
+        )
+    }
+
+
+def forget_target(connection: sqlite3.Connection, name: str) -> None:
+    """Forget all of a target but its history."""
+    for table, column in _TARGET_TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
+
+
 def write_orphaned(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
     """Remember which of the targets on record are not configured any more."""
     known = {name for (name,) in connection.execute("SELECT target FROM orphaned")}
@@ -108,7 +126,7 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
     import hashlib
 
     former = f"{target.name}@{hashlib.sha256(row[0].encode()).hexdigest()[:8]}"
-    for table, column in TARGET_TABLES:
+    for table, column in _TARGET_TABLES:
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608
         connection.execute(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608

@@ -1,7 +1,7 @@
 """Reading and writing what is remembered, in the nouns of the core: the transactions of a run.
 
-The SQL of a table is in the module of what the table holds (`host_memory`, `changes`, `history`…);
-what belongs to the run itself is here. No other package sees SQLite.
+The SQL of a table is in the module of what the table holds (`host_memory`, `changes`, `history`…).
+No other package sees SQLite.
 
 A run writes twice: before anything is applied (`intend`), so that a crash in between is remembered
 as what was meant; and afterwards (`confirm`).
@@ -10,53 +10,40 @@ One that applies nothing writes once, at its end.
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 
 from allowsync.model.clock import Chronology
-from allowsync.model.networks import cidr, parsed
+from allowsync.model.networks import parsed
 from allowsync.policy.sightings import Ledger
-from allowsync.state.access_log import (
-    open_stays,
-    read_uses,
-    rename_uses,
-    write_stays,
-    write_turns,
-    write_uses,
-)
+from allowsync.state.access_log import open_stays, read_uses, write_turns
 from allowsync.state.changes import (
     KEEP_HISTORY,
+    Known,
     forget_meant,
+    forget_unconfirmed,
     give_up,
     prune,
-    settle,
     write_changes,
     write_cleared,
-    write_meant,
+    write_end,
+    write_learnt,
+    write_unconfirmed,
 )
 from allowsync.state.codec import (
     MICROSECOND,
-    TARGET_TABLES,
+    forget_target,
     instant,
     number,
-    places,
     read_ends,
     read_target,
+    read_targets,
     text,
-    write_ends,
     write_entries,
-    write_orphaned,
     write_target,
 )
 from allowsync.state.errors import StateError
-from allowsync.state.evidence import (
-    approve_networks,
-    read_chronology,
-    read_ledger,
-    write_chronology,
-    write_ledger,
-)
+from allowsync.state.evidence import approve_networks, read_chronology, read_ledger
 from allowsync.state.files import (
     as_owner,
     cut_short,
@@ -67,14 +54,7 @@ from allowsync.state.files import (
     set_aside,
     take_mark,
 )
-from allowsync.state.host_memory import (
-    approve_name,
-    forget_hosts,
-    read_hosts,
-    write_answers,
-    write_hosts,
-)
-from allowsync.state.records import EntryChange, RunRecord, TargetRecord
+from allowsync.state.host_memory import approve_name, read_hosts
 from allowsync.state.schema import guarded, open_for_writing, transaction
 from allowsync.system.owner import acting_as
 from allowsync.typed import TYPE_CHECKING, Any, Self
@@ -93,7 +73,13 @@ if TYPE_CHECKING:
     from allowsync.policy.published import SourceRecord
     from allowsync.state.access_log import Uses
     from allowsync.state.history import Past
-    from allowsync.state.records import RecordedRun, TargetTransition
+    from allowsync.state.records import (
+        EntryChange,
+        RecordedRun,
+        RunRecord,
+        TargetRecord,
+        TargetTransition,
+    )
 
 
 class Store:
@@ -201,17 +187,7 @@ class Store:
     @guarded
     def targets(self) -> dict[str, TargetRecord]:
         """Every target something was ever put into and that was not cleared since."""
-        rows = self._rows("SELECT * FROM targets ORDER BY name")
-        return {
-            text(name): TargetRecord(
-                text(name),
-                text(allowlist),
-                text(backend),
-                dict(json.loads(written)),
-                places(claims),
-            )
-            for name, allowlist, backend, written, claims in rows
-        }
+        return {} if self._connection is None else read_targets(self._connection)
 
     @guarded
     def orphaned(self) -> frozenset[str]:
@@ -301,44 +277,10 @@ class Store:
         With `hold` it is durable only once `finish` returns: for a run that applies nothing.
         """
         with transaction(connection := self._writable(), hold=hold):
-            hosts, ledger, targets = self._hosts, self._ledger, self._targets
+            known = Known(self._hosts, self._ledger, self._targets)
             self._hosts, self._ledger, self._targets = None, None, {}
-            known = read_hosts(connection) if hosts is None else hosts
             self._started = number(record.started)
-            self._run = int(
-                connection.execute(
-                    "INSERT INTO runs (started, offline) VALUES (?, ?)",
-                    (number(record.started), record.offline),
-                ).lastrowid
-                or 0
-            )
-            again = {name for name, one in record.again.items() if known.get(name) is one}
-            asked = {name: one for name, one in record.hosts.items() if name not in again}
-            write_answers(connection, asked, known, record.started)
-            rename_uses(connection, record.renamed)
-            if record.whole:
-                forget_hosts(connection, known, record.configured)
-            write_hosts(connection, {**record.beside, **asked}, known, record.started, again)
-            for target, memory in record.targets:
-                write_target(connection, target, memory, targets.get(target.name))
-                if target.name in record.found:
-                    settle(connection, target.name, set(map(cidr, record.found[target.name])))
-                    traffic = record.traffic.get(target.name)
-                    write_uses(connection, target.name, memory.entries, traffic, record.started)
-            if record.whole:
-                write_orphaned(connection, record.enforced)
-            write_ends(connection, record.ends)
-            write_meant(connection, record.found, record.meant, record.started)
-            write_stays(connection, record.began, record.ended, record.started)
-            if record.published or self._rows("SELECT 1 FROM published"):
-                from allowsync.state.published_networks import write_published
-
-                write_published(connection, record.published)
-            if record.ledger is not None:
-                before = read_ledger(connection) if ledger is None else ledger
-                write_ledger(connection, record.ledger, before, record.started)
-            if record.chronology is not None:
-                write_chronology(connection, record.chronology)
+            self._run = write_learnt(connection, record, known)
 
     @guarded
     def forgotten_run(self) -> datetime | None:
@@ -425,10 +367,7 @@ class Store:
             keep: How long history is kept.
         """
         with transaction(connection := self._writable()):
-            connection.execute(
-                "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
-                (seconds, exit_code, json.dumps(list(problems)), self._run),
-            )
+            write_end(connection, self._run, seconds, exit_code, problems)
             write_turns(connection, turns)
             prune(connection, self._started - keep // MICROSECOND)
 
@@ -467,16 +406,13 @@ class Store:
     def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
         """Remember of targets that their change waits for a confirmation. Durable."""
         with transaction(connection := self._writable()):
-            rows = [(target, number(at)) for target in targets]
-            connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
+            write_unconfirmed(connection, targets, at)
 
     @guarded
     def set_confirmed(self, targets: Iterable[str]) -> None:
         """Forget that the change of targets was not confirmed."""
         with transaction(connection := self._writable()):
-            connection.executemany(
-                "DELETE FROM unconfirmed WHERE target = ?", [(one,) for one in targets]
-            )
+            forget_unconfirmed(connection, targets)
 
     @guarded
     def keep_target(self, target: TargetRecord, memory: TargetMemory) -> None:
@@ -490,8 +426,7 @@ class Store:
         with transaction(connection := self._writable()):
             give_up(connection, name)
             write_cleared(connection, name, at)
-            for table, column in TARGET_TABLES:
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
+            forget_target(connection, name)
 
     @guarded
     def told(self) -> tuple[ReportedCondition, ...]:
