@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from allowsync.model.networks import cidr, parsed
 from allowsync.state.codec import MICROSECOND, instant, maybe, number
-from allowsync.typed import TYPE_CHECKING
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +32,17 @@ _NUMBERS = r"[0-9]+"
 # Ages come in whole seconds, so that one and the same packet seems to have come now and then.
 _JITTER = timedelta(seconds=5)
 _SUBNET = 64  # the narrowest network of IPv6 whose packets are told apart
+
+# Since when a target counts the packets of a host's networks and when the last one came, and how
+# many each network had sent by the last run.
+USES: Final = """
+    CREATE TABLE uses (
+        target TEXT NOT NULL, host TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER,
+        PRIMARY KEY (target, host)) WITHOUT ROWID;
+    CREATE TABLE packets (
+        target TEXT NOT NULL, network TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (target, network)) WITHOUT ROWID;
+"""
 
 
 def open_stays(connection: sqlite3.Connection) -> dict[str, set[str]]:

@@ -13,7 +13,14 @@ from datetime import timedelta
 from allowsync.model.networks import cidr
 from allowsync.model.value import Value
 from allowsync.state.access_log import rename_uses, write_stays, write_uses
-from allowsync.state.codec import MICROSECOND, number, write_ends, write_orphaned, write_target
+from allowsync.state.codec import (
+    MICROSECOND,
+    forget_target,
+    number,
+    write_ends,
+    write_orphaned,
+    write_target,
+)
 from allowsync.state.evidence import read_ledger, write_chronology, write_ledger
 from allowsync.state.host_memory import forget_hosts, read_hosts, write_answers, write_hosts
 from allowsync.typed import TYPE_CHECKING, Final
@@ -191,7 +198,14 @@ def settle(connection: sqlite3.Connection, target: str, found: Collection[str]) 
     )
 
 
-def give_up(connection: sqlite3.Connection, target: str) -> None:
+def forget_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> None:
+    """Forget a target that was cleared at an instant; the history tells what it held."""
+    _give_up(connection, target)
+    _write_cleared(connection, target, at)
+    forget_target(connection, target)
+
+
+def _give_up(connection: sqlite3.Connection, target: str) -> None:
     """Add to the history what was meant and will not be looked for any more, as not confirmed."""
     connection.execute(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608
@@ -200,7 +214,7 @@ def give_up(connection: sqlite3.Connection, target: str) -> None:
     )
 
 
-def write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> None:
+def _write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> None:
     """Add to the history that everything a target was remembered to hold was taken out."""
     connection.execute(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608

@@ -12,7 +12,7 @@ from allowsync.model.target import Place
 from allowsync.model.types import Entry
 from allowsync.model.value import replace
 from allowsync.state.records import TargetRecord
-from allowsync.typed import TYPE_CHECKING, Any
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +32,38 @@ _TARGET_TABLES = (
     ("packets", "target"),
     ("orphaned", "target"),
 )
+
+
+# Entries with several hosts, and what is on record of each of them: `apart` has a row for each
+# network that one of these hosts comes from, or that of the entry where nothing is on record.
+# `claimed` are the hosts that claim just that network; NULL: the same as `hosts`, whom it lets in.
+CLAIMS: Final = """
+    CREATE TEMP TABLE apart AS
+        WITH RECURSIVE each (target, network, host, rest) AS (
+            SELECT target, network, '', hosts || ' ' FROM entries WHERE instr(hosts, ' ')
+            UNION ALL
+            SELECT target, network, substr(rest, 1, instr(rest, ' ') - 1),
+                substr(rest, instr(rest, ' ') + 1) FROM each WHERE rest != '')
+        SELECT DISTINCT target, coalesce(stays.network, each.network) AS network, each.host AS host
+        FROM each LEFT JOIN stays ON stays.host = each.host AND stays.ended IS NULL
+        WHERE each.host != '';
+    ALTER TABLE entries ADD COLUMN claimed TEXT;
+    UPDATE entries SET claimed = coalesce((
+        SELECT group_concat(host, ' ') FROM (
+            SELECT host FROM apart WHERE apart.target = entries.target
+            AND apart.network = entries.network ORDER BY host)), '')
+        WHERE instr(hosts, ' ');
+    INSERT OR IGNORE INTO entries (target, network, hosts, claimed)
+        SELECT target, network, '', group_concat(host, ' ')
+        FROM (SELECT * FROM apart ORDER BY host) GROUP BY target, network;
+    DROP TABLE apart;
+"""
+
+# The targets that were not configured any more at the last run for all.
+ORPHANED: Final = "CREATE TABLE orphaned (target TEXT PRIMARY KEY) WITHOUT ROWID;"
+
+# When the access of a host ends, of those whose access does.
+ENDS: Final = "CREATE TABLE ends (host TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
 
 
 def write_target(

@@ -184,18 +184,28 @@ def _beginning(path: str) -> str:
         os.close(descriptor)
 
 
-def note_beside(mark: str, started: int, latest: int) -> None:
-    """Note a run in the mark beside the state, as its owner. Raises OSError."""
+def note_run(state: Path, user: int, started: int, latest: int) -> None:
+    """Note a run in both marks, where that can be done; in that beside the state as its owner."""
+    beside, until_restart = last_run_marks(state)
+    link_mark(until_restart, f"{started} {latest}")
+    with suppress(OSError), acting_as(user):
+        _note_beside(beside, started, latest)
+
+
+def forget_runs(state: Path, user: int) -> None:
+    """Take both marks away."""
+    beside, until_restart = last_run_marks(state)
+    take_mark(until_restart)
+    with suppress(OSError), acting_as(user):
+        take_mark(beside)
+
+
+def _note_beside(mark: str, started: int, latest: int) -> None:
     descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | _CAREFULLY, 0o600)
     try:  # always as long, so that no part of the one before is left
         os.pwrite(descriptor, f"{started:020} {latest:020}\n".encode(), 0)
     finally:
         os.close(descriptor)
-
-
-def note_run(mark: str, started: int, latest: int) -> None:
-    """Note a run until the next restart, where that can be done."""
-    link_mark(mark, f"{started} {latest}")
 
 
 def link_mark(mark: str, what: str) -> None:

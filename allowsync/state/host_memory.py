@@ -13,11 +13,12 @@ from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import cidr, recalled, recalled_address
 from allowsync.model.types import Family, Query
 from allowsync.state.codec import instant, maybe, number, number_or_none, text, truth, whole
+from allowsync.state.evidence import approve_networks
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -288,8 +289,16 @@ def _write_networks(
     connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", wanted - known)  # noqa: S608
 
 
-def approve_name(connection: sqlite3.Connection, host: str, hostname: str, at: datetime) -> None:
-    """Take the latch off a name. The history says so."""
+def approve_names(
+    connection: sqlite3.Connection, host: str, hostnames: Iterable[str], at: datetime
+) -> None:
+    """Let names of a host be believed again, and what they gave lately. The history says so."""
+    for hostname in hostnames:
+        _approve_name(connection, host, hostname, at)
+        approve_networks(connection, hostname)
+
+
+def _approve_name(connection: sqlite3.Connection, host: str, hostname: str, at: datetime) -> None:
     where = (host, hostname)
     connection.execute(
         "UPDATE tracks SET latched = 0, held_back = '', absent_since = ? "

@@ -10,28 +10,25 @@ import os
 import sqlite3
 from urllib.parse import quote
 
+from allowsync.state.access_log import USES
+from allowsync.state.codec import CLAIMS, ENDS, ORPHANED
 from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
 from allowsync.state.evidence import AGAIN as SIGHTINGS_AGAIN
 from allowsync.state.evidence import SCHEMA as EVIDENCE
 from allowsync.state.evidence import UNPROVEN
-from allowsync.state.files import create, prepare_folder
+from allowsync.state.files import create, prepare_folder, set_aside
 from allowsync.state.host_memory import AGAIN as HOSTS_AGAIN
 from allowsync.system.owner import acting_as
-from allowsync.typed import TYPE_CHECKING, Final
+from allowsync.typed import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
-    from typing import Concatenate, ParamSpec, Protocol, TypeVar
+    from typing import Concatenate, ParamSpec, TypeVar
 
-    class Guarded(Protocol):
-        """What is opened as its owner."""
-
-        path: Path
-        user: int
-
-    G = TypeVar("G", bound=Guarded)
+    D = TypeVar("D", bound="Database")
     P = ParamSpec("P")
     R = TypeVar("R")
 
@@ -44,31 +41,6 @@ _RUNS: Final = """
     CREATE INDEX runs_by_time ON runs (started);
 """
 
-# Entries with several hosts, and what is on record of each of them: `apart` has a row for each
-# network that one of these hosts comes from, or that of the entry where nothing is on record.
-# `claimed` are the hosts that claim just that network; NULL: the same as `hosts`, whom it lets in.
-_CLAIMS: Final = """
-    CREATE TEMP TABLE apart AS
-        WITH RECURSIVE each (target, network, host, rest) AS (
-            SELECT target, network, '', hosts || ' ' FROM entries WHERE instr(hosts, ' ')
-            UNION ALL
-            SELECT target, network, substr(rest, 1, instr(rest, ' ') - 1),
-                substr(rest, instr(rest, ' ') + 1) FROM each WHERE rest != '')
-        SELECT DISTINCT target, coalesce(stays.network, each.network) AS network, each.host AS host
-        FROM each LEFT JOIN stays ON stays.host = each.host AND stays.ended IS NULL
-        WHERE each.host != '';
-    ALTER TABLE entries ADD COLUMN claimed TEXT;
-    UPDATE entries SET claimed = coalesce((
-        SELECT group_concat(host, ' ') FROM (
-            SELECT host FROM apart WHERE apart.target = entries.target
-            AND apart.network = entries.network ORDER BY host)), '')
-        WHERE instr(hosts, ' ');
-    INSERT OR IGNORE INTO entries (target, network, hosts, claimed)
-        SELECT target, network, '', group_concat(host, ' ')
-        FROM (SELECT * FROM apart ORDER BY host) GROUP BY target, network;
-    DROP TABLE apart;
-"""
-
 # What was ordered by command. `over` is NULL while it stands; `words` are the allowlists of a grant
 # and the hostnames of what was revoked.
 _ORDERS: Final = """
@@ -77,23 +49,6 @@ _ORDERS: Final = """
         network TEXT, words TEXT NOT NULL, ends INTEGER, boot TEXT NOT NULL,
         uptime INTEGER NOT NULL, over INTEGER);
 """
-
-# Since when a target counts the packets of a host's networks and when the last one came, and how
-# many each network had sent by the last run.
-_USES: Final = """
-    CREATE TABLE uses (
-        target TEXT NOT NULL, host TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER,
-        PRIMARY KEY (target, host)) WITHOUT ROWID;
-    CREATE TABLE packets (
-        target TEXT NOT NULL, network TEXT NOT NULL, count INTEGER NOT NULL,
-        PRIMARY KEY (target, network)) WITHOUT ROWID;
-"""
-
-# The targets that were not configured any more at the last run for all.
-_ORPHANED: Final = "CREATE TABLE orphaned (target TEXT PRIMARY KEY) WITHOUT ROWID;"
-
-# When the access of a host ends, of those whose access does.
-_ENDS: Final = "CREATE TABLE ends (host TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
 
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
@@ -167,12 +122,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     DROP TABLE runs_1;
     """,  # noqa: S608 - every word is ours
     EVIDENCE,
-    _CLAIMS,
+    CLAIMS,
     _ORDERS,
     HOSTS_AGAIN + SIGHTINGS_AGAIN,
-    _USES,
-    _ORPHANED,
-    _ENDS,
+    USES,
+    ORPHANED,
+    ENDS,
     UNPROVEN,
 )
 
@@ -215,13 +170,78 @@ def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateEr
     return StateDamaged(path, str(error))
 
 
-def guarded(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:
+class Database:
+    """An opened database and its owner; without a connection, one that holds nothing.
+
+    Attributes:
+        path: The file.
+        user: Whom root acts as with it.
+        unwritable: Why it was opened for reading, where it was to be written.
+        lost: Whether there was a state before that cannot be read any more.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection | None, user: int | None = None
+    ) -> None:
+        self.path = path
+        self.user = os.geteuid() if user is None else user
+        self._connection = connection
+        self._writes = user is not None
+        self.unwritable = ""
+        self.lost = False
+
+    @classmethod
+    def nothing(cls, path: Path) -> Self:
+        """One that knows nothing and writes nothing, of a state that cannot be read."""
+        database = cls(path, None)
+        database.lost = True
+        return database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a transaction that was not committed is undone."""
+        if self._connection is not None:
+            with acting_as(self.user):
+                self._connection.close()
+
+    def set_aside(self, now: datetime) -> Path:
+        """Close and rename a damaged database. Returns its new name."""
+        self.close()
+        return set_aside(self.path, now)
+
+    @property
+    def holds(self) -> bool:
+        """Whether something was written that is not durable yet."""
+        return self._connection is not None and self._connection.in_transaction
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            return []
+        return self._connection.execute(statement, values).fetchall()
+
+    def _writable(self) -> sqlite3.Connection:
+        if self._connection is None or not self._writes:
+            raise StateError(self.path, self.unwritable or "it was opened for reading only")
+        return self._connection
+
+
+def guarded(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, P], R]:
     """Act as the state's owner, and turn what SQLite raises into errors of the state.
 
     So are values that no version of ours wrote.
     """
 
-    def guard(store: G, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def guard(store: D, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             with acting_as(store.user):
                 return method(store, *args, **kwargs)

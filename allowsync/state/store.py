@@ -4,14 +4,12 @@ The SQL of a table is in the module of what the table holds (`host_memory`, `cha
 No other package sees SQLite.
 
 A run writes twice: before anything is applied (`intend`), so that a crash in between is remembered
-as what was meant; and afterwards (`confirm`).
-One that applies nothing writes once, at its end.
+as what was meant; and afterwards (`confirm`). One that applies nothing writes once, at its end.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from allowsync.model.clock import Chronology
 from allowsync.model.networks import parsed
@@ -20,19 +18,17 @@ from allowsync.state.access_log import open_stays, read_uses, write_turns
 from allowsync.state.changes import (
     KEEP_HISTORY,
     Known,
+    forget_cleared,
     forget_meant,
     forget_unconfirmed,
-    give_up,
     prune,
     write_changes,
-    write_cleared,
     write_end,
     write_learnt,
     write_unconfirmed,
 )
 from allowsync.state.codec import (
     MICROSECOND,
-    forget_target,
     instant,
     number,
     read_ends,
@@ -42,29 +38,23 @@ from allowsync.state.codec import (
     write_entries,
     write_target,
 )
-from allowsync.state.errors import StateError
-from allowsync.state.evidence import approve_networks, read_chronology, read_ledger
+from allowsync.state.evidence import read_chronology, read_ledger
 from allowsync.state.files import (
     as_owner,
     cut_short,
-    last_run_marks,
-    note_beside,
+    forget_runs,
     note_run,
     noted_runs,
-    set_aside,
-    take_mark,
 )
-from allowsync.state.host_memory import approve_name, read_hosts
-from allowsync.state.schema import guarded, open_for_writing, transaction
-from allowsync.system.owner import acting_as
-from allowsync.typed import TYPE_CHECKING, Any, Self
+from allowsync.state.host_memory import approve_names, read_hosts
+from allowsync.state.schema import Database, guarded, open_for_writing, transaction
+from allowsync.typed import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
     from datetime import datetime, timedelta
     from pathlib import Path
-    from types import TracebackType
 
     from allowsync.model.access_order import Order, StandingOrders
     from allowsync.model.memory import HostMemory, TargetMemory
@@ -82,29 +72,18 @@ if TYPE_CHECKING:
     )
 
 
-class Store:
+class Store(Database):
     """The state database of one installation.
 
     Every method raises `StateUnwritable` when the database cannot be written (or read) and
     `StateDamaged` when what it holds makes no sense. A store without a file (`Store.reading` where
     there is none) knows nothing.
-
-    Attributes:
-        path: The file.
-        user: Whom root acts as with it.
-        unwritable: Why it was opened for reading, where it was to be written.
-        lost: Whether there was a state before that cannot be read any more.
     """
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection | None, user: int | None = None
     ) -> None:
-        self.path = path
-        self.user = os.geteuid() if user is None else user
-        self._connection = connection
-        self._writes = user is not None
-        self.unwritable = ""
-        self.lost = False
+        super().__init__(path, connection, user)
         self._run = self._started = 0
         # What was read and is in the database unchanged: most of it need not be written then.
         self._hosts: dict[str, HostMemory] | None = None
@@ -139,35 +118,6 @@ class Store:
         store = cls(path, open_for_reading(path))
         store.lost = emptied
         return store
-
-    @classmethod
-    def nothing(cls, path: Path) -> Self:
-        """A store that knows nothing and writes nothing, of a state that cannot be read."""
-        store = cls(path, None)
-        store.lost = True
-        return store
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; a transaction that was not committed is undone."""
-        if self._connection is not None:
-            with acting_as(self.user):
-                self._connection.close()
-
-    def set_aside(self, now: datetime) -> Path:
-        """Close and rename a damaged database. Returns its new name."""
-        self.close()
-        return set_aside(self.path, now)
 
     @guarded
     def last_run(self) -> RecordedRun | None:
@@ -299,18 +249,11 @@ class Store:
         Args:
             latest: The latest instant that the clock ever showed.
         """
-        beside, until_restart = last_run_marks(self.path)
-        run = (self._started, max(number(latest), self._started))
-        note_run(until_restart, *run)
-        with suppress(OSError), acting_as(self.user):
-            note_beside(beside, *run)
+        note_run(self.path, self.user, self._started, max(number(latest), self._started))
 
     def forget_runs(self) -> None:
         """Take away what tells of runs outside the database."""
-        beside, until_restart = last_run_marks(self.path)
-        take_mark(until_restart)
-        with suppress(OSError), acting_as(self.user):
-            take_mark(beside)
+        forget_runs(self.path, self.user)
 
     def note_kept_run(self, since: datetime) -> None:
         """Note the same of the last run, which was confirmed, if it is no older than an instant.
@@ -322,11 +265,6 @@ class Store:
         if last is not None and last.started >= since:
             self._started = number(last.started)
             self.note_run(self.chronology().latest or last.started)
-
-    @property
-    def holds(self) -> bool:
-        """Whether something was written that is not durable yet."""
-        return self._connection is not None and self._connection.in_transaction
 
     @guarded
     def confirm(
@@ -376,9 +314,7 @@ class Store:
         """Let names be believed again that were absent for long; their absence begins anew."""
         with transaction(connection := self._writable()):
             self._hosts = self._ledger = None
-            for hostname in hostnames:
-                approve_name(connection, host, hostname, at)
-                approve_networks(connection, hostname)
+            approve_names(connection, host, hostnames, at)
 
     @guarded
     def orders(self) -> StandingOrders | None:
@@ -424,9 +360,7 @@ class Store:
     def forget_target(self, name: str, at: datetime) -> None:
         """Forget a target that was cleared at an instant; the history tells what it held."""
         with transaction(connection := self._writable()):
-            give_up(connection, name)
-            write_cleared(connection, name, at)
-            forget_target(connection, name)
+            forget_cleared(connection, name, at)
 
     @guarded
     def told(self) -> tuple[ReportedCondition, ...]:
@@ -463,13 +397,3 @@ class Store:
         """When the latest run started that left every target in sync."""
         rows = self._rows("SELECT max(started) FROM runs WHERE exit_code IN (0, 3)")
         return None if not rows or rows[0][0] is None else instant(rows[0][0])
-
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        if self._connection is None:
-            return []
-        return self._connection.execute(statement, values).fetchall()
-
-    def _writable(self) -> sqlite3.Connection:
-        if self._connection is None or not self._writes:
-            raise StateError(self.path, self.unwritable or "it was opened for reading only")
-        return self._connection
