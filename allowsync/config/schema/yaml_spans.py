@@ -87,7 +87,7 @@ def _marked(text: str) -> Iterator[tuple[Span, bool]]:
         start, end = event.start_mark.index, event.end_mark.index
         if isinstance(event, yaml.ScalarEvent):
             # That of a block scalar ends with its line breaks.
-            end = max(start, len(text[:end].rstrip()))
+            end = start + len(text[start:end].rstrip())
             yield Span(Form.SCALAR, start, end, event.value, event.anchor), False
         elif isinstance(event, yaml.AliasEvent):
             yield Span(Form.ALIAS, start, end, str(event.anchor)), False
