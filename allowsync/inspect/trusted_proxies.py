@@ -12,6 +12,7 @@ from allowsync.backend.registry import NETWORKS, names
 from allowsync.engine.published import known, load, with_known
 from allowsync.inspect.diagnostics import Located
 from allowsync.inspect.layers import declared, gates, sources_of
+from allowsync.inspect.reachability import some
 from allowsync.model.networks import Coverage, overlap, parsed, short, without
 from allowsync.model.special_purpose import CLOUDFLARE, CLOUDFLARE_SOURCE, special_within
 from allowsync.model.target import Finding, Severity
@@ -134,7 +135,7 @@ def about_dropped(
     dropped = {name: closed for name, closed in doors.items() if all(closed)}
     if dropped:
         closed = dict.fromkeys(one for found in dropped.values() for one in found)
-        at = ", ".join(f"{port}/tcp" for port in proxies.ports)
+        at = some([f"{port}/tcp" for port in proxies.ports])
         what = (
             f"lets in {', '.join(dropped)}, but {', '.join(closed)} in front of it does not, "
             f"at {at}: they cannot get in"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync_backends.apache.configuration import directives
-from allowsync_backends.common.server.listening import is_open, listening_port
+from allowsync_backends.common.server.listening import is_open, listening_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def believed(
         listed: The files of `proxy_lists`, as far as they can be read.
     """
     said = _said(texts)
-    ports = tuple(port for one in said.get("listen", ()) if (port := listening_port(one)))
+    ports = listening_ports(said.get("listen", ()))
     if "listen" in said and not ports:
         return None
     headers = said.get("remoteipheader", [])

@@ -17,7 +17,7 @@ from allowsync_backends.caddy.options import Matcher
 from allowsync_backends.common.server.listening import (
     everybody,
     is_open,
-    listening_port,
+    listening_ports,
     together,
 )
 
@@ -124,8 +124,7 @@ def believed(config: Json, compiled: Snippet) -> TrustedProxies | None:
 
 
 def _believed_by(server: Json, *, by_client: bool) -> TrustedProxies | None:
-    listens = [str(one).removeprefix("tcp/") for one in server.get("listen") or ()]
-    ports = tuple(port for one in listens if (port := listening_port(one)))
+    ports = listening_ports(map(str, server.get("listen") or ()))
     wrappers = server.get("listener_wrappers") or ()
     if not ports or any(one.get("wrapper") == "proxy_protocol" for one in wrappers):
         return None

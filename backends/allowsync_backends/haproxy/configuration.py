@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync.model.value import Value
-from allowsync_backends.common.server.listening import listening_port
+from allowsync_backends.common.server.listening import listening_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,8 +99,7 @@ def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProx
     """
     fetches = [one.fetch for one in uses(all_lines, path)]
     words = {word for line in all_lines for word in line.words}
-    listens = [one for line in all_lines for one in addresses(line)]
-    ports = tuple(port for one in listens if (port := listening_port(one)))
+    ports = listening_ports(one for line in all_lines for one in addresses(line))
     if not ports or set(fetches) != {"src"} or words & _OTHERWISE:
         return None
     return TrustedProxies((), (), ports, ADVICE)

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
-from allowsync_backends.common.server.listening import listening_port, together
+from allowsync_backends.common.server.listening import listening_ports, together
 from allowsync_backends.nginx.configuration import places, walk
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _of(
     if networks is None or _PROTOCOL in headers or any(_PROTOCOL in one for one in listens):
         return None
     addresses = [one[0] for one in listens] or [str(_DEFAULT_PORT)]
-    ports = tuple(port for one in addresses if (port := listening_port(one, _DEFAULT_PORT)))
+    ports = listening_ports(addresses, _DEFAULT_PORT)
     return TrustedProxies(networks, tuple(headers), ports) if ports else None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync.model.value import replace
-from allowsync_backends.common.server.listening import listening_port, together
+from allowsync_backends.common.server.listening import listening_ports, together
 from allowsync_backends.traefik.api import Api, ApiError
 from allowsync_backends.traefik.check import guarded_routers, reached
 
@@ -35,17 +35,17 @@ def believed(options: TraefikOptions, syntax: TraefikSyntax) -> TrustedProxies |
 
 
 def _at(point: TraefikEntryPoint, *, headers: bool) -> TrustedProxies | None:
-    port = listening_port(point.address.removesuffix("/tcp"))
-    if port is None or point.by_protocol:
+    ports = listening_ports([point.address.removesuffix("/tcp")])
+    if not ports or point.by_protocol:
         return None
     if not headers:
-        return TrustedProxies(ports=(port,))
+        return TrustedProxies(ports=ports)
     try:
         told = _EVERYBODY if point.from_anybody else point.trusted
         networks = tuple(ip_network(text, strict=False) for text in told)
     except ValueError:
         return None
-    return TrustedProxies(networks, (HEADER,), (port,))
+    return TrustedProxies(networks, (HEADER,), ports)
 
 
 def _entry_points(api: Api, syntax: TraefikSyntax) -> tuple[TraefikEntryPoint, ...]:

@@ -16,23 +16,34 @@ if TYPE_CHECKING:
 
 _WIDEST: Final = 4  # bits: 268 million addresses of IPv4, or half of all IPv6 there is
 _NEAR: Final = ("127.", "localhost", "[::1]", "::1:", "unix:")
-_ADDRESS: Final = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^\[\]]*):)?(?P<port>\d{1,5})")
+_NETWORK: Final = re.compile(r"^tcp[46]?/")  # as Caddy writes it
+_ADDRESS: Final = re.compile(
+    r"(?:(?P<host>\[[^\]]*\]|[^\[\]]*):)?(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?"
+)
 
 
-def listening_port(address: str, default: int | None = None) -> int | None:
-    """The port of an address to listen at: `443`, `*:443`, `[::]:443`, `192.0.2.1`, `:::443`.
+def listening_ports(addresses: Iterable[str], default: int | None = None) -> tuple[int, ...]:
+    """The ports of addresses to listen at that packets from elsewhere come to.
 
-    None where packets from elsewhere do not come: a Unix socket, the loopback interface.
+    `443`, `*:443`, `[::]:443`, `:::443`, `tcp4/0.0.0.0:443`, `:8000-8010`; `192.0.2.1` is at the
+    default. They do not come to a Unix socket or the loopback interface.
     """
+    return tuple(port for one in addresses for port in _ports(one, default))
+
+
+def _ports(address: str, default: int | None) -> Iterable[int]:
+    address = _NETWORK.sub("", address)
     if address.startswith(_NEAR) or "/" in address:
-        return None
+        return ()
     match = _ADDRESS.fullmatch(address)
-    return int(match["port"]) if match else default
+    if match is None:
+        return () if default is None else (default,)
+    return range(int(match["first"]), int(match["last"] or match["first"]) + 1)
 
 
 def is_open(address: str) -> bool:
     """Whether strangers may connect where a server listens: not at a private address alone."""
-    address = address.removeprefix("tcp/")
+    address = _NETWORK.sub("", address)
     if address.startswith(_NEAR) or "/" in address:
         return False
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
-from allowsync_backends.common.server.listening import everybody, listening_port, together
+from allowsync_backends.common.server.listening import everybody, listening_ports, together
 
 from allowsync.model.target import TrustedProxies
 
@@ -13,7 +13,7 @@ NEAR, FAR = ip_network("10.0.0.0/8"), ip_network("192.0.2.0/24")
 
 
 @pytest.mark.parametrize(
-    ("address", "port"),
+    ("address", "ports"),
     [
         ("443", 443),
         (":443", 443),
@@ -23,6 +23,11 @@ NEAR, FAR = ip_network("10.0.0.0/8"), ip_network("192.0.2.0/24")
         (":::443", 443),
         ("2001:db8::1:443", 443),
         ("::1:443", None),
+        ("tcp4/0.0.0.0:443", 443),
+        ("tcp6/[::]:443", 443),
+        ("tcp/127.0.0.1:443", None),
+        ("udp/:443", None),
+        (":8000-8002", (8000, 8001, 8002)),
         ("192.0.2.1", 80),
         ("[2001:db8::1]", 80),
         ("server.example.org", 80),
@@ -34,8 +39,11 @@ NEAR, FAR = ip_network("10.0.0.0/8"), ip_network("192.0.2.0/24")
         ("/run/x", None),
     ],
 )
-def test_the_port_counts_that_is_reached_from_elsewhere(address: str, port: int | None) -> None:
-    assert listening_port(address, 80) == port
+def test_the_ports_count_that_are_reached_from_elsewhere(
+    address: str, ports: int | tuple[int, ...] | None
+) -> None:
+    expected = () if ports is None else (ports,) if isinstance(ports, int) else ports
+    assert listening_ports([address], 80) == expected
 
 
 def test_of_several_places_the_one_counts_that_believes_nothing() -> None:
