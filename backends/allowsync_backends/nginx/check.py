@@ -64,12 +64,33 @@ def of_variable(
         refused = "0" if effect is Effect.ALLOW else "1"
         advice = f"such as: if (${variable} = {refused}) {{ return 403; }}"
         yield Finding(Severity.ERROR, what, advice)
+    yield from _turned_round(whole, variable, effect)
     if source.startswith(_FORGED):
         what = f"{source} is what a client says of itself: any client that knows of it gets in"
         yield Finding(Severity.WARNING, what, "use set_real_ip_from and real_ip_header instead")
     if source == _BY_PROTOCOL:
         yield from _of_protocol(whole)
     yield from _real_addresses(whole)
+
+
+def _turned_round(
+    whole: tuple[NginxDirective, ...], variable: str, effect: Effect
+) -> Iterator[Finding]:
+    """Conditions that refuse whom they should let in, and let in whom they should refuse."""
+    allow = effect is Effect.ALLOW
+    mistaken = ("", "=1", "!=0") if allow else ("=0", "!=1")
+    for one in walk(whole):
+        condition = "".join(one.words[1:]).replace(" ", "").strip("()").replace('"', "")
+        asked = [condition.removeprefix(name) for name in (f"${{{variable}}}", f"${variable}")]
+        refuses = any(
+            it.name == "return" and it.words[1:2] and it.words[1].startswith(("4", "5"))
+            for it in one.block
+        )
+        if one.name == "if" and refuses and set(asked) & set(mistaken):
+            who = "hosts, and lets everyone else in" if allow else "everyone but what is blocked"
+            what = f'"{one.text}" ({one.file}) refuses {who}'
+            advice = f"turn it round: if (${variable}{' = 0' if allow else ''}) {{ return 403; }}"
+            yield Finding(Severity.ERROR, what, advice)
 
 
 def of_proxies(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]:

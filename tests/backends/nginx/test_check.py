@@ -9,7 +9,7 @@ from allowsync_backends.nginx import Style
 from allowsync_backends.nginx.check import of_allows, of_variable
 from allowsync_backends.nginx.configuration import NginxDirective, files, parsed, places, tree, walk
 
-from allowsync.model.target import Severity
+from allowsync.model.target import Effect, Severity
 from tests.support.nginx import Nginx, serving
 
 if TYPE_CHECKING:
@@ -246,6 +246,31 @@ def variable(main: str, source: str = "") -> list[str]:
 )
 def test_a_variable_that_is_used_is_nothing_to_speak_of(used: str) -> None:
     assert variable(f"http {{ include friends.conf; server {{ {used} }} }}") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "turned"),
+    [
+        ("$friends", Effect.ALLOW),
+        ("${friends}", Effect.ALLOW),
+        ("$friends = 1", Effect.ALLOW),
+        ('$friends = "1"', Effect.ALLOW),
+        ("$friends != 0", Effect.ALLOW),
+        ("$friends = 0", Effect.DENY),
+        ("$friends != 1", Effect.DENY),
+        ("$friends_too", None),
+        ("$x", None),
+    ],
+)
+@pytest.mark.parametrize("effect", Effect)
+def test_a_condition_that_is_turned_round_is_told(
+    asked: str, turned: Effect | None, effect: Effect
+) -> None:
+    used = f"if ({asked}) {{ return 444; }} if ($friends) {{ set $x 1; }} if ($x) {{ return 200; }}"
+    main = f"http {{ include friends.conf; server {{ {used} }} }}"
+    found = list(of_variable(whole(main), OURS, "friends", "", effect))
+    assert len(found) == (turned is effect)
+    assert all("refuses" in one.what for one in found)
 
 
 @pytest.mark.parametrize("used", ["", "set $friends_too 1;", "# $friends\n", "set $x friends;"])
