@@ -22,11 +22,19 @@ if TYPE_CHECKING:
 
 def orders_of(rows: Iterable[tuple[Any, ...]]) -> StandingOrders:
     """The orders that rows say."""
-    found = [order_of(row) for row in rows]
+    found = [_standing(row) for row in rows]
     return StandingOrders(
         tuple(one for one in found if isinstance(one, TemporaryGrant)),
         tuple(one for one in found if isinstance(one, Revocation)),
     )
+
+
+def _standing(row: tuple[Any, ...]) -> Order:
+    """The order that a row says which is not over. Raises ValueError as `order_of` does."""
+    order = order_of(row)
+    if row[-1] is not None or isinstance(order, LiftedOrder):
+        raise ValueError(f"an order about {row[3]!r} that neither stands nor is over")
+    return order
 
 
 def order_of(row: tuple[Any, ...]) -> Order:
@@ -35,9 +43,10 @@ def order_of(row: tuple[Any, ...]) -> Order:
     subject, action, words, boot = map(text, (subject, action, words, boot))
     given, network = instant(at), None if written is None else parsed(written)
     if action == "grant" and network is not None:
-        return TemporaryGrant(
-            subject, network, tuple(words.split()), given, instant(ends), boot, uptime * MICROSECOND
-        )
+        until, lists = instant(ends), tuple(words.split())
+        if until <= given or not lists:
+            raise ValueError(f"a grant of {subject!r} for no time, or on no list")
+        return TemporaryGrant(subject, network, lists, given, until, boot, uptime * MICROSECOND)
     if action == "revoke" and ends is None:
         return Revocation(subject, given, network, tuple(words.split()))
     return LiftedOrder(subject, given, action)

@@ -62,10 +62,13 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
     for host, name, family, found, absent, absents, unavailables, summary, why, shut, back in rows:
         key = (host, name, family)
         tracks.setdefault(host, {})[Query(text(name), _FAMILIES[family])] = RetentionState(
-            tuple(held.get(key, ())), maybe(found), maybe(absent), whole(absents),
+            tuple(held.pop(key, ())), maybe(found), maybe(absent), whole(absents),
             whole(unavailables), text(summary), text(why), truth(shut), _lines(back),
-            tuple(past.get(key, ())),
+            tuple(past.pop(key, ())),
         )  # fmt: skip
+    # Without the answers they came from, access that is to be kept would end.
+    if held or past:
+        raise ValueError(f"addresses of {next(iter(held or past))} without what was answered")
     return tracks
 
 

@@ -319,7 +319,7 @@ class Store(Database):
     @guarded
     def orders(self) -> StandingOrders | None:
         """What was ordered by command and is not over; None where nothing was."""
-        rows = self._rows("SELECT * FROM orders WHERE over IS NULL ORDER BY id")
+        rows = self._rows("SELECT * FROM orders WHERE typeof(over) IS NOT 'integer' ORDER BY id")
         if rows:
             from allowsync.state.access_orders import orders_of
         return orders_of(rows) if rows else None

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
+from datetime import timedelta
 from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.access_order import Revocation
+from allowsync.model.access_order import Revocation, TemporaryGrant
 from allowsync.model.outcome import Outcome
 from allowsync.state import StateDamaged, Store
 from allowsync.state.codec import EPOCH
 from tests.support.memory import tmp_path as tmp_path
 from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
-from tests.support.values import GONE, SERVFAIL, T0
+from tests.support.values import GONE, SERVFAIL, T0, net
 from tests.support.world import World, only_target
 
 if TYPE_CHECKING:
@@ -165,6 +166,40 @@ def test_a_count_of_the_wrong_kind_removes_nobody_who_is_absent(
         connection.commit()
     assert only_target(world.run()).outcome in IN_STEP
     assert world.held == ALL
+
+
+NAMED = [(table, column) for table in ("tracks", "held") for column in COLUMNS["held"][:3]]
+
+
+@pytest.mark.parametrize("answer", [GONE, SERVFAIL], ids=["absent", "silent"])
+@pytest.mark.parametrize("poison", ["evil", b"\xff"], ids=repr)
+@pytest.mark.parametrize(("table", "column"), NAMED)
+def test_addresses_that_belong_to_no_known_name_remove_nobody(
+    world: World, answer: Answer, table: str, column: str, poison: object
+) -> None:
+    world.everybody(answer)
+    world.runs(2)
+    with closing(sqlite3.connect(world.state)) as connection, suppress(sqlite3.IntegrityError):
+        connection.execute(f"UPDATE {table} SET {column} = ?", (poison,))
+        connection.commit()
+    assert only_target(world.run()).outcome in IN_STEP
+    assert world.held == ALL
+
+
+GRANT = TemporaryGrant("guest", net("81.2.69.9"), ("web",), T0, T0 + timedelta(hours=4))
+
+
+@pytest.mark.parametrize("damage", ["words = ''", "ends = -1", "over = x'ff'", "action = 'x'"])
+def test_a_damaged_grant_ends_no_access(world: World, damage: str) -> None:
+    with Store.writing(world.state) as store:
+        store.give(GRANT)
+    world.run()
+    assert world.held == {*ALL, "81.2.69.9"}
+    with closing(sqlite3.connect(world.state)) as connection:
+        connection.execute(f"UPDATE orders SET {damage}")
+        connection.commit()
+    assert only_target(world.run()).outcome in IN_STEP
+    assert world.held == {*ALL, "81.2.69.9"}
 
 
 RECORDS = {

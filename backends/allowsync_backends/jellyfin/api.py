@@ -7,6 +7,7 @@ ever shown: its document holds a password.
 from __future__ import annotations
 
 import json
+from errno import EINVAL
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.value import Value, field
@@ -148,6 +149,8 @@ class JellyfinApi(Value):
         if self.url.startswith("http:"):
             return None
         try:
+            if self.ca_file is not None and not self.ca_file.is_file():
+                raise OSError(EINVAL, "not a file")  # a pipe would be waited for
             return create_default_context(cafile=self.ca_file)
         except OSError as error:
             why = error.strerror or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from contextlib import nullcontext, suppress
@@ -302,12 +303,14 @@ def _other_authority(folder: Path) -> Path:
     return Authority(other).certificate
 
 
-@pytest.mark.parametrize("text", [None, "", "no certificate\n"])
+@pytest.mark.parametrize("text", [None, "", "no certificate\n", "a pipe"])
 def test_a_file_without_certificates_is_named_before_anything_is_sent(
     tmp_path: Path, text: str | None
 ) -> None:
     file = tmp_path / "home.pem"
-    if text is not None:
+    if text == "a pipe":
+        os.mkfifo(file)  # no one ever writes to it
+    elif text is not None:
         file.write_text(text)
     with pytest.raises(BackendError, match=f"ca_file {file} gives no certificate"):
         _at(1, "https", file).read()
