@@ -94,7 +94,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     answer = _answer(invocation, config, what, scene, {*config.hosts, *on_record})
     if answer.host is not None and answer.host in standing.decisions:
         decision = standing.decisions[answer.host]
-        found = about_host(decision, past, doubts(decision))
+        found = about_host(decision, past, doubts(decision, standing.now))
     elif answer.host is not None:
         found = about_former(answer.host, past)
     elif (

@@ -128,7 +128,7 @@ def _of_hosts(status: AccessStatus) -> Iterator[StatusProblem]:
             yield StatusProblem(name, f"no answer yet: {access}")
         if name in status.retained:
             yield StatusProblem(name, f"{not_withdrawn(decision)}, not withdrawn yet")
-        yield from (StatusProblem(name, what) for what in doubts(decision))
+        yield from (StatusProblem(name, what) for what in doubts(decision, status.now))
 
 
 def not_withdrawn(decision: Decision) -> str:
@@ -138,8 +138,14 @@ def not_withdrawn(decision: Decision) -> str:
     return "no answer yet" if decision.undecided else "no longer granted"
 
 
-def doubts(decision: Decision) -> Iterator[str]:
-    """What guards hold back of a host's names, and what to do about it."""
+def doubts(decision: Decision, now: datetime) -> Iterator[str]:
+    """What guards hold back of a host's names, an end before its time, and what to do about it."""
+    host = decision.host
+    if decision.ended and host.revoked is None and host.until is not None and host.until > now:
+        yield (
+            "`until` is to come, but the clock has shown a later time once: access stays ended; "
+            "set an `until` after that time, or none"
+        )
     spoken_of = {hostname for hostname, _ in decision.held_back}
     for hostname in decision.latched:
         if hostname not in spoken_of:

@@ -142,11 +142,7 @@ def _wrong(standing: AccessStatus) -> Html:
 
 def _hosts(standing: AccessStatus) -> Html:
     decisions = standing.decisions.items()
-    rows = [
-        row
-        for name, one in decisions
-        for row in _host(one, name in standing.unclear, _used(standing, name))
-    ]
+    rows = [row for name, one in decisions for row in _host(one, standing, _used(standing, name))]
     return tag(
         "section",
         tag("h2", "Hosts"),
@@ -166,8 +162,8 @@ def _used(standing: AccessStatus, name: str) -> Html:
     return joined()
 
 
-def _host(decision: Decision, unclear: bool, used: Html) -> Iterator[Html]:  # noqa: FBT001
-    host = decision.host
+def _host(decision: Decision, standing: AccessStatus, used: Html) -> Iterator[Html]:
+    host, unclear = decision.host, decision.host.name in standing.unclear
     sources = [name for name, _ in host.published]
     names = ", ".join((*host.hostnames, *sources)) or "fixed networks"
     name = joined(tag("div", host.name), tag("div", names, class_="soft"), used)
@@ -178,7 +174,7 @@ def _host(decision: Decision, unclear: bool, used: Html) -> Iterator[Html]:  # n
         why = decision.ending if host.revoked is not None else why
         out = not (unclear or decision.ended)
         cells = [joined(cell("none"), cell(why, style="bad" if out else "warn"))]
-    held_back = [tag("div", one, class_="warn") for one in doubts(decision)]
+    held_back = [tag("div", one, class_="warn") for one in doubts(decision, standing.now)]
     named = head(name, held_back, span=len(cells) if len(cells) > 1 else None)
     for place, pair in enumerate(cells):
         yield row([] if place else [named], pair)

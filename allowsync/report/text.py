@@ -290,7 +290,7 @@ def _host_lines(
             yield Line(text, colour)
     for network in retained:
         yield Line(f"    {short(network)}  retained: {not_withdrawn(decision)}", "yellow")
-    for doubt in doubts(decision):
+    for doubt in doubts(decision, now):
         yield from (Line(text, "yellow") for text in filled(doubt, "    ", "      "))
 
 

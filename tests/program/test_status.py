@@ -107,6 +107,22 @@ def test_missed_runs_are_wrong(over_days: Days) -> None:
     assert (done.code, "runs: the last one was 3 h 1 min ago" in done.err) == (1, True)
 
 
+def test_an_end_by_a_clock_that_was_ahead_is_told_with_the_way_out(over_days: Days) -> None:
+    guest = {"hostname": "bob.example.org", "families": ["ipv4"]}
+    over_days.here.hosts["bob"] = {**guest, "until": "2027-01-31T00:00+00:00"}
+    why = "the clock has shown a later time once"
+    over_days("apply")
+    assert why not in over_days("status").out
+    over_days.at(400 * 24 * 60)("apply")
+    over_days.at(10)("apply")
+    assert why in " ".join(over_days.at(15)("status").out.split())
+    assert why in " ".join(over_days("explain bob").out.split())
+    over_days.here.hosts["bob"] = {**guest, "until": "2029-01-31T00:00+00:00"}
+    over_days.at(20)("apply")
+    assert why not in over_days("status").out
+    assert "81.2.69.2/32" in over_days.here.allowed
+
+
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_a_status_writes_nothing(here: Installation, output: str) -> None:
     here("apply")
