@@ -32,7 +32,7 @@ def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: 
         if given is None and not environ.get("ALLOWSYNC_CONFIG"):
             return f"file not found; {_places(environ, uid)}"
         by = "--config" if given is not None else "$ALLOWSYNC_CONFIG"
-        return f"file not found (given by {by}); {_create(uid, given)}"
+        return f"file not found (given by {by}); {_create('', given)}"
     except PermissionError as error:
         advice = f"; run it as root: {as_root()}" if uid else ""
         return f"cannot be opened: {error.strerror}{advice}"
@@ -62,10 +62,15 @@ def _places(environ: Mapping[str, str], uid: int) -> str:
     own = own_configuration(environ) if uid else None
     places = ["--config (not given)", "$ALLOWSYNC_CONFIG (not set)", system]
     looked = ", ".join([*places, *([str(own)] if own else [])])
-    return f"looked at {looked}; {instead}{_create(uid)}"
+    return f"looked at {looked}; {instead}{_create('sudo ' if uid else sudo(environ))}"
 
 
-def _create(uid: int, given: Path | None = None) -> str:
+def sudo(environ: Mapping[str, str]) -> str:
+    """What a command is typed with by a user who became root by sudo: `sudo `, or nothing."""
+    return "" if environ.get("SUDO_USER", "root") == "root" else "sudo "
+
+
+def _create(prefix: str, given: Path | None = None) -> str:
     if given is not None:
         return f"to write one: allowsync init {shlex.quote(str(given))}"
-    return f"to write one: {'sudo ' if uid else ''}allowsync init"
+    return f"to write one: {prefix}allowsync init"

@@ -188,6 +188,7 @@ def _tried(invocation: Invocation, place: Path) -> int:
     from allowsync.cli.apply_arguments import ApplyArguments
     from allowsync.cli.apply_run import apply_once
     from allowsync.cli.check import check_once
+    from allowsync.cli.configuration_lookup import sudo
     from allowsync.config.paths import SYSTEM_CONFIGURATION
 
     tell = (lambda _: None) if invocation.quiet else click.echo
@@ -197,8 +198,7 @@ def _tried(invocation: Invocation, place: Path) -> int:
     tell("\nA dry run, which changes nothing:\n")
     tried = apply_once(ApplyArguments(here, dry_run=True), None)
     where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
-    mine = os.environ.get("SUDO_USER", "root") == "root"
-    again = "allowsync" if mine else "sudo allowsync"  # as they would be typed
+    again = f"{sudo(os.environ)}allowsync"  # as they would be typed
     tell(f"\nWhen that is what you want:\n  {again} apply --confirm 60s{where}")
     tell(f"  {again} schedule install{where}")
     return tried  # what a check finds before the first run, that run may repair

@@ -57,6 +57,8 @@ def test_root_is_sent_to_no_home_and_needs_no_sudo(tmp_path: Path) -> None:
     said = why_unread(None, tmp_path / "none.yaml", {"XDG_CONFIG_HOME": str(tmp_path)}, 0)
     assert str(tmp_path) not in said
     assert said.endswith("; to write one: allowsync init")
+    by_sudo = why_unread(None, tmp_path / "none.yaml", {"SUDO_USER": "admin"}, 0)
+    assert by_sudo.endswith("; to write one: sudo allowsync init")
 
 
 def test_a_file_that_was_named_is_the_only_place(tmp_path: Path) -> None:
