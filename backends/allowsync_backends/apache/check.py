@@ -10,6 +10,7 @@ from allowsync_backends.apache.configuration import (
     Dump,
     alternatives,
     dump,
+    excluding,
     optional,
     trusts_anybody,
 )
@@ -83,7 +84,10 @@ def _headless(texts: dict[str, str]) -> Iterator[Finding]:
 
 
 def _beside(texts: dict[str, str], path: Path) -> Iterator[Finding]:
-    """What lets others in beside the file."""
+    """What lets others in beside the file, or in its place."""
+    for one in excluding(texts, str(path)):
+        what = f"{one.place}: <RequireNone> around the Include of {path} keeps the hosts out"
+        yield Finding(Severity.ERROR, what, "take it away: the file says who gets in")
     for one in alternatives(texts, str(path)):
         open_to_all = one.words[1:] == ("all", "granted")
         yield Finding(

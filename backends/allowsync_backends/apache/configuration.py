@@ -79,6 +79,19 @@ def alternatives(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirectiv
             yield from _beside(file, text, path)
 
 
+def excluding(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
+    """Each <RequireNone> around our file: it keeps out who is listed."""
+    for file, text in texts.items():
+        within: list[ApacheDirective] = []
+        for one in directives(file, text):
+            if one.name.startswith("</"):
+                del within[-1:]
+            elif one.name.startswith("<"):
+                within.append(one)
+            elif _includes(one, path):
+                yield from (it for it in within if it.name == "<requirenone")
+
+
 @dataclass(slots=True)
 class _Section:
     """A section while it is read: what began it, the conditions in it, and whether ours is."""

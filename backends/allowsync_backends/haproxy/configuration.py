@@ -23,6 +23,7 @@ _CONDITIONS: Final = ("if", "unless")
 _OURS: Final = ("/", "unix@", "fd@", "sockpair@")  # abns@ is open to all of this machine
 # What makes `src` another address than that of the connection.
 _OTHERWISE: Final = frozenset({"set-src", "accept-proxy", "accept-netscaler-cip", "expect-proxy"})
+_REFUSING: Final = frozenset({"deny", "reject", "silent-drop", "tarpit"})
 _FORM: Final = re.compile(r"^ipv[46]@")
 ADVICE: Final = "http-request set-src with its header, if { src -f PROXIES }"
 _WRITABLE: Final = ("2", "3", "6", "7")
@@ -90,6 +91,20 @@ def is_in_a_condition(all_lines: Iterable[ConfigurationLine], name: str) -> bool
         for line in all_lines
         if line.words[0] != "acl"
     )
+
+
+def turned_round(
+    all_lines: Iterable[ConfigurationLine], use: Use, *, allow: bool
+) -> Iterator[ConfigurationLine]:
+    """Rules with the list for their only condition that refuse whom they should let in."""
+    for line in all_lines:
+        at = next((n for n, word in enumerate(line.words) if word in _CONDITIONS), 0)
+        asked = " ".join(line.words[at + 1 :])
+        alone = asked.lstrip("! ") == use.name if use.name else asked.count("{") == 1
+        here = use.name or (line is use.line and asked.endswith("}"))
+        refuses_listed = asked.startswith("!") is (line.words[at] == "unless")
+        if at and _REFUSING & {*line.words[:at]} and here and alone and refuses_listed is allow:
+            yield line
 
 
 def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProxies | None:

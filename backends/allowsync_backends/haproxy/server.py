@@ -17,6 +17,7 @@ from allowsync_backends.haproxy.configuration import (
     is_in_a_condition,
     lines,
     open_sockets,
+    turned_round,
     uses,
 )
 from allowsync_backends.haproxy.trust import believers, open_protocols
@@ -26,12 +27,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.model.target import Effect, TrustedProxies
+    from allowsync_backends.haproxy.configuration import Use
     from allowsync_backends.haproxy.options import HaproxyOptions
 
 _RELOAD: Final = signal.SIGUSR2
 _BETWEEN_WORKERS: Final = 1.0  # seconds
 _PROTOCOL: Final = "in its section: tcp-request connection reject unless { src PROXIES }"
 _REFUSALS: Final = {"allow": "http-request deny unless", "deny": "http-request deny if"}
+_REFUSED: Final = {
+    "allow": "hosts, and lets everyone else in",
+    "deny": "everyone but what is blocked",
+}
 _TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
 
@@ -114,12 +120,10 @@ def _findings(options: HaproxyOptions, effect: Effect, path: Path) -> Iterator[F
         if use.name and not is_in_a_condition(written, use.name):
             what = f"{use.line.place}: acl {use.name} is in no condition: it has no effect"
             yield Finding(Severity.ERROR, what, f"{refusal} {use.name}")
-        if use.is_said:
-            what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
-            yield Finding(Severity.WARNING, what, _TRUST)
-        if use.is_changed:
-            what = f"{use.line.place}: {use.fetch} is looked up, not the address of a client"
-            yield Finding(Severity.WARNING, what, "use src: a list has the addresses of hosts")
+        for line in turned_round(written, use, allow=effect.value == "allow"):
+            what = f"{line.place}: the rule refuses {_REFUSED[effect.value]}"
+            yield Finding(Severity.ERROR, what, f"{refusal} {use.name or f'{{ src -f {path} }}'}")
+        yield from _of_fetch(use)
     for line in believers(written, str(path)):
         what = f"{line.place}: a header that any client can send sets the source address"
         yield Finding(Severity.WARNING, what, _TRUST)
@@ -129,6 +133,16 @@ def _findings(options: HaproxyOptions, effect: Effect, path: Path) -> Iterator[F
     for line in open_sockets(written):
         what = f"{line.place}: any client of this socket can add itself to the list"
         yield Finding(Severity.WARNING, what, "a path and 'mode 660', or take it away")
+
+
+def _of_fetch(use: Use) -> Iterator[Finding]:
+    """A list that is asked about something else than the address of a client."""
+    if use.is_said:
+        what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
+        yield Finding(Severity.WARNING, what, _TRUST)
+    if use.is_changed:
+        what = f"{use.line.place}: {use.fetch} is looked up, not the address of a client"
+        yield Finding(Severity.WARNING, what, "use src: a list has the addresses of hosts")
 
 
 def _proxies(options: HaproxyOptions, path: Path) -> TrustedProxies | None:

@@ -13,6 +13,7 @@ from allowsync_backends.apache.configuration import (
     Dump,
     alternatives,
     dump,
+    excluding,
     optional,
     trusts_anybody,
 )
@@ -220,6 +221,13 @@ def test_what_else_lets_somebody_in_is_named_with_its_place(
     text: str, found: list[tuple[str, str]]
 ) -> None:
     assert beside(text) == found
+
+
+def test_a_section_that_keeps_out_who_is_listed_is_named() -> None:
+    none = f"<Location />\n<RequireAll>\n<RequireNone>\nInclude {OURS}\n</RequireNone>\n"
+    right = f"<RequireNone>\nRequire ip 10.0.0.1\n</RequireNone>\nInclude {OURS}\n"
+    assert [one.place for one in excluding({"/web.conf": none}, OURS)] == ["/web.conf:3"]
+    assert list(excluding({"/web.conf": right}, OURS)) == []
 
 
 def test_an_include_that_may_be_missing_is_named() -> None:

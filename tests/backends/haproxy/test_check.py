@@ -50,6 +50,12 @@ def test_a_list_that_no_configuration_names_has_no_effect(tmp_path: Path) -> Non
     assert finding.what.startswith(f"no ACL in {tmp_path}/haproxy.cfg reads ")
 
 
+def test_a_rule_that_refuses_the_hosts_is_an_error(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, DENY.replace("unless", "if"))
+    assert finding.severity is Severity.ERROR
+    assert finding.what.endswith("the rule refuses hosts, and lets everyone else in")
+
+
 def test_whoever_goes_by_a_header_lets_everybody_in_who_sends_it(tmp_path: Path) -> None:
     with neighbourhood() as inside, haproxy(inside, tmp_path, rule=HEADER) as server:
         inside.run(apply_one, server.backend(), [ip_network(FRIEND)])

@@ -1,9 +1,9 @@
-"""Whether a HAProxy asks its list about the address of the connection, by its configuration."""
+"""Whether a HAProxy asks its list as it is meant, by its configuration."""
 
 from __future__ import annotations
 
 import pytest
-from allowsync_backends.haproxy.configuration import believed, lines
+from allowsync_backends.haproxy.configuration import believed, lines, turned_round, uses
 
 LIST = "/etc/haproxy/friends.lst"
 DENY = f"http-request deny unless {{ src -f {LIST} }}"
@@ -31,3 +31,31 @@ def test_no_proxy_is_believed_where_the_source_is_asked_about(
     found = believed(lines({"/etc/haproxy/haproxy.cfg": text}), LIST)
     assert (None if found is None else found.ports) == ports
     assert found is None or (found.networks, found.headers) == ((), ())
+
+
+ACL = f"acl friends src -f {LIST}\n"
+ONE = f"{{ src -f {LIST} }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        (f"http-request deny if {ONE}", "listed"),
+        (f"http-request deny unless !{ONE}", "listed"),
+        (f"tcp-request connection reject if {ONE}", "listed"),
+        (f"{ACL}http-request deny if friends", "listed"),
+        (f"{ACL}http-request tarpit unless ! friends", "listed"),
+        (f"http-request deny unless {ONE}", "others"),
+        (f"{ACL}http-request deny if !friends", "others"),
+        (f"http-request deny if {ONE} {{ path /admin }}", ""),
+        (f"{ACL}http-request deny if friends admins", ""),
+        (f"{ACL}acl x src 10.0.0.1\nhttp-request deny if x", ""),
+        (f"http-request allow if {ONE}", ""),
+        (f"use_backend x if {ONE}", ""),
+    ],
+)
+def test_a_rule_that_is_turned_round_is_found(text: str, refuses: str) -> None:
+    written = lines({"/etc/haproxy/haproxy.cfg": text})
+    (use,) = uses(written, LIST)
+    assert len(list(turned_round(written, use, allow=True))) == (refuses == "listed")
+    assert len(list(turned_round(written, use, allow=False))) == (refuses == "others")
