@@ -38,7 +38,13 @@ _LET_ANSWERS_LEAVE: Final = (
 )
 
 
-_REVERSE_PATH: Final = "IPReversePathFilter"  # as the kernel counts it
+# What the kernel counts: sources that come by another interface (RFC 3704), destinations that are
+# none of packets from beyond (RFC 1812, 5.3.7), as 127.0.0.1.
+_COUNTED: Final = {
+    "IPReversePathFilter": "route answers by {0}, or set rp_filter of {0} to 2 (loose)",
+    "MartianDestination": "translate to an address of an interface in place of 127.0.0.1, or set "
+    "route_localnet of {0} to 1, which opens all that listens there alone to the network",
+}
 _NO_RULE: Final = "no rule is known to decide: see routes, rp_filter and `allowsync explain`"
 
 
@@ -290,8 +296,8 @@ def _shut(
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({name: None for one in several for name in one.interfaces})
     stopped = [answer for one in several for answer in one.answers]
-    strict = everywhere and any(map(_is_by_reverse_path, stopped))
-    known = strict or any(map(named_rules, stopped))
+    counted = everywhere and any(map(_advice_by_count, stopped))
+    known = counted or any(map(named_rules, stopped))
     onward = _onward(stopped, port) if any(one.to for one in stopped) else ""
     rules = rules if known else ""
     severity = Severity.ERROR if everywhere else Severity.WARNING
@@ -306,15 +312,18 @@ def _is_by_route(answer: Answer) -> bool:
     return any(one.startswith("routing:") for one in answer.rules)
 
 
-def _is_by_reverse_path(answer: Answer) -> bool:
-    """Whether the kernel took a source for none that comes by its interface (RFC 3704)."""
-    return any(_REVERSE_PATH in one for one in answer.rules)
+def _advice_by_count(answer: Answer) -> str:
+    """What to do where the kernel counts why it stopped a packet that no rule stops; else ""."""
+    for one in answer.rules:
+        for count, advice in _COUNTED.items():
+            if one.startswith("kernel:") and count in one:
+                return advice.format(answer.question.interface)
+    return ""
 
 
 def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
-    if any(map(_is_by_reverse_path, stopped)):
-        interfaces = some(dict.fromkeys(one.question.interface for one in stopped))
-        return f"route answers by {interfaces}, or set rp_filter of {interfaces} to 2 (loose)"
+    for advice in filter(None, map(_advice_by_count, stopped)):
+        return advice
     if any(one.unanswered or _is_by_route(one) for one in stopped):
         return _LET_ANSWERS_LEAVE
     ends = {one.to[2]: None for one in stopped if one.to}

@@ -38,6 +38,7 @@ _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent(?
 _COUNTED: Final = re.compile(
     r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
 )
+_MARTIAN: Final = "in_martian_dst"  # as for 127.0.0.1, from beyond
 _REVERSE: Final = re.compile("ReverseP")
 _NO_MORE: Final = "the first packet of a connection gets in, and what follows does not"
 _LOST: Final = "its answers do not come back"
@@ -301,6 +302,16 @@ def _outcome(probe: Probe) -> tuple[str, bool]:
     return probe.end.chain if probe.end else "", bool(probe.replies)
 
 
+def _martians() -> int:
+    """How many packets were for an address that none from beyond may have, of all namespaces."""
+    try:
+        head, *by_processor = Path("/proc/net/stat/rt_cache").read_text().splitlines()
+        column = head.split().index(_MARTIAN)
+    except (FileNotFoundError, ValueError):  # a kernel that does not tell
+        return 0
+    return sum(int(line.split()[column], 16) for line in by_processor)
+
+
 def _counters() -> dict[str, int]:
     """What the kernel counts, of the network namespace of the moment."""
     found = {}
@@ -310,6 +321,7 @@ def _counters() -> dict[str, int]:
             group = names.split()[0]
             pairs = zip(names.split()[1:], values.split()[1:], strict=False)
             found.update({f"{group}{name}": int(value) for name, value in pairs})
+    found["MartianDestination"] = _martians()
     for line in Path("/proc/net/snmp6").read_text().splitlines():
         name, value = line.split()
         found[f"Ip6:{name}"] = int(value)

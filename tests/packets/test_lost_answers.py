@@ -150,3 +150,21 @@ def test_who_has_a_route_by_another_interface_is_locked_out(
     assert found.what.startswith("alice (81.2.69.142) is locked out of 8096/tcp over IPv4 by eth0")
     assert why in found.what
     assert found.advice.startswith(advice)
+
+
+@pytest.mark.parametrize("route_localnet", [0, 1])
+def test_who_is_sent_to_loopback_is_locked_out(inside: Namespace, route_localnet: int) -> None:
+    inside.sysctl("net/ipv4/conf/eth0/route_localnet", str(route_localnet))
+    inside.nft(
+        f"""table ip n {{ chain p {{ type nat hook prerouting priority dstnat;
+        tcp dport {PORT} dnat to 127.0.0.1; }}; }}"""
+    )
+    found = [one for one in seen(inside, guard(PORT), FRIENDS) if "locked out" in one.what]
+    if route_localnet:
+        assert found == []
+        return
+    (one,) = found
+    assert one.severity is Severity.ERROR
+    assert one.what.startswith("alice (81.2.69.142) is locked out of 8096/tcp over IPv4 by eth0")
+    assert one.what.endswith(": kernel: MartianDestination")
+    assert one.advice.startswith("translate to an address of an interface")
