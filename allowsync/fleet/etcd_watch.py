@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from allowsync.config.fleet import EtcdStoreOptions
 
-IDLE: Final = 60.0  # seconds; a watch is asked for anew then, which renews its token as well
+# Seconds; a watch is asked for anew then: a member or a router between may have forgotten it.
+# That is a handshake of TLS, and renews the token, which lives five minutes (`--auth-token-ttl`).
+IDLE: Final = 180.0
 EVERYTHING: Final[frozenset[str]] = frozenset()
 
 
