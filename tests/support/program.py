@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -132,3 +133,20 @@ class Installation:
         if not self.freeze:
             self.write()
         return allowsync(*command.split(), *arguments, "--config", self.path, environ=environ)
+
+
+def killed_when(here: Installation, server: object, hook: str) -> None:
+    """A run that is killed by a hook of the server that it writes to, which is called once."""
+    here.write()
+    argv = [str(EXECUTABLE), "apply", "--config", str(here.path)]
+    with subprocess.Popen(
+        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"HOME": "/nonexistent"}
+    ) as process:
+
+        def kill() -> None:
+            setattr(server, hook, lambda: None)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+        setattr(server, hook, kill)
+        assert process.wait(60) == -signal.SIGKILL

@@ -104,8 +104,16 @@ def traefik(
         )
     )
     (folder / "app.yml").write_text(ROUTERS)
+    with running(program, inside, static):
+        _wait(inside)
+        yield folder
+
+
+@contextmanager
+def running(program: str | Path, inside: Namespace, static: Path) -> Iterator[None]:
+    """A Traefik by its static configuration, as nobody, and the echo of a web server behind it."""
     web = inside.start(sys.executable, "-c", _WEB)
-    running = inside.run(
+    process = inside.run(
         lambda: subprocess.Popen(
             [program, f"--configFile={static}"],
             user=NO_CLIENT,
@@ -113,13 +121,13 @@ def traefik(
             extra_groups=[],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={},
         )
     )
     try:
-        _wait(inside)
-        yield folder
+        yield
     finally:
-        for one in (running, web):
+        for one in (process, web):
             one.kill()
             one.communicate()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +9,7 @@ import pytest
 from testkit.fake_dns.nameserver import NameServer
 from testkit.fake_jellyfin import JellyfinFault
 from tests.support.jellyfin_targets import FILTER, LAN, PROXIES, held, target
-from tests.support.program import EXECUTABLE, Installation, ProgramResult
+from tests.support.program import Installation, ProgramResult, killed_when
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -121,29 +118,12 @@ def test_an_outcome_that_was_not_seen_is_unknown_and_settled_by_the_next_run(
     record("faults", cases=1, lock_outs=0, strangers=0)
 
 
-def killed_at(here: Installation, fake: FakeJellyfin, when: str) -> None:
-    """A run that is killed while the server holds what it wrote, before or after storing it."""
-    here.write()
-    argv = [str(EXECUTABLE), "apply", "--config", str(here.path)]
-    with subprocess.Popen(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"HOME": "/nonexistent"}
-    ) as process:
-
-        def kill() -> None:
-            setattr(fake, when, lambda: None)
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-
-        setattr(fake, when, kill)
-        assert process.wait(60) == -signal.SIGKILL
-
-
 @pytest.mark.parametrize("when", ["before_write", "after_write"])
 def test_a_run_that_is_killed_around_its_write_leaves_all_as_it_was_or_should_be(
     here: Installation, fake: FakeJellyfin, when: str
 ) -> None:
     fake.store(RemoteIPFilter=["198.51.100.0/24"], BaseUrl="/media")
-    killed_at(here, fake, when)
+    killed_when(here, fake, when)
     assert fake.settings["RemoteIPFilter"][0] == "198.51.100.0/24"
     assert run(here, fake).code == 0
     assert ours(fake) == {f"{ALICE}/32"}
@@ -156,7 +136,7 @@ def test_a_run_that_is_killed_before_the_restart_is_continued_by_the_next(
     here: Installation, fake: FakeJellyfin
 ) -> None:
     configured(here, fake, PROXIES, restart=True)
-    killed_at(here, fake, "after_write")
+    killed_when(here, fake, "after_write")
     assert fake.restarts == 0
     (here.state).unlink(missing_ok=True)
     assert outcome(run(here, fake)) == (0, "applied")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +10,7 @@ from allowsync_backends.kubernetes import ObjectKind
 from testkit.fake_dns.nameserver import NameServer
 from testkit.fake_kubernetes import KubernetesFault
 from tests.support.kubernetes_targets import guarded, kubeconfig, service, written
-from tests.support.program import EXECUTABLE, Installation, ProgramResult
+from tests.support.program import Installation, ProgramResult, killed_when
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -184,19 +181,7 @@ def test_an_outcome_that_was_not_seen_is_unknown_and_settled_by_the_next_run(
 def test_a_run_that_is_killed_around_its_write_leaves_all_as_it_was_or_should_be(
     here: Installation, fake: FakeKubernetes, when: str
 ) -> None:
-    here.write()
-    argv = [str(EXECUTABLE), "apply", "--config", str(here.path)]
-    with subprocess.Popen(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"HOME": "/nonexistent"}
-    ) as process:
-
-        def kill() -> None:
-            setattr(fake, when, lambda: None)
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-
-        setattr(fake, when, kill)
-        assert process.wait(60) == -signal.SIGKILL
+    killed_when(here, fake, when)
     assert run(here, fake).code == 0
     assert ranges(fake) == guarded(f"{ALICE}/32")
     record("kills", cases=1, lock_outs=0, strangers=0)

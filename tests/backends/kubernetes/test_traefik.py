@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from tests.support.internet import FRIEND, FRIEND6, STRANGER, STRANGER6
 from tests.support.kubernetes_targets import NAMESPACE, target
 from tests.support.requests import NONE, is_felt_by_nobody, neighbourhood, status, wait_for
 from tests.support.sampling import share
+from tests.traefik.real import BEHIND, HTTP, TCP, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]
 
 PROGRAM: Final = Path(sys.executable).with_name("traefik")
-HTTP, TCP, BEHIND = 8000, 8001, 9000
-NO_CLIENT: Final = 65534
 REFUSED: Final = 403
 
 STATIC: Final = """
@@ -46,20 +44,6 @@ providers:
     token: {token}
     namespaces: [{namespace}]
     allowExternalNameServices: true
-"""
-
-_WEB: Final = f"""
-import http.server
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *_):
-        pass
-http.server.ThreadingHTTPServer.request_queue_size = 200
-http.server.ThreadingHTTPServer(("127.0.0.1", {BEHIND}), Answer).serve_forever()
 """
 
 
@@ -107,24 +91,8 @@ def traefik(inside: Namespace, fake: FakeKubernetes, base: Path) -> Iterator[Non
     static.write_text(
         STATIC.format(http=HTTP, tcp=TCP, url=fake.url, token=fake.token, namespace=NAMESPACE)
     )
-    web = inside.start(sys.executable, "-c", _WEB)
-    running = inside.run(
-        lambda: subprocess.Popen(
-            [PROGRAM, f"--configFile={static}"],
-            user=NO_CLIENT,
-            group=NO_CLIENT,
-            extra_groups=[],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={},
-        )
-    )
-    try:
+    with running(PROGRAM, inside, static):
         yield
-    finally:
-        for one in (running, web):
-            one.kill()
-            one.communicate()
 
 
 def kept(fake: FakeKubernetes, folder: Path, port: int) -> KubernetesBackend:
