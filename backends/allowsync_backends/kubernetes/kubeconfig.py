@@ -123,7 +123,9 @@ def _trust(cluster: _Section, user: _Section) -> Any:
 
 def _token(user: _Section) -> Secret | None:
     """A token, by preference the one of a file, as it is renewed there."""
-    text = user.file("tokenFile") or user.text("token")
+    text = user.file("tokenFile")
+    if text is None:
+        text = user.text("token")
     return None if text is None else header_token(text, f"{user.where} of {user.path}")
 
 

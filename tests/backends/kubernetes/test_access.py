@@ -178,6 +178,20 @@ def test_a_kubeconfig_that_does_not_do_is_named_and_nothing_is_asked(
     assert fake.calls == []
 
 
+def test_an_empty_file_of_a_token_is_named_and_nothing_is_asked(
+    fake: FakeKubernetes, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("\n")
+    (tmp_path / "token").chmod(0o600)
+    path = kubeconfig(tmp_path, fake.url, user={"tokenFile": "token"})
+    with pytest.raises(BackendError, match=r"the token of user 'allowsync' of .* is none"):
+        at(path).read()
+    (tmp_path / "token").write_text("")
+    with pytest.raises(BackendError, match="is none; nothing was asked"):
+        at(path).read()
+    assert fake.calls == []
+
+
 @pytest.mark.parametrize(
     ("cluster", "user", "said"),
     [
