@@ -24,12 +24,11 @@ from allowsync_backends.traefik import TraefikOptions
 
 from allowsync.model.target import Placement
 from tests.backends.nginx.test_requests import GUARDED
-from tests.support import nginx as nginx_server
 from tests.support.caddy import NEWER, caddy
 from tests.support.documents import ROOT
 from tests.support.haproxy import DENY, PROGRAM, haproxy
 from tests.support.internet import FRIEND, SERVER, STRANGER
-from tests.support.nginx import Nginx
+from tests.support.nginx import LISTEN, guarding
 from tests.support.requests import apply_one, neighbourhood
 from tests.support.terminal import eventually
 from tests.traefik.real import HTTP, KEEPING, URL, traefik
@@ -120,17 +119,11 @@ def on_haproxy_for_its_proxy_alone() -> Start:
 
 
 def on_nginx(style: Style) -> Start:
-    @contextmanager
-    def start(inside: Namespace, folder: Path) -> Iterator[tuple[Backend, int]]:
-        listen = nginx_server.LISTEN.replace(";", " proxy_protocol;")
-        guarded = GUARDED[style].replace(nginx_server.LISTEN, listen)
-        server = Nginx(folder, inside)
+    def start(inside: Namespace, folder: Path) -> AbstractContextManager[tuple[Backend, int]]:
+        listen = LISTEN.replace(";", " proxy_protocol;")
+        guarded = GUARDED[style].replace(LISTEN, listen)
         header = f"set_real_ip_from {PROXY}; real_ip_header proxy_protocol;"
-        server.configure(f"{header}\n{guarded}")
-        server.path.write_text("" if style is Style.ALLOW else "geo $allowsync_x { default 0; }")
-        with nginx_server.serving(server):
-            server.path.unlink()
-            yield server.backend(style=style), nginx_server.PORT
+        return guarding(inside, folder, style, f"{header}\n{guarded}")
 
     return start
 

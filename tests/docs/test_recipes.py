@@ -23,13 +23,12 @@ from allowsync_backends.traefik import TraefikOptions
 
 from allowsync.model.target import Placement
 from tests.backends.nginx.test_requests import GUARDED
-from tests.support import nginx as nginx_server
 from tests.support.apache import MODULES, apache
 from tests.support.caddy import NEWER, caddy
 from tests.support.documents import ROOT, blocks_of
 from tests.support.haproxy import DENY, PROGRAM, haproxy
 from tests.support.internet import FRIEND, SERVER, STRANGER
-from tests.support.nginx import Nginx
+from tests.support.nginx import Nginx, guarding, serving
 from tests.support.requests import OK, apply_one, neighbourhood, status
 from tests.support.terminal import eventually
 from tests.traefik.real import HTTP, URL, traefik
@@ -110,14 +109,8 @@ def by_cdn(recipe: str) -> str:
 
 
 def on_nginx(style: Style, recipe: str) -> Start:
-    @contextmanager
-    def start(inside: Namespace, folder: Path) -> Iterator[tuple[Backend, int]]:
-        server = Nginx(folder, inside)
-        server.configure(f"{recipe}\n{GUARDED[style]}")
-        server.path.write_text("" if style is Style.ALLOW else "geo $allowsync_x { default 0; }")
-        with nginx_server.serving(server):
-            server.path.unlink()
-            yield server.backend(style=style), nginx_server.PORT
+    def start(inside: Namespace, folder: Path) -> AbstractContextManager[tuple[Backend, int]]:
+        return guarding(inside, folder, style, f"{recipe}\n{GUARDED[style]}")
 
     return start
 
@@ -205,7 +198,7 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
         one.batch(f"address add {PROXY}/32 dev lo")
         front = Nginx(tmp_path_factory.mktemp("front"), one)
         front.configure(FRONT)
-        with nginx_server.serving(front), adding(one, tmp_path_factory.mktemp("below")):
+        with serving(front), adding(one, tmp_path_factory.mktemp("below")):
             yield one
 
 

@@ -153,3 +153,16 @@ def serving(server: Nginx) -> Iterator[Nginx]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def guarding(
+    inside: Namespace, folder: Path, style: Style, configuration: str
+) -> Iterator[tuple[FileBackend, int]]:
+    """A backend of one that runs by a configuration but has no list yet, and its port."""
+    server = Nginx(folder, inside)
+    server.configure(configuration)
+    server.path.write_text("" if style is Style.ALLOW else "geo $allowsync_x { default 0; }")
+    with serving(server):
+        server.path.unlink()
+        yield server.backend(style=style), PORT
