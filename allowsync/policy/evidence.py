@@ -8,10 +8,11 @@ about again in each run of the window until it is.
 from __future__ import annotations
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
-from allowsync.model.networks import network
+from allowsync.model.networks import network, overlap
 from allowsync.model.types import Query
 from allowsync.model.value import Value, field
 from allowsync.policy.dns64 import PROBE, may_be_synthesized, translation_prefixes
+from allowsync.policy.sightings import by_hostname
 from allowsync.typed import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
@@ -42,8 +43,13 @@ class Evidence(Value):
 
 def to_prove(new: Iterable[NewAddress], ledger: Ledger) -> list[NewAddress]:
     """What questions are put beside: arrivals, and earlier ones where these were not answered."""
-    again = ledger.unproven
-    return [one for one in new if not one.granted or key_of(one) in again]
+    again = by_hostname(ledger.unproven)
+    return [
+        one
+        for one in new
+        if not one.granted
+        or any(overlap(one.network, that) for that in again.get(one.query.hostname, ()))
+    ]
 
 
 def siblings(

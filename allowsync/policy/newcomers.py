@@ -8,7 +8,7 @@ needed (`allowsync.policy.sightings.given_again`).
 from __future__ import annotations
 
 from allowsync.model.memory import HostMemory
-from allowsync.model.networks import covers
+from allowsync.model.networks import covers, overlap
 from allowsync.model.value import Value
 from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import networks_given, plainly_held
@@ -64,7 +64,7 @@ def newcomers(
         now: The instant of the run.
         steady: The hosts whose answers give just what they are held by (see `unmoved`).
     """
-    young = {(one.name, one.network) for one in ledger.sightings if not one.decoy}
+    young = _young(hosts, memories, ledger)
     found: list[NewAddress] = []
     for host in hosts:
         if host.name in steady:
@@ -75,6 +75,25 @@ def newcomers(
         others = [one for one in hosts if one.name not in steady]
         found += _of_former_names(others, memories, young, found, now)
     return tuple(found)
+
+
+def _young(
+    hosts: Iterable[Host], memories: Memories, ledger: Ledger
+) -> AbstractSet[tuple[str, Network]]:
+    """What came within the window, by name; of what is held, as wide as it is granted by now."""
+    came: dict[str, set[Network]] = {}
+    for one in ledger.sightings:
+        if not one.decoy:
+            came.setdefault(one.name, set()).add(one.network)
+    found = {(name, network) for name, networks in came.items() for network in networks}
+    for host in hosts if came else ():
+        for query, track in memories.get(host.name, HostMemory()).tracks.items():
+            lately = came.get(query.hostname, set())
+            for held in (*track.held, *track.past) if lately else ():
+                given = network_of(held.address, host)
+                if given not in lately and any(overlap(given, one) for one in lately):
+                    found.add((query.hostname, given))
+    return found
 
 
 def _still_young(

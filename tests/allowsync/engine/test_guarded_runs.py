@@ -323,3 +323,31 @@ def test_an_address_that_dns64_cannot_have_made_is_asked_about_once(world: World
     world.surveyed.clear()
     world.run()
     assert world.surveyed == []
+
+
+@pytest.mark.parametrize("width", [30, 32])
+def test_another_width_makes_no_page_a_home(world: World, width: int) -> None:
+    """What came within the window is looked at again, however wide it is granted by now."""
+    world.says["alice.example.org"] = found("81.2.70.1")
+    world.change("alice", ipv4_prefix=62 - width)
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    world.change("alice", ipv4_prefix=width)
+    world.run()
+    world.everybody(found(STRANGER))
+    world.runs(2)
+    alice = {30: "81.2.70.0/30", 32: "81.2.70.1"}[width]
+    assert world.held == {alice, *(f"81.2.69.{number}" for number in (2, 3, 4))}
+
+
+def test_another_width_answers_no_question(world: World) -> None:
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.says["*.example.org"] = SERVFAIL
+    world.run()
+    world.change("alice", ipv4_prefix=30)
+    world.run()
+    world.says["*.example.org"] = found(STRANGER)
+    world.runs(2)
+    assert not any(one.startswith("45.9.9.") for one in world.held)
