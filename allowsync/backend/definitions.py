@@ -43,10 +43,10 @@ def put_back() -> None:
 def _owners() -> Iterator[_Owner]:
     """Each module, and each class in one that Python code can change."""
     found: dict[_Owner, None] = {}
-    for module in sys.modules.values():
+    for module in list(sys.modules.values()):  # another thread may be importing
         if type(module) is ModuleType:  # to look into one of another type may run its code
             found[module] = None
-            found.update(dict.fromkeys(filter(_is_changeable, vars(module).values())))
+            found.update(dict.fromkeys(filter(_is_changeable, list(vars(module).values()))))
     yield from found
 
 
