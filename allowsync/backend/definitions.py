@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3  # noqa: F401 - what a run loads later is loaded before code of others can change it
 import sys
-from operator import eq, is_
+from operator import is_
 from types import FunctionType, ModuleType
 
 import click  # noqa: F401
@@ -17,37 +17,42 @@ import click  # noqa: F401
 from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _Owner = ModuleType | type
 
-_known: Final[dict[_Owner, dict[str, Any]]] = {}
+_modules: Final[dict[_Owner, dict[str, Any]]] = {}
+_classes: Final[dict[_Owner, dict[str, Any]]] = {}
 
 
 def note() -> None:
-    """Note what there is now."""
-    for owner in _owners():
-        names = vars(owner)
-        if not _same(names, _known.get(owner)):
-            _known[owner] = dict(names)
+    """Note what there is now: of each module, and of each class in one that can be changed."""
+    for module in list(sys.modules.values()):  # another thread may be importing
+        # To look into a module of another type may run its code.
+        if type(module) is ModuleType and _has_changed(module, _modules):
+            for value in list(vars(module).values()):
+                if _is_changeable(value):
+                    _has_changed(value, _classes)
+    for one in list(_classes):
+        _has_changed(one, _classes)
 
 
 def put_back() -> None:
     """Put back what was noted and has been replaced or deleted since."""
-    for owner, before in _known.items():
-        names = vars(owner)
-        if not _same(names, before):
-            _restore(owner, names, before)
+    for known in (_modules, _classes):
+        for owner, before in known.items():
+            names = vars(owner)
+            if not _same(names, before):
+                _restore(owner, names, before)
 
 
-def _owners() -> Iterator[_Owner]:
-    """Each module, and each class in one that Python code can change."""
-    found: dict[_Owner, None] = {}
-    for module in list(sys.modules.values()):  # another thread may be importing
-        if type(module) is ModuleType:  # to look into one of another type may run its code
-            found[module] = None
-            found.update(dict.fromkeys(filter(_is_changeable, list(vars(module).values()))))
-    yield from found
+def _has_changed(owner: _Owner, known: dict[_Owner, dict[str, Any]]) -> bool:
+    """Whether the names are others than those known, which they are now."""
+    names = vars(owner)
+    if _same(names, known.get(owner)):
+        return False
+    known[owner] = dict(names)
+    return True
 
 
 def _is_changeable(value: object) -> bool:
@@ -61,7 +66,7 @@ def _same(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
     """Whether names stand for the very same objects. Equality would be code of theirs."""
     if before is None or len(now) != len(before):
         return False
-    return all(map(is_, now.values(), before.values())) and all(map(eq, now, before))
+    return all(map(is_, now.values(), before.values()))
 
 
 def _restore(owner: _Owner, now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
