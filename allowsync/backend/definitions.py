@@ -1,8 +1,9 @@
-"""Functions and classes of all modules, put back where a backend of others has replaced them.
+"""Functions and classes of what allowsync uses, put back where a backend of others replaced them.
 
 A test's stand-in that is left in a module, or a library that changes Python's for itself, would
 change what allowsync does for all other targets. What holds data is left alone: modules keep caches
-and counters there. What is new stays, too, unless it overrides a method of a class.
+and counters there. What is new stays, too, unless it overrides a method of a class. A library that
+only backends of others load is theirs to change.
 """
 
 from __future__ import annotations
@@ -21,13 +22,22 @@ if TYPE_CHECKING:
 
 _Owner = ModuleType | type
 
+# Python's own modules, ours, and those of the distributions that ours may load.
+_WATCHED: Final = sys.stdlib_module_names | {
+    *("allowsync", "allowsync_backends", "click", "dns", "yaml", "tenacity", "jeepney"),
+    *("httpx", "httpcore", "h11", "h2", "hpack", "hyperframe", "anyio", "idna", "certifi"),
+    *("cryptography", "jinja2", "markupsafe", "apprise"),
+}
+
 _modules: Final[dict[_Owner, dict[str, Any]]] = {}
 _classes: Final[dict[_Owner, dict[str, Any]]] = {}
 
 
 def note() -> None:
     """Note what there is now: of each module, and of each class in one that can be changed."""
-    for module in list(sys.modules.values()):  # another thread may be importing
+    for name, module in list(sys.modules.items()):  # another thread may be importing
+        if name.partition(".")[0] not in _WATCHED:
+            continue
         # To look into a module of another type may run its code.
         if type(module) is ModuleType and _has_changed(module, _modules):
             for value in list(vars(module).values()):
