@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from allowsync.config.secure_file import FileRequirements, MissingError, RefusedError, read_checked
 from allowsync.fleet.envelope import LARGEST
-from allowsync.fleet.store import Fetched, Lead, Leadership, Look, Seen, StoreError
+from allowsync.fleet.store import (
+    Fetched,
+    Lead,
+    Leadership,
+    Look,
+    Seen,
+    StoreError,
+    Unreadable,
+)
 from allowsync.system.files import replace_file
 
 if TYPE_CHECKING:
@@ -64,9 +72,9 @@ class FileStore:
         except (FileNotFoundError, MissingError):
             return Look.MISSING
         except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}") from None
+            return Unreadable(f"{path}: {error.strerror}")
         except RefusedError as error:
-            raise StoreError(f"{path}: {error}") from None
+            return Unreadable(f"{path}: {error}")
 
     def _mark(self, name: str) -> str:
         """What tells a file from every other that had its name."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.fleet.envelope import LARGEST
 from allowsync.fleet.file_store import file_name
 from allowsync.fleet.http import Client
-from allowsync.fleet.store import Fetched, Look, Seen, StoreError
+from allowsync.fleet.store import Fetched, Look, NoConnection, Seen, StoreError, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,12 @@ class HttpsStore:
 
     def _look(self, client: Client, name: str, mark: str) -> Seen:
         url = f"{self._url}/{file_name(name)}"
-        response = client.ask("GET", url, {"If-None-Match": mark} if mark else {})
+        try:
+            response = client.ask("GET", url, {"If-None-Match": mark} if mark else {})
+        except NoConnection:
+            raise
+        except StoreError as error:
+            return Unreadable(f"{url}: {error}")
         match response.status:
             case 200:
                 return Fetched(response.body, _tag(response.headers))
@@ -46,7 +51,7 @@ class HttpsStore:
             case 404 | 410:
                 return Look.MISSING
             case other:
-                raise StoreError(f"{url}: HTTP status {other}")
+                return Unreadable(f"{url}: HTTP status {other}")
 
 
 def _tag(headers: Mapping[str, str]) -> str:

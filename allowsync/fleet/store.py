@@ -36,7 +36,13 @@ class Fetched(NamedTuple):
     mark: str
 
 
-Seen: TypeAlias = Fetched | Look
+class Unreadable(NamedTuple):
+    """Why a document cannot be had, where that says nothing of the others."""
+
+    why: str
+
+
+Seen: TypeAlias = Fetched | Look | Unreadable
 
 
 class Lead(NamedTuple):
@@ -66,7 +72,7 @@ class Leadership(NamedTuple):
 
 
 class Store(Protocol):
-    """Where documents are read. Every method raises StoreError."""
+    """Where documents are read. Every method raises StoreError where none can be."""
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
         """Look at documents.

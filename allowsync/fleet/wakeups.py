@@ -7,14 +7,15 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config.secure_file import digest_of
-from allowsync.fleet.store import Fetched, StoreError
+from allowsync.fleet.store import Fetched, StoreError, Unreadable
 from allowsync.fleet.stores import reading_store
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.config.fleet import Fleet
+    from allowsync.fleet.store import Seen, Store
 
 LONGEST_PAUSE: Final = 60.0  # seconds, after many failures in a row
 _MOST_DOUBLINGS: Final = 6
@@ -78,7 +79,7 @@ def _polled(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup
     told: Sequence[str] = names
     while True:
         try:
-            seen = store.look(marks)
+            seen = _seen(store, marks)
         except StoreError as error:
             yield Wakeup(trouble=str(error))
             continue
@@ -91,3 +92,12 @@ def _polled(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup
             yield Wakeup(tuple(sorted(told)))
         told = ()
         time.sleep(every)
+
+
+def _seen(store: Store, marks: Mapping[str, str]) -> Mapping[str, Seen]:
+    """What a store holds. Raises StoreError where nothing of it can be had."""
+    seen = store.look(marks)
+    unreadable = [one.why for one in seen.values() if isinstance(one, Unreadable)]
+    if unreadable and len(unreadable) == len(seen):
+        raise StoreError(unreadable[0])
+    return seen

@@ -156,6 +156,34 @@ def test_no_limit_is_blamed_for_hosts_of_which_nothing_is_known(
     assert "no longer allowed" not in said
 
 
+def test_a_document_that_cannot_be_read_holds_up_no_other_list(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver.more = {"allowlists": {name: {"publish": True} for name in ("web", "ssh")}}
+    ssh = applier.folder / "ssh.txt"
+    lists = {"web": applier.file, "ssh": ssh}
+    applier.more = {
+        "allowlists": {
+            name: {"follow": True, "targets": [{"file": {"path": str(file)}}]}
+            for name, file in lists.items()
+        }
+    }
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    resolver.hosts["carol"] = {"networks": ["81.2.73.0/24"]}
+    resolver("apply")
+    path = Path(applier.store["file"], "web.json")
+    path.unlink()
+    path.mkdir()
+    done = applier("apply")
+    said = " ".join(done.err.split())
+    assert (done.code, "home.ssh" in said) == (3, False)
+    assert f"fleet home.web: nothing new is known of it: {path}: this is a folder" in said
+    assert "81.2.73.0/24" in ssh.read_text()
+    assert applier.allowed == held
+
+
 def test_who_follows_blames_no_dns(resolver: Machine, applier: Machine) -> None:
     """It asks none: what it does not hear of is the machine that decides."""
     resolver("apply")

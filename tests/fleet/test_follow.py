@@ -193,6 +193,31 @@ def test_a_folder_is_looked_at_every_now_and_then(tmp_path: Path, server: NameSe
         assert process.line() == "web"
 
 
+def test_a_document_that_cannot_be_read_keeps_no_other_from_being_told(
+    tmp_path: Path, server: NameServer
+) -> None:
+    folder = tmp_path / "store"
+    for name in ("web", "ssh"):
+        (folder / f"{name}.json").mkdir(parents=True)
+    machines = Machines(tmp_path, server, {"file": str(folder)})
+    resolver, applier = machines.resolver(**HOSTS), machines.applier()
+    applier.more = {
+        "allowlists": {
+            name: {"follow": True, "targets": [{"file": {"path": str(tmp_path / name)}}]}
+            for name in ("web", "ssh")
+        }
+    }
+    with following(applier, "--every", "1") as process:
+        assert (
+            f"{folder}/web.json: this is a folder, not a file; it is tried again"
+            in process.line("err")
+        )
+        (folder / "web.json").rmdir()
+        assert process.line() == "ssh web"
+        resolver("apply")
+        assert process.line() == "web"
+
+
 def test_a_machine_of_no_fleet_follows_none(tmp_path: Path, server: NameServer) -> None:
     machine = Machines(tmp_path, server, {"file": "/x"}).applier()
     machine.more = {

@@ -29,7 +29,9 @@ class Front(ThreadingHTTPServer):
 
     Attributes:
         answered: The status of every answer so far.
-        manner: What it does instead: a status, or a number of octets.
+        status: What it answers instead.
+        endless: Whether its answers go on and on.
+        refused: The one file that it does not hand out.
     """
 
     daemon_threads = True
@@ -40,6 +42,7 @@ class Front(ThreadingHTTPServer):
         self.answered: list[int] = []
         self.status = 0
         self.endless = False
+        self.refused = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -51,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
         status = self.server.status or (200 if tag else 404)
         if tag and self.headers["If-None-Match"] == tag and not self.server.status:
             status = 304
+        if path.name == self.server.refused:
+            status = 403
         self.server.answered.append(status)
         self.send_response(status)
         self.send_header("ETag", tag)
@@ -129,6 +134,24 @@ def test_another_status_keeps_everything(applier: Machine, front: Front, status:
     done = applier("apply")
     assert done.code == (0 if status == 304 else 3)
     assert applier.allowed == held
+
+
+def test_a_document_that_is_refused_holds_up_no_other_list(
+    applier: Machine, front: Front, tmp_path: Path
+) -> None:
+    applier.more = {
+        "allowlists": {
+            name: {"follow": True, "targets": [{"file": {"path": str(tmp_path / name)}}]}
+            for name in ("ssh", "web")
+        }
+    }
+    front.refused = "ssh.json"
+    done = applier("apply")
+    said = " ".join(done.err.split())
+    assert (done.code, "home.web" in said) == (1, False)  # nothing was ever known of the other
+    assert "fleet home.ssh: nothing new is known of it: " in said
+    assert "ssh.json: HTTP status 403; what it holds stays" in said
+    assert "81.2.70.0/24" in (tmp_path / "web").read_text()
 
 
 def test_a_server_without_end_is_left(applier: Machine, front: Front) -> None:

@@ -15,7 +15,7 @@ from allowsync.fleet.kept import (
     write_document,
     write_lead,
 )
-from allowsync.fleet.store import Fetched, Look, StoreError
+from allowsync.fleet.store import Fetched, Look, StoreError, Unreadable
 from allowsync.fleet.stores import reading_store, writable_store
 from allowsync.model.fleet import FleetReport, SharedList
 from allowsync.model.outcome import ExitCode, Notice
@@ -234,6 +234,8 @@ def _believed(
             if config.allowlists[name].follow and (why := made.doubt(now, is_first=kept is None)):
                 raise DocumentError(why)
             return made
+        case Unreadable(why):
+            raise DocumentError(why)
         case _:
             raise DocumentError(_NOTHING_THERE)
 
