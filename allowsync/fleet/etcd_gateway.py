@@ -76,7 +76,7 @@ class Gateway:
         Args:
             method: The call.
             message: Its message.
-            idle: It ends where nothing comes for so many seconds.
+            idle: It ends where no whole answer comes for so many seconds.
 
         Raises:
             NoConnection: Nothing came at all, or the connection broke.

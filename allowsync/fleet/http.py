@@ -74,14 +74,14 @@ class Client:
             url: The URL.
             headers: Further headers.
             body: What is posted.
-            idle: It ends where nothing comes for so many seconds.
+            idle: It ends where no whole line comes for so many seconds.
 
         Raises:
             NoConnection: There is no connection, or it broke.
             StoreError: A line is larger than an answer may be.
         """
         try:
-            yield from self._client.lines(Request("POST", url, headers, body), idle)
+            yield from self._client.lines(Request("POST", url, headers, body), idle, SECONDS)
         except (NotSent, NoResponse) as error:
             raise NoConnection(str(error)) from None
         except TooLarge as error:

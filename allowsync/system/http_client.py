@@ -121,31 +121,33 @@ class HttpClient:
             NoResponse: There is no whole response in time.
             TooLarge: The response is larger than it may be.
         """
-        ends = self._now() + seconds
+        ends, begins = self._now() + seconds, min(seconds, begins)
         try:
-            with self._stream(request, min(seconds, begins)) as response:
+            with self._stream(request, begins, begins) as response:
                 self._network.ends = ends
                 return Response(response.status_code, response.headers, self._body(response))
         except _FAILURES as error:
             raise _understood(error) from None
 
-    def lines(self, request: Request, idle: float) -> Iterator[Response]:
+    def lines(self, request: Request, idle: float, begins: float = inf) -> Iterator[Response]:
         """Put a request whose response goes on and on, line by line.
 
         Args:
             request: The request.
-            idle: It ends where nothing comes for so many seconds.
+            idle: It ends where no whole line comes for so many seconds.
+            begins: The same of the first line, where that is less.
 
         Raises:
             NotSent: The server never saw it.
-            NoResponse: The connection broke.
+            NoResponse: The connection broke, or the server ended it.
             TooLarge: A line is larger than a response may be.
         """
         try:
-            with self._stream(request, idle) as response:
-                self._network.ends = inf
+            with self._stream(request, min(idle, begins), idle) as response:
                 for line in self._lines(response):
                     yield Response(response.status_code, response.headers, line)
+                    self._network.ends = self._now() + idle
+            raise NoResponse("the server ended it")
         except httpx.ReadTimeout:
             return
         except _FAILURES as error:
@@ -155,15 +157,18 @@ class HttpClient:
         """Close every connection."""
         self._client.close()
 
-    def _stream(self, request: Request, seconds: float) -> AbstractContextManager[httpx.Response]:
-        self._network.ends = self._now() + seconds
+    def _stream(
+        self, request: Request, begins: float, pause: float
+    ) -> AbstractContextManager[httpx.Response]:
+        """A response that begins in time, and in which no pause is longer."""
+        self._network.ends = self._now() + begins
         return self._client.stream(
             request.method,
             request.url,
             params=request.params,
             content=request.body or None,
             headers=request.headers,
-            timeout=httpx.Timeout(seconds, connect=min(self._connect, seconds)),
+            timeout=httpx.Timeout(pause, connect=min(self._connect, begins)),
             extensions={"sni_hostname": request.name} if request.name else {},
         )
 

@@ -8,6 +8,7 @@ import ssl
 import threading
 import zlib
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from allowsync.system.http_client import (
     NoResponse,
     NotSent,
     Request,
+    Response,
     TooLarge,
 )
 
@@ -217,10 +219,14 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(client: HttpClient) -> 
     assert caught.value.status == 200
 
 
-def test_lines_come_one_by_one_until_nothing_comes_any_more(client: HttpClient) -> None:
-    head = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-    with server(head, b"5\r\none\nt\r\n", b"3\r\nwo\n\r\n", b"4\r\nlast\r\n0\r\n\r\n") as (url, _):
-        got = list(client.lines(Request("POST", url, {}, b"x"), 2))
+def test_lines_come_one_by_one_until_the_server_ends_it(client: HttpClient) -> None:
+    """Which is told: one that does so each time would be asked again and again."""
+    head, got = OK + b"Transfer-Encoding: chunked\r\n\r\n", list[Response]()
+    with (
+        server(head, b"5\r\none\nt\r\n", b"3\r\nwo\n\r\n", b"4\r\nlast\r\n0\r\n\r\n") as (url, _),
+        pytest.raises(NoResponse, match="the server ended it"),
+    ):
+        got.extend(client.lines(Request("POST", url, {}, b"x"), 2))
     assert [one.body for one in got] == [b"one", b"two", b"last"]
     assert {one.status for one in got} == {200}
 
@@ -239,3 +245,27 @@ def test_lines_that_break_off_are_told(client: HttpClient) -> None:
         pytest.raises(NoResponse),
     ):
         list(client.lines(Request("GET", url), 2))
+
+
+def test_lines_end_where_a_line_comes_octet_by_octet() -> None:
+    """Else a server would keep a watch open with which it tells nothing."""
+    ticks = count()  # a second passes with each look at the clock
+    with closing(HttpClient(None, LARGEST, lambda: float(next(ticks)))) as client:
+        head = OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n"
+        with server(head, *[b"1\r\nx\r\n"] * 100) as (url, _):
+            got = list(client.lines(Request("GET", url), 20))
+    assert [one.body for one in got] == [b"one"]
+
+
+def test_the_first_line_has_a_time_of_its_own() -> None:
+    passed = [0.0]
+    head = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    with closing(HttpClient(None, LARGEST, lambda: passed[0])) as client:
+        with server(head, b"4\r\none\n\r\n", b"4\r\ntwo\n\r\n0\r\n\r\n") as (url, _):
+            lines = client.lines(Request("GET", url), 600, 60)
+            assert next(lines).body == b"one"
+            passed[0] = 500.0
+            assert next(lines).body == b"two"
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            silent = f"http://127.0.0.1:{door.getsockname()[1]}"
+            assert list(client.lines(Request("GET", silent), 600, 0.2)) == []
