@@ -130,6 +130,7 @@ def _packets(
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_friends, about_strangers, judged
+    from allowsync.inspect.served_ports import about_served, served, unreached, untold
     from allowsync.inspect.service_addresses import unserved
 
     targets = guarded(config, standing.targets)
@@ -137,19 +138,21 @@ def _packets(
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
     # Of hosts that no run knows yet, what the next one would let in.
     new = [one.host for one in standing.decisions.values() if one.undecided]
-    lacking = (entry.network for one in standing.targets for entry in one.lacking)
+    lacking = {entry.network for one in standing.targets for entry in one.lacking}
+    servers = [untold(config, one, lacking) for one in served(config, standing.targets)]
     held = (entry.network for one in targets for entry in one.entries)
     # Of rules of others those for hosts alone: who is no host any more is a stranger.
     granted = (grant.network for one in standing.decisions.values() for grant in one.grants)
     expected = (*held, *lacking, *granted, *answered_networks(new, said))
-    answers = answered((*asked, *about_named(targets)), expected)
+    asked += (*about_named(targets), *about_served(servers))
+    answers = answered(asked, expected)
     found = (
         *judged(targets, answers),
         *unserved(targets, answers),
         *undiscovered(targets, answers),
     )
     found += tuple(admitted(targets, answers))
-    seen = (*found, *other_openings(targets, answers))
+    seen = (*found, *other_openings(targets, answers), *unreached(servers, answers))
     yield from (Located(name, found) for name, found in seen)
 
 

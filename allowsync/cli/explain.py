@@ -124,23 +124,33 @@ def _with_packets(
     """The same with what its packets meet, where targets guard ports of this machine."""
     from allowsync.inspect.bare_sets import guarded_by_rules
     from allowsync.inspect.other_ports import about_other_ports
-    from allowsync.inspect.packet_verdicts import about_asked, beside_packets
+    from allowsync.inspect.packet_verdicts import (
+        about_asked,
+        about_translated,
+        at_servers,
+        beside_packets,
+    )
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_strangers, at_port
+    from allowsync.inspect.served_ports import served
 
     targets = guarded(config, standing.targets)
     targets += guarded_by_rules(config, standing.targets)
+    servers = served(config, standing.targets)
+    if port is not None:
+        servers = at_port(servers, port)
     if port is not None and targets:
         at, none = at_port(targets, port), f"{port} is guarded by no target"
-        if not at:  # packets alone tell what becomes of it
+        if not (at or servers):  # packets alone tell what becomes of it
             at = tuple(replace(one, guard=replace(one.guard, ports=(port,))) for one in targets)
             answer = replace(answer, reasons=(*answer.reasons, none))
         targets = at
-    if not targets:
+    if not (targets or servers):
         return answer
-    asked = (question for _, question in about_asked(answer, targets))
+    asked = [question for _, question in about_asked(answer, (*targets, *servers))]
+    asked += [question for one in servers for question in about_translated(answer, one)]
     answers = answered((*asked, *about_strangers(targets), *about_other_ports(targets)))
-    return beside_packets(answer, targets, answers)
+    return at_servers(beside_packets(answer, targets, answers), servers, answers)
 
 
 def _wrong(standing: AccessStatus) -> list[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.explain import AccessVerdict, MetPacket
-from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
+from allowsync.inspect.guarded_packets import (
+    meant_for_friends,
+    met,
+    questions,
+    translated,
+)
 from allowsync.inspect.guarded_target import strangers
 from allowsync.inspect.neighbours import UNDISCOVERED
 from allowsync.inspect.other_ports import other_openings
@@ -18,6 +23,7 @@ from allowsync.inspect.reachability import (
     openings,
     unknowns,
 )
+from allowsync.inspect.served_ports import is_reached_otherwise, stopped_before
 from allowsync.model.value import replace
 from allowsync.packetpath.question import Verdict
 
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
     from allowsync.inspect.reachability import Address
     from allowsync.model.types import Network
     from allowsync.packetpath.question import Answer, Question
+
+_LOCKED_OUT: Final = "has an entry, and does not get in"
 
 
 def networks_of(answer: Explanation) -> tuple[Network, ...]:
@@ -47,6 +55,40 @@ def about_asked(
         for network in networks_of(answer):
             for one in questions(address_in(network), target.guard):
                 yield target.name, one
+
+
+def about_translated(answer: Explanation, server: GuardedTarget) -> Iterator[Question]:
+    """Whether another port leads what is explained to a server."""
+    for network in networks_of(answer):
+        yield from translated(address_in(network), server.guard)
+
+
+def at_servers(
+    answer: Explanation, servers: Sequence[GuardedTarget], answers: PacketAnswers
+) -> Explanation:
+    """An explanation with whether what servers let in gets as far as them."""
+    by_name = {one.name: one for one in servers}
+    met: list[MetPacket] = []
+
+    def judged(place: TargetAnswer) -> TargetAnswer:
+        server = by_name.get(place.target)
+        if server is None or place.verdict is not AccessVerdict.YES:
+            return place
+        sources = tuple(map(address_in, networks_of(answer)))
+        if is_reached_otherwise(server, sources, answers):
+            return place
+        asked = [ask for source in sources for ask in questions(source, server.guard)]
+        met.extend(MetPacket(server.name, one) for one in answers.to(asked))
+        stopped = [stopped_before(server, source, answers) for source in sources]
+        rules = [one for several in stopped for one in several]
+        if not rules:
+            return place
+        verdict = AccessVerdict.NO if all(stopped) else AccessVerdict.PARTLY
+        said = f"{_LOCKED_OUT}{by_rules(rules)}"
+        return replace(place, verdict=verdict, said=_joined(said, place.said))
+
+    places = tuple(map(judged, answer.places))
+    return replace(answer, places=places, packets=(*answer.packets, *met))
 
 
 def beside_packets(
@@ -109,7 +151,7 @@ def _seen(place: TargetAnswer, packets: Sequence[Answer], unknown: str) -> Targe
         return replace(place, verdict=verdict, said=_joined(said, place.said), through="")
     if _every_port(inside) == _every_port(packets):
         return place
-    said = f"has an entry, and does not get in{by_rules(outside)}"
+    said = f"{_LOCKED_OUT}{by_rules(outside)}"
     verdict = AccessVerdict.PARTLY if inside else AccessVerdict.NO
     return replace(place, verdict=verdict, said=_joined(said, place.said))
 

@@ -21,7 +21,7 @@ from allowsync.policy.published import SourceError
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.model.target import PortRange, TrustedProxies
@@ -127,12 +127,7 @@ def about_dropped(
     """Hosts of a server that come to it directly, and that gates drop at each of its ports."""
     if proxies.networks or not proxies.ports:
         return  # they may come through a proxy; or at a port that is not known
-    doors = {
-        name: tuple(_dropping(config, port, name) for port in proxies.ports)
-        for name in allowlist.hosts
-        if not _is_near(config.hosts[name])
-    }
-    dropped = {name: closed for name, closed in doors.items() if all(closed)}
+    dropped = dropped_by_gates(config, allowlist.hosts, proxies.ports)
     if dropped:
         closed = dict.fromkeys(one for found in dropped.values() for one in found)
         at = some([f"{port}/tcp" for port in proxies.ports])
@@ -142,6 +137,18 @@ def about_dropped(
         )
         advice = "let both have the same hosts, or take the gate away"
         yield Located(target.name, Finding(Severity.WARNING, what, advice))
+
+
+def dropped_by_gates(
+    config: Config, hosts: Iterable[str], ports: Collection[int]
+) -> dict[str, tuple[str, ...]]:
+    """The hosts that gates drop at each of some TCP ports, with these gates."""
+    doors = {
+        name: tuple(_dropping(config, port, name) for port in ports)
+        for name in hosts
+        if not _is_near(config.hosts[name])
+    }
+    return {name: closed for name, closed in doors.items() if all(closed)}
 
 
 def _dropping(config: Config, port: int, host: str) -> str:

@@ -76,10 +76,13 @@ def _in_answer(source: Original, answer: Answer, positions: Sequence[int]) -> An
 
 
 def _is_heard(answer: Answer, source: Original) -> bool:
-    """Whether a program listens where a packet got to; one that went elsewhere counts as heard."""
+    """Whether a program listens where a packet got to, or was to get to.
+
+    One that went elsewhere, or of which nothing is known, counts as heard.
+    """
     asked = answer.question
     address, port = answer.to[1:] if answer.to else (asked.destination, asked.port)
-    if answer.verdict is not Verdict.DELIVERED or address is None:
+    if answer.verdict in (Verdict.FORWARDED, Verdict.UNKNOWN) or address is None:
         return True
     return source.hears(asked.protocol, address, port, asked.interface)
 

@@ -77,7 +77,7 @@ class Answer(Value):
         reason: Why it is unknown, or the condition under which the verdict holds.
         unanswered: What keeps the answer from who asked; "" where it comes back, and where there is
             none to come.
-        heard: False where it gets to this machine and no program listens for it.
+        heard: False where no program of this machine listens for it: it gets there, or is stopped.
         asked: The positions of the questions that it answers.
     """
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from allowsync.inspect.explain import AccessVerdict, through
 from allowsync.model.networks import short
 from allowsync.model.types import Basis
+from allowsync.packetpath.question import Verdict
 from allowsync.report.json import entry_document, instant
 from allowsync.report.text import filled
 from allowsync.text import Line, said
@@ -81,9 +82,14 @@ def _outcome(answer: Answer) -> tuple[str, str, str]:
     """The port that a packet asked for, what became of it, and why."""
     asked = answer.question
     onward = f" to {answer.to[1]} port {answer.to[2]} by {answer.to[0]}" if answer.to else ""
-    unheard = "" if answer.heard else "no program listens there"
+    unheard = "" if _is_heard(answer) else "no program listens there"
     why = "; ".join(filter(None, (*answer.rules, answer.reason, unheard)))
     return f"{asked.port}/{asked.protocol}", f"{answer.verdict.value}{onward}", why
+
+
+def _is_heard(answer: Answer) -> bool:
+    """False where a packet gets to this machine and no program listens for it."""
+    return answer.heard or answer.verdict is not Verdict.DELIVERED
 
 
 def _headline(one: Explanation) -> str:
@@ -189,5 +195,5 @@ def _packet_document(one: MetPacket) -> dict[str, Any]:
         "rules": list(answer.rules),
         "to": {**onward, "address": str(onward["address"])} if onward else None,
         "reason": answer.reason or None,
-        "heard": answer.heard,
+        "heard": _is_heard(answer),
     }

@@ -1,0 +1,126 @@
+"""Servers that ask an allowlist themselves: whether the hosts on it get as far as their ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.inspect.guarded_packets import questions, translated
+from allowsync.inspect.guarded_target import GuardedTarget
+from allowsync.inspect.layers import declared
+from allowsync.inspect.reachability import (
+    IN,
+    OUT,
+    address_in,
+    as_friend,
+    by_rules,
+    named_entry,
+    named_rules,
+    some,
+)
+from allowsync.inspect.trusted_proxies import dropped_by_gates
+from allowsync.model.target import Finding, Guard, PortRange, Severity
+from allowsync.model.value import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from allowsync.config.settings import Config
+    from allowsync.inspect.guarded_packets import PacketAnswers
+    from allowsync.inspect.reachability import Address
+    from allowsync.inspect.status import TargetStatus
+    from allowsync.model.types import Entry, Network
+    from allowsync.packetpath.question import Answer, Question
+
+_MOST_TRANSLATED: Final = 4  # hosts of a server that ask for each port that translation names
+
+
+def served(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
+    """The servers that clients come to directly, each with its ports and whom it lets in.
+
+    Others may get as far as these ports: the server refuses them.
+    """
+    known = {one.target: one for one in held if one.readable}
+    return tuple(
+        GuardedTarget(target.name, _at(proxies.ports), known[target.name].entries)
+        for _, target, proxies in declared(config, lambda one: one.trusted_proxies)
+        if target.name in known and proxies.ports and not proxies.networks
+    )
+
+
+def _at(ports: Iterable[int]) -> Guard:
+    return Guard(tuple(PortRange(one, one, "tcp") for one in dict.fromkeys(ports)))
+
+
+def untold(config: Config, server: GuardedTarget, lacking: Collection[Network]) -> GuardedTarget:
+    """A server without those of whom more is told elsewhere.
+
+    Args:
+        config: Says which hosts a gate drops.
+        server: The server.
+        lacking: The networks that some target should hold and does not.
+    """
+    hosts = {name for entry in server.entries for name in entry.hosts if name in config.hosts}
+    told = dropped_by_gates(config, hosts, [one.first for one in server.guard.ports])
+    entries = (one for one in server.entries if not one.hosts or set(one.hosts) - told.keys())
+    return replace(server, entries=tuple(one for one in entries if one.network not in lacking))
+
+
+def about_served(servers: Iterable[GuardedTarget]) -> Iterator[Question]:
+    """Whether those whom a server lets in reach it, at its ports or by others that lead there."""
+    for one in servers:
+        for position, entry in enumerate(one.friends):
+            source = address_in(entry.network)
+            yield from questions(source, one.guard)
+            if position < _MOST_TRANSLATED:
+                yield from translated(source, one.guard)
+
+
+def stopped_before(
+    server: GuardedTarget, source: Address, answers: PacketAnswers
+) -> tuple[Answer, ...]:
+    """What packets of an address met that get to no port of a server; none where one does.
+
+    Nothing is said of a port at which no program listens, nor where no rule decided.
+    """
+    met = tuple(map(as_friend, answers.to(questions(source, server.guard))))
+    stopped = all(one.verdict in OUT and one.heard for one in met)
+    return met if stopped and any(map(named_rules, met)) else ()
+
+
+def unreached(
+    servers: Iterable[GuardedTarget], answers: PacketAnswers
+) -> Iterator[tuple[str, Finding]]:
+    """Hosts that a server lets in and whose packets do not get there; one finding for a rule."""
+    for one in servers:
+        if is_reached_otherwise(one, map(_source, one.friends), answers):
+            continue
+        alike: dict[str, list[tuple[Entry, tuple[Answer, ...]]]] = {}
+        for entry in one.friends:
+            if met := stopped_before(one, _source(entry), answers):
+                alike.setdefault(by_rules(met), []).append((entry, met))
+        for rules, several in alike.items():
+            yield one.name, _finding(one, rules, [entry for entry, _ in several])
+
+
+def _source(entry: Entry) -> Address:
+    return address_in(entry.network)
+
+
+def is_reached_otherwise(
+    server: GuardedTarget, sources: Iterable[Address], answers: PacketAnswers
+) -> bool:
+    """Whether another port leads to one of a server, as one that is redirected there."""
+    ports = {one.first for one in server.guard.ports}
+    return any(
+        one.verdict in IN and one.to is not None and one.to[2] in ports
+        for source in sources
+        for one in answers.to(translated(source, server.guard))
+    )
+
+
+def _finding(server: GuardedTarget, rules: str, entries: Sequence[Entry]) -> Finding:
+    whose = some(map(named_entry, entries))
+    ports = some(map(str, server.guard.ports))
+    what = f"lets in {whose}, but packets from there do not get in at {ports}{rules}"
+    advice = f"let that rule accept {ports}, or put one before it; the server refuses others"
+    return Finding(Severity.WARNING, what, advice)
