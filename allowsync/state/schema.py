@@ -316,6 +316,19 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"BEGIN IMMEDIATE; {drops} {MIGRATIONS[number]}"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
         )
+    _refuse_queries(connection, path)
+
+
+def _refuse_queries(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a view, a trigger or a virtual table: a query in the place of data need not end.
+
+    None of them has pages of its own in the file (sqlite.org/schematab).
+    """
+    found = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE coalesce(rootpage, 0) = 0 LIMIT 1"
+    ).fetchone()
+    if found:
+        raise StateDamaged(path, f"its {found[0]!r} is no table, so no allowsync wrote it")
 
 
 def _drops(connection: sqlite3.Connection) -> Iterator[str]:

@@ -110,6 +110,33 @@ def test_root_runs_no_command_that_a_state_names(here: Installation, handed_over
         assert not planted.exists(), command
 
 
+ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c)"
+NOTHING = "'' AS target, '' AS action, '' AS network, '' AS hosts, '' AS why, 1 AS confirmed"
+QUERIES = {
+    "a view": f"DROP TABLE changes; CREATE VIEW changes AS {ENDLESS} SELECT n AS id, n AS at, "
+    f"{NOTHING} FROM c",
+    "a trigger": f"CREATE TRIGGER t BEFORE INSERT ON runs BEGIN SELECT ({ENDLESS} SELECT max(n) "
+    "FROM c); END",
+    "a virtual table": "DROP TABLE turns; CREATE VIRTUAL TABLE turns USING fts5 (target, what)",
+}
+
+
+@pytest.mark.parametrize("script", QUERIES.values(), ids=QUERIES)
+def test_root_runs_no_query_that_a_state_brings_along(here: Installation, script: str) -> None:
+    """One of them need not end, and root waits for it."""
+    here("apply")
+    with closing(sqlite3.connect(here.state)) as connection:
+        connection.executescript(script)
+    give(here.state, SOMEBODY)
+    for command in ("history", "explain office", "status"):
+        done = here(*command.split())
+        assert "is no table, so no allowsync wrote it" in done.err + done.out, command
+    done = here("apply")
+    assert (done.code, "was set aside as" in done.err) == (0, True)
+    assert here.allowed == ["203.0.113.0/24"]
+    assert here("history").code == 0
+
+
 def test_a_former_file_is_removed_only_where_it_is_ours(here: Installation) -> None:
     """Whoever may write the state names a file; root removes none that has not our mark."""
     here("apply")

@@ -422,9 +422,7 @@ class TestLostState:
     ) -> None:
         world.run()
         with closing(sqlite3.connect(world.state)) as raw:
-            raw.execute(
-                "CREATE TRIGGER bad BEFORE UPDATE ON runs BEGIN SELECT RAISE(FAIL, 'bad'); END"
-            )
+            raw.execute("CREATE UNIQUE INDEX bad ON runs (exit_code * 0)")  # one may be over
         report = world.run()
         assert any("set aside" in one.what for one in report.notices)
         assert world.held == ALL
