@@ -83,7 +83,7 @@ class FileBackend(Value):
         """
         held = self._held(folder, found)
         if held is None:
-            of = named_list(found.data.decode(errors="replace"))
+            of = named_list(found.text)
             if of:
                 raise NotOurs(f"{self.path} is that of {of} and is left alone; move it away")
             raise NotOurs(
@@ -95,10 +95,7 @@ class FileBackend(Value):
         return held
 
     def _held(self, folder: Folder, found: Contents) -> FileContent | None:  # noqa: ARG002 - for others
-        try:
-            return self.syntax.parse(found.data.decode())
-        except UnicodeDecodeError:
-            return None
+        return self.syntax.parse(found.text)
 
     def _flaws(self, found: Contents | None, held: FileContent | None) -> Iterator[str]:
         if found is None or held is None:

@@ -29,6 +29,11 @@ class Contents(Value):
     mode: int
     uid: int
 
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8, as far as they are."""
+        return self.data.decode(errors="replace")
+
 
 class Folder:
     """An open folder.

@@ -85,10 +85,7 @@ class TemplateBackend(FileBackend):
 
     def _held(self, folder: Folder, found: Contents) -> Made | None:
         """What is known of a file: by its mark, by one beside it, or for its first line alone."""
-        try:
-            first, end, rest = found.data.decode().partition("\n")
-        except UnicodeDecodeError:
-            return None
+        first, end, rest = found.text.partition("\n")
         text = unmarked_for(self.effect, first) + end + rest
         top = leading(text)
         if top is not None:
@@ -109,7 +106,7 @@ class TemplateBackend(FileBackend):
     def _beside(self, folder: Folder) -> tuple[Mark, ...]:
         """The marks beside the file, the newest last."""
         note = folder.read(notes(self.path.name)[0])
-        text = "" if note is None else note.data.decode(errors="replace")
+        text = "" if note is None else note.text
         return several(unmarked_for(self.effect, text))
 
     def _flaws(self, found: Contents | None, held: FileContent | None) -> Iterator[str]:
@@ -198,7 +195,7 @@ class TemplateBackend(FileBackend):
         try:
             known = self._beside(folder)
             texts = [folder.read(name) for name in (self.path.name, names(self.path.name)[1])]
-            present = [one.data.decode(errors="replace") for one in texts if one is not None]
+            present = [one.text for one in texts if one is not None]
             kept = [one for one in known if any(map(one.is_of, present))]
             marks = dict.fromkeys([*(one for one in kept if one != mark), mark])
             folder.remove(draft)

@@ -133,6 +133,17 @@ def test_json_that_we_did_not_write_is_a_strangers(path: Path, content: str) -> 
         target(path, format=Format.JSON).read()
 
 
+def test_a_file_in_another_encoding_is_an_edited_one(path: Path) -> None:
+    """One byte that is no UTF-8 is to keep no friend who moves from getting in."""
+    put(target(path))
+    good = path.read_bytes()
+    path.write_bytes(good + "81.2.69.1/32\n81.2.69.2/32 # Müller\n".encode("latin-1"))
+    assert held(target(path)) == {"81.2.69.1/32"}
+    assert target(path).read().flaws == (f"{path} was edited",)
+    put(target(path))
+    assert path.read_bytes() == good
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -124,6 +124,7 @@ def test_a_template_that_came_back_as_it_was_is_no_change(here: Templated) -> No
         ("# 2a02::/64 alice", "# 2a02::/64 Alice"),
         ("# template ", "# Template "),
         ("overwritten.", "kept."),
+        ("deny all", "# M\udcfcller\ndeny all"),  # a byte that is no UTF-8
     ],
 )
 def test_an_edited_file_is_ours_called_a_flaw_and_made_anew(
@@ -131,7 +132,7 @@ def test_an_edited_file_is_ours_called_a_flaw_and_made_anew(
 ) -> None:
     here.put(ALICE)
     good = here.file.read_text()
-    here.file.write_text(good.replace(old, new))
+    here.file.write_bytes(good.replace(old, new).encode(errors="surrogateescape"))
     assert here.read().flaws == (f"{here.file} was edited",)
     here.put(ALICE)
     assert here.read().flaws == ()
