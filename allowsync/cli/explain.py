@@ -92,6 +92,8 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     if what not in config.hosts:
         scene = lingering(scene, past, what)
     answer = _answer(invocation, config, what, scene, {*config.hosts, *on_record})
+    # What packets show comes first: who gets in need not be told how to.
+    answer = _with_packets(config, standing, by_layers(config, answer), port)
     if answer.host is not None and answer.host in standing.decisions:
         decision = standing.decisions[answer.host]
         found = about_host(decision, past, doubts(decision, standing.now))
@@ -106,8 +108,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     else:
         found = iter(())
     reasons = (*found, *_blocked(config, standing, answer.network), *_wrong(standing))
-    answer = by_layers(config, replace(answer, reasons=reasons))
-    return _with_packets(config, standing, answer, port)
+    return replace(answer, reasons=(*reasons, *answer.reasons))
 
 
 def _blocked(config: Config, standing: AccessStatus, network: Network | None) -> Iterator[str]:

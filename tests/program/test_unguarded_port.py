@@ -1,4 +1,4 @@
-"""`explain --port` of a port that no target guards: lists say nothing of it, packets do."""
+"""`explain` of a port that no target guards, or none any more: packets tell, and lists do not."""
 
 from __future__ import annotations
 
@@ -25,18 +25,24 @@ table ip other {
 """
 
 
+def configured(folder: Path) -> Path:
+    """A configuration with a gate at one port."""
+    config = folder / "config.yaml"
+    document = {
+        "hosts": {"office": {"networks": ["81.2.69.0/24"]}},
+        "allowlists": {"x": {"targets": [{"nftables": {"ports": ["8096/tcp"]}}]}},
+        "state": str(folder / "state" / "state.db"),
+    }
+    config.write_text(json.dumps(document))
+    config.chmod(0o600)
+    return config
+
+
 @pytest.mark.parametrize(("port", "allowed"), [("9001", "yes"), ("9003", "no"), ("8096", "no")])
 def test_packets_tell_of_a_port_that_no_target_guards(
     tmp_path: Path, port: str, allowed: str
 ) -> None:
-    config = tmp_path / "config.yaml"
-    document = {
-        "hosts": {"office": {"networks": ["81.2.69.0/24"]}},
-        "allowlists": {"x": {"targets": [{"nftables": {"ports": ["8096/tcp"]}}]}},
-        "state": str(tmp_path / "state" / "state.db"),
-    }
-    config.write_text(json.dumps(document))
-    config.chmod(0o600)
+    config = configured(tmp_path)
     with Namespace() as inside:
         with_uplink(inside)
         inside.nft(RULES)
@@ -46,3 +52,16 @@ def test_packets_tell_of_a_port_that_no_target_guards(
     assert (done.code, done.document["allowed"]) == (0, allowed)
     unguarded = f"{port}/tcp is guarded by no target"
     assert (unguarded in done.document["reasons"]) == (port != "8096")
+
+
+def test_who_gets_in_as_the_gate_is_gone_is_not_told_how_to(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    with Namespace() as inside:
+        with_uplink(inside)
+        inside.run(allowsync, "apply", "--config", config)
+        shut = inside.run(allowsync, "explain", STRANGER, "--config", config)
+        inside.command("nft", "delete", "table", "inet", "allowsync_x")
+        done = inside.run(allowsync, "explain", STRANGER, "--config", config)
+    assert "to allow it: " in shut.out
+    assert done.out.startswith("x/nftables: 8096/tcp is open to everyone")
+    assert "to allow it: " not in done.out
