@@ -210,11 +210,18 @@ def _tell(invocation: Invocation, done: ClearOutcome) -> int:
             what = f"{one.name}: cleared, but {one.unrecorded}"
             invocation.echo([Line(f"{what}; a schedule that is active puts it up again")], err=True)
         elif not invocation.quiet:
-            empty = "; nothing was recorded there" * (one.name in done.unknown)
-            invocation.echo([Line(f"{one.name}: cleared{empty}")])
+            invocation.echo([Line(f"{one.name}: cleared{_aftermath(one.name, done)}")])
     invocation.echo([Line(f"{one.where}: {one.what}") for one in done.lacking], err=True)
     invocation.echo(_about_schedule(done, quiet=invocation.quiet), err=True)
     return int(code)
+
+
+def _aftermath(name: str, done: ClearOutcome) -> str:
+    """What follows of a target that was cleared without a question; empty where that is known."""
+    if name in done.unknown:
+        return "; nothing was recorded there"
+    emptied = (one.name for one in done.owned if one.guard is None and not one.denies)
+    return "; what admits only its entries admits no host now" if name in emptied else ""
 
 
 def _about_schedule(done: ClearOutcome, *, quiet: bool) -> Iterator[Line]:

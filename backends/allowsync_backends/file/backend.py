@@ -9,7 +9,7 @@ from allowsync.model.target import Capabilities, Current, Finding, Severity, fla
 from allowsync.model.value import Value
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
-from allowsync_backends.file.syntax import named_list
+from allowsync_backends.file.syntax import is_preceded, named_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,8 +83,12 @@ class FileBackend(Value):
         """
         held = self._held(folder, found)
         if held is None:
-            of = named_list(found.text)
-            if of:
+            if is_preceded(found.text):
+                raise NotOurs(
+                    f"{self.path} has lines above allowsync's heading and is left alone; delete "
+                    "these lines, or move it away"
+                )
+            if of := named_list(found.text):
                 raise NotOurs(f"{self.path} is that of {of} and is left alone; move it away")
             raise NotOurs(
                 f"{self.path} was not written by allowsync and is left alone; "

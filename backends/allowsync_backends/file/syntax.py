@@ -126,6 +126,12 @@ def named_list(text: str) -> str:
     return f'{found[1] or found[3]} "{found[2] or found[4]}"' if found else ""
 
 
+def is_preceded(text: str) -> bool:
+    """Whether lines stand above the heading of a file of ours, which is then taken for foreign."""
+    found = _LIST.search(text)
+    return found is not None and bool(found[1]) and "\n" in text[: found.start()]
+
+
 def _renamed(text: str, names: Mapping[str, str]) -> str:
     """A text with the first of some names in it replaced."""
     for old, new in names.items():

@@ -59,6 +59,15 @@ def test_a_file_of_the_opposite_effect_is_named_and_left_alone(
     assert path.read_bytes() == written
 
 
+def test_lines_above_the_heading_are_named(path: Path) -> None:
+    put(target(path), "81.2.69.1")
+    written = f"# the friends of our home\n{path.read_text()}"
+    path.write_text(written)
+    with pytest.raises(BackendError, match="has lines above allowsync's heading and is left alone"):
+        target(path).read()
+    assert path.read_text() == written
+
+
 def target(path: Path, allowlist: str = "x", **options: Any) -> Backend:
     return TYPE.make(Placement(allowlist, f"{allowlist}/file"), FileOptions(path, **options))
 
