@@ -20,15 +20,16 @@ import time
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.backend.surroundings import Surroundings, end_process
-from allowsync.text import abridge
-from allowsync.typed import TYPE_CHECKING, Any, Final, TypeVar
+from allowsync.text import abridge, quote
+from allowsync.typed import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import FrameType, ModuleType
 
     T = TypeVar("T")
     R = TypeVar("R")
+    _Kinds = type | tuple[type, ...]
 
 # In seconds. Reading or writing 100,000 entries takes one, and each program has its own limit.
 LOOKING: Final = 60.0
@@ -104,6 +105,31 @@ def contained(
             end_process(1)
         if watch is not None and found is not None:
             watch.returned(found)
+
+
+def demand(value: object, kind: _Kinds, name: str) -> None:
+    """Refuse a value of another type. Raises UnfitValue."""
+    if not isinstance(value, kind):
+        raise UnfitValue(f"{name} is a {type(value).__name__}, not a {_said(kind)}")
+
+
+def demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
+    """Refuse a collection of another type, or with other things in it. Raises UnfitValue."""
+    demand(value, kind, name)
+    for one in cast("Iterable[object]", value):
+        if not isinstance(one, each):
+            raise UnfitValue(f"{name} holds {quote(repr(one))}, not a {_said(each)}")
+
+
+def demand_each(value: Any, keys: _Kinds, values: _Kinds, name: str) -> None:
+    """Refuse what is no mapping, or one of other things. Raises UnfitValue."""
+    demand(value, dict, name)
+    demand_all(tuple(value), tuple, keys, name)
+    demand_all(tuple(value.values()), tuple, values, name)
+
+
+def _said(kind: _Kinds) -> str:
+    return kind.__name__ if isinstance(kind, type) else " or ".join(one.__name__ for one in kind)
 
 
 def _failure(error: BaseException, backend: str, at: object) -> BaseException:

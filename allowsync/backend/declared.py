@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.backend.containment import contained
-from allowsync.backend.driver import NETWORKS, demand, demand_all
+from allowsync.backend.containment import contained, demand, demand_all
+from allowsync.backend.driver import NETWORKS
 from allowsync.model.target import Front, Guard, PortRange, TrustedProxies
 
 if TYPE_CHECKING:

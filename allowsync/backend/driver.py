@@ -6,13 +6,15 @@ from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
 
 from allowsync.backend import containment
-from allowsync.backend.api import (
-    AnyBackendType,
-    BackendType,
-    Marked,
-    Needs,
+from allowsync.backend.api import AnyBackendType, BackendType, Marked, Needs
+from allowsync.backend.containment import (
+    LONGEST,
+    UnfitValue,
+    contained,
+    demand,
+    demand_all,
+    demand_each,
 )
-from allowsync.backend.containment import LONGEST, UnfitValue, contained
 from allowsync.model.target import (
     Capabilities,
     Current,
@@ -24,8 +26,7 @@ from allowsync.model.target import (
 )
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import replace
-from allowsync.text import quote
-from allowsync.typed import TYPE_CHECKING, Any, Final, cast
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
 
     R = TypeVar("R")
-    _Kinds = type | tuple[type, ...]
 
 _METHODS: Final = ("apply", "check", "clear", "read")
 NETWORKS: Final = (IPv4Network, IPv6Network)
@@ -256,9 +256,9 @@ def checked_current(given: object) -> Current:
     if labelled and len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
     reasons = given.ineffective
-    _demand_each(reasons, NETWORKS, str, "read().ineffective")
+    demand_each(reasons, NETWORKS, str, "read().ineffective")
     flaws = tuple(map(_plain, given.flaws))
-    _demand_each(given.obstacles, str, str, "read().obstacles")
+    demand_each(given.obstacles, str, str, "read().obstacles")
     if not given.obstacles.keys() <= set(flaws):
         raise UnfitValue("read().obstacles names what is not among the flaws")
     traffic = None if given.traffic is None else _checked_traffic(given.traffic)
@@ -270,7 +270,7 @@ def _checked_traffic(given: object) -> Traffic:
     demand(given, Traffic, "read().traffic")
     assert isinstance(given, Traffic)  # noqa: S101 - demanded above
     for name in ("ages", "counts"):
-        _demand_each(getattr(given, name), NETWORKS, int, f"read().traffic.{name}")
+        demand_each(getattr(given, name), NETWORKS, int, f"read().traffic.{name}")
     if given.remembers is not None:
         demand(given.remembers, int, "read().traffic.remembers")
     return given
@@ -368,34 +368,9 @@ def _is_range(given: object, bits: int) -> bool:
     return type(shortest) is int and type(longest) is int and 0 <= shortest <= longest <= bits
 
 
-def demand(value: object, kind: _Kinds, name: str) -> None:
-    """Refuse a value of another type. Raises UnfitValue."""
-    if not isinstance(value, kind):
-        raise UnfitValue(f"{name} is a {type(value).__name__}, not a {_said(kind)}")
-
-
-def demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
-    """Refuse a collection of another type, or with other things in it. Raises UnfitValue."""
-    demand(value, kind, name)
-    for one in cast("Iterable[object]", value):
-        if not isinstance(one, each):
-            raise UnfitValue(f"{name} holds {quote(repr(one))}, not a {_said(each)}")
-
-
-def _demand_each(value: Any, keys: _Kinds, values: _Kinds, name: str) -> None:
-    """Refuse what is no mapping, or one of other things. Raises UnfitValue."""
-    demand(value, dict, name)
-    demand_all(tuple(value), tuple, keys, name)
-    demand_all(tuple(value.values()), tuple, values, name)
-
-
 def _few(given: Iterable[object], name: str) -> tuple[object, ...]:
     """What a method gave, where it comes to an end. Raises UnfitValue."""
     some = tuple(islice(given, _MOST + 1))
     if len(some) > _MOST:
         raise UnfitValue(f"{name} gave more than {_MOST:,}")
     return some
-
-
-def _said(kind: _Kinds) -> str:
-    return kind.__name__ if isinstance(kind, type) else " or ".join(one.__name__ for one in kind)
