@@ -11,19 +11,20 @@ from allowsync.model.memory import HostMemory
 from allowsync.model.networks import covers, overlap
 from allowsync.model.value import Value
 from allowsync.policy.screening import network_of
-from allowsync.policy.sightings import networks_given, plainly_held
+from allowsync.policy.sightings import by_hostname, networks_given, plainly_held
 from allowsync.policy.tracking import former_tracks, latched, long_held, settled_tracks
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
-    from collections.abc import Set as AbstractSet
 
     from allowsync.model.memory import HeldAddress, RetentionState
     from allowsync.model.types import Address, Host, Network, Query
     from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Judgements, Ledger, Memories
+
+    Lately = Mapping[str, frozenset[Network]]  # by hostname, what came within the window
 
 
 class NewAddress(Value):
@@ -64,7 +65,7 @@ def newcomers(
         now: The instant of the run.
         steady: The hosts whose answers give just what they are held by (see `unmoved`).
     """
-    young = _young(hosts, memories, ledger)
+    young = by_hostname((one.name, one.network) for one in ledger.sightings if not one.decoy)
     found: list[NewAddress] = []
     for host in hosts:
         if host.name in steady:
@@ -77,36 +78,17 @@ def newcomers(
     return tuple(found)
 
 
-def _young(
-    hosts: Iterable[Host], memories: Memories, ledger: Ledger
-) -> AbstractSet[tuple[str, Network]]:
-    """What came within the window, by name; of what is held, as wide as it is granted by now."""
-    came: dict[str, set[Network]] = {}
-    for one in ledger.sightings:
-        if not one.decoy:
-            came.setdefault(one.name, set()).add(one.network)
-    found = {(name, network) for name, networks in came.items() for network in networks}
-    for host in hosts if came else ():
-        for query, track in memories.get(host.name, HostMemory()).tracks.items():
-            lately = came.get(query.hostname, set())
-            for held in (*track.held, *track.past) if lately else ():
-                given = network_of(held.address, host)
-                if given not in lately and any(overlap(given, one) for one in lately):
-                    found.add((query.hostname, given))
-    return found
+def _is_young(young: Lately, names: Iterable[str], given: Network) -> bool:
+    """Whether one of some names gave it within the window, be it as wide as it was granted then."""
+    return any(overlap(given, one) for name in names for one in young.get(name, ()))
 
 
-def _still_young(
-    host: Host, memory: HostMemory, young: AbstractSet[tuple[str, Network]], now: Now
-) -> Iterator[NewAddress]:
+def _still_young(host: Host, memory: HostMemory, young: Lately, now: Now) -> Iterator[NewAddress]:
     """What came within the window, of a host whose answers give just what it is held by."""
     for query in host.queries:
         for held in memory.tracks[query].held:
             given = network_of(held.address, host)
-            on_record = (query.hostname, given) in young or any(
-                (name, given) in young for name in host.hostnames
-            )
-            if on_record and not long_held(held, host, now):
+            if _is_young(young, host.hostnames, given) and not long_held(held, host, now):
                 yield NewAddress(host, query, held.address, given, latched=False, granted=True)
 
 
@@ -114,7 +96,7 @@ def _new_to(
     host: Host,
     judged: Iterable[ScreenedAnswer],
     memory: HostMemory | None,
-    young: AbstractSet[tuple[str, Network]],
+    young: Lately,
     now: Now,
 ) -> Iterator[NewAddress]:
     tracks = settled_tracks(host, memory or HostMemory(), now)
@@ -126,8 +108,8 @@ def _new_to(
     for query, address, given in _given_or_young(host, judged, tracks, young):
         lasts = lastingly.get(given)
         granted = lasts is not None
-        names = (query.hostname, *host.hostnames)  # what one gave, another may give as well
-        if lasts or (granted and young.isdisjoint((name, given) for name in names)):
+        # What one name gave, another may give as well.
+        if lasts or (granted and not _is_young(young, host.hostnames, given)):
             continue
         if not any(covers(mine, given) for mine in host.networks):
             shut = not granted and latched(tracks, query.hostname)
@@ -139,7 +121,7 @@ def _given_or_young(
     host: Host,
     judged: Iterable[ScreenedAnswer],
     tracks: Mapping[Query, RetentionState],
-    young: Collection[tuple[str, Network]],
+    young: Lately,
 ) -> Iterator[tuple[Query, Address, Network]]:
     """What the answers give, and what came within the window, is held, and is given no more."""
     seen: set[tuple[Query, Network]] = set()
@@ -149,14 +131,14 @@ def _given_or_young(
     for query, track in tracks.items():
         for held in track.held:
             given = network_of(held.address, host)
-            if (query.hostname, given) in young and (query, given) not in seen:
+            if (query, given) not in seen and _is_young(young, [query.hostname], given):
                 yield query, held.address, given
 
 
 def _may_come_back(
     host: Host,
     tracks: Mapping[Query, RetentionState],
-    young: Collection[tuple[str, Network]],
+    young: Lately,
     now: Now,
 ) -> Iterator[NewAddress]:
     """What came within the window and was replaced: it is held again if its successor is refuted.
@@ -166,14 +148,14 @@ def _may_come_back(
     for query, track in tracks.items():
         for one in track.past:
             given = network_of(one.address, host)
-            if (query.hostname, given) in young and not long_held(one, host, now):
+            if _is_young(young, [query.hostname], given) and not long_held(one, host, now):
                 yield NewAddress(host, query, one.address, given, latched=False, granted=True)
 
 
 def _of_former_names(
     hosts: Iterable[Host],
     memories: Memories,
-    young: Collection[tuple[str, Network]],
+    young: Lately,
     found: Iterable[NewAddress],
     now: Now,
 ) -> list[NewAddress]:
@@ -186,8 +168,8 @@ def _of_former_names(
         NewAddress(host, query, held.address, given, latched=False, granted=True)
         for host in hosts
         for query, held in _held_by_former_names(host, memories.get(host.name), now)
-        if (query.hostname, given := network_of(held.address, host)) in young
-        and (query, given) not in judged
+        if (query, given := network_of(held.address, host)) not in judged
+        and _is_young(young, [query.hostname], given)
         and not long_held(held, host, now)
     ]
 

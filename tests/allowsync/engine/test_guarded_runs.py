@@ -341,6 +341,21 @@ def test_another_width_makes_no_page_a_home(world: World, width: int) -> None:
     assert world.held == {alice, *(f"81.2.69.{number}" for number in (2, 3, 4))}
 
 
+def test_another_name_and_width_make_no_page_a_home(world: World) -> None:
+    """What came within the window by a name that was edited away is looked at again, too."""
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    world.says["new.example.org"] = SERVFAIL
+    world.change("alice", hostnames=("new.example.org",), ipv4_prefix=30)
+    world.runs(2)
+    assert "45.9.9.8/30" in world.held
+    for name in ("bob", "carol", "dave"):
+        world.says[f"{name}.example.org"] = found(STRANGER)
+    world.runs(2)
+    assert not any(one.startswith("45.9.9.") for one in world.held)
+
+
 def test_another_width_answers_no_question(world: World) -> None:
     world.run()
     world.says["alice.example.org"] = found(STRANGER)
