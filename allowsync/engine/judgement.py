@@ -208,7 +208,7 @@ def _evidence(
     heard = dict(_heard(asked, agreement, resolve))
     if any(one.query.family is Family.IPV6 for one in arrivals):
         heard.update(resolve.survey([PROBE]))  # the one that does it may have answered, or another
-    return Evidence(agreement, beside, heard)
+    return Evidence(arrivals, agreement, beside, heard)
 
 
 def _heard(

@@ -31,25 +31,27 @@ class Evidence(Value):
     """What the DNS said about newcomers beyond the answers themselves.
 
     Attributes:
+        arrivals: Which of them that was found out about (see `to_prove`).
         agreement: How many nameservers must give an address.
         siblings: For a query, those that were put beside it, with made-up names.
         answers: What each nameserver answered to whatever was asked again or beside.
     """
 
+    arrivals: tuple[NewAddress, ...] = ()
     agreement: int = 1
     siblings: Mapping[Query, tuple[Query, ...]] = field(default_factory=dict)
     answers: Mapping[Query, Mapping[str, Answer]] = field(default_factory=dict)
 
 
-def to_prove(new: Iterable[NewAddress], ledger: Ledger) -> list[NewAddress]:
+def to_prove(new: Iterable[NewAddress], ledger: Ledger) -> tuple[NewAddress, ...]:
     """What questions are put beside: arrivals, and earlier ones where these were not answered."""
     again = by_hostname(ledger.unproven)
-    return [
+    return tuple(
         one
         for one in new
         if not one.granted
         or any(overlap(one.network, that) for that in again.get(one.query.hostname, ()))
-    ]
+    )
 
 
 def siblings(
@@ -80,14 +82,12 @@ def key_of(one: NewAddress) -> tuple[str, Network]:
     return one.query.hostname, one.network
 
 
-def unproven(
-    arrivals: Iterable[NewAddress], evidence: Evidence, heard: Heard
-) -> set[tuple[str, Network]]:
-    """Those of which no made-up name was answered, or which DNS64 may have made unnoticed."""
+def unproven(evidence: Evidence, heard: Heard) -> set[tuple[str, Network]]:
+    """Arrivals of which no made-up name was answered, or which DNS64 may have made unnoticed."""
     told = all_told(evidence)
     return {
         key_of(one)
-        for one in arrivals
+        for one in evidence.arrivals
         if (one.query in evidence.siblings and parent_of(one.query) not in heard.decoys)
         or (not told and may_be_synthesized(one.address))
     }

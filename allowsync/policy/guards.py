@@ -24,7 +24,7 @@ from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import network, overlap
 from allowsync.model.types import Family, Query
 from allowsync.policy.dns64 import PROBE, looks_synthesized
-from allowsync.policy.evidence import all_told, decoys, key_of, parent_of, to_prove, unproven
+from allowsync.policy.evidence import all_told, decoys, key_of, parent_of, unproven
 from allowsync.policy.screening import GuardRefusal, without
 from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_hostname, record
 from allowsync.policy.tracking import recent
@@ -85,15 +85,14 @@ def guard(
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
     heard = _heard(new, judged, evidence, ledger)
     agreed = _agreed(heard, new, evidence)
-    beside = to_prove(new, ledger)
     after = record(ledger, agreed, window, now).proven(
-        {key_of(one) for one in beside}, unproven(beside, evidence, heard)
+        {key_of(one) for one in evidence.arrivals}, unproven(evidence, heard)
     )
     if all(one.granted for one in new) and after.undisputed is not None:
         return Verdict(dict(judged), after, {})
     from allowsync.policy.crowd import Crowd
 
-    made_up = _made_up_by_resolver(beside, judged, evidence, holders)
+    made_up = _made_up_by_resolver(judged, evidence, holders)
     seen = SightingIndex(_sure(after, evidence))
     certain = doubtful = (seen, Crowd(holders, seen, now))
     if agreed is not heard:
@@ -243,7 +242,6 @@ def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
 
 
 def _made_up_by_resolver(
-    arrivals: Iterable[NewAddress],
     judged: Judgements,
     evidence: Evidence,
     holders: Mapping[str, tuple[Host, HostMemory]],
@@ -256,7 +254,9 @@ def _made_up_by_resolver(
         numbers = {int(address) for address in _addresses(one) if address.version == 4}
         ipv4.setdefault(one.query.hostname, set()).update(numbers)
     return [
-        one for one in arrivals if looks_synthesized(one.address, ipv4.get(one.query.hostname, ()))
+        one
+        for one in evidence.arrivals
+        if looks_synthesized(one.address, ipv4.get(one.query.hostname, ()))
     ]
 
 

@@ -18,7 +18,7 @@ from allowsync.model.types import Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import conclude, judgements, unmoved
 from allowsync.policy.dns64 import PROBE, translation_prefixes
-from allowsync.policy.evidence import Evidence, disputed, siblings
+from allowsync.policy.evidence import Evidence, disputed, siblings, to_prove
 from allowsync.policy.guards import Verdict, guard
 from allowsync.policy.newcomers import NewAddress, newcomers
 from allowsync.policy.screening import network_of
@@ -83,7 +83,8 @@ def verdict(
     judged = {one.name: judgements(one, answers) for one in hosts}
     new = newcomers(hosts, judged, memories, ledger, now, {})
     holders = {one.name: (one, memories.get(one.name, HostMemory())) for one in hosts}
-    return guard(new, judged, evidence or Evidence(), holders, ledger, now)
+    found = replace(evidence or Evidence(), arrivals=to_prove(new, ledger))
+    return guard(new, judged, found, holders, ledger, now)
 
 
 def guarded(
@@ -546,7 +547,7 @@ class Runs:
                 one: self._by_each(answers[one], one == name_of(alone)) for one in disputed(new)
             }
         holders = {one.name: (one, self.memories.get(one.name, HostMemory())) for one in self.hosts}
-        evidence = Evidence(self.agreement, asked, heard)
+        evidence = Evidence(to_prove(new, self.ledger), self.agreement, asked, heard)
         found = guard(new, judged, evidence, holders, self.ledger, now)
         self.ledger = found.ledger
         for one in self.hosts:
