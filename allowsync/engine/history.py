@@ -87,7 +87,7 @@ def began(
 
 def ended(
     decisions: Mapping[str, Decision],
-    known: Mapping[str, Collection[str]],
+    known: Mapping[str, set[str]],
     configured: Collection[str],
     lost: Callable[[Entry, str], str],
     kept: Collection[tuple[str, Network]] = (),
@@ -105,8 +105,8 @@ def ended(
         decision = decisions.get(name)
         if decision is None and name in configured:
             continue
-        now = set() if decision is None else {cidr(one.network) for one in decision.grants}
-        for text in sorted(set(before) - now):
+        now = () if decision is None else [cidr(one.network) for one in decision.grants]
+        for text in sorted(before.difference(now)):
             network = parsed(text)
             if (name, network) in kept:
                 continue

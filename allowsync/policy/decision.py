@@ -167,7 +167,7 @@ def unmoved(
             grants[network] = Grant(
                 host.name, network, Basis.FRESH, held.since, instant, until, query.hostname
             )
-            after[query] = given_again(held, instant)
+            after[query] = given_again(held, instant, track.summary)
         elif isinstance(answer, Absent) and none_as_ever(track, answer.reason, host, now):
             after[query] = track
         else:

@@ -61,9 +61,9 @@ def fold(
 def _after_found(
     track: RetentionState, found: Found, host: Host, now: Now, contested: Collection[Network]
 ) -> RetentionState:
-    if len(track.held) == 1 and found.addresses == (track.held[0].address,):
-        return given_again(track.held[0], now.instant, track.past)
     summary = "found " + " ".join(map(str, found.addresses))
+    if len(track.held) == 1 and found.addresses == (track.held[0].address,):
+        return given_again(track.held[0], now.instant, summary, track.past)
     held = {network_of(one.address, host): one for one in track.held}
     given = {network_of(address, host): address for address in found.addresses}
     fresh = [

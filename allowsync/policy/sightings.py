@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from allowsync.policy.clock import Now
+    from allowsync.policy.decision import Decision
     from allowsync.policy.screening import ScreenedAnswer
 
     Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
@@ -229,12 +230,26 @@ def _given_again(one: Sighting, instant: datetime) -> Sighting:
     )  # fmt: skip
 
 
+def _plainly_given(
+    host: Host,
+    judged: Collection[ScreenedAnswer],
+    memory: HostMemory | None,
+    decision: Decision | None,
+) -> list[tuple[str, Network]] | None:
+    """What each name gave of what is held already; None where there is anything else to it."""
+    if decision is not None:
+        return [(one.hostname, one.network) for one in decision.grants]
+    if _tell_more(judged, memory):
+        return None
+    return [(query.hostname, network) for query, _, network in networks_given(host, judged)]
+
+
 def given_again(
     ledger: Ledger,
     hosts: Iterable[Host],
     judged: Judgements,
     memories: Memories,
-    steady: Collection[str],
+    steady: Mapping[str, Decision],
     now: Now,
 ) -> Ledger | None:
     """The ledger after a run that gave all of it once more, and nothing that is not held already.
@@ -246,7 +261,8 @@ def given_again(
         hosts: The hosts of the run.
         judged: What is believed of the answers so far.
         memories: What is remembered of hosts.
-        steady: The hosts whose answers give just what they are held by (see `unmoved`).
+        steady: What was decided about hosts whose answers give just what they are held by (see
+            `unmoved`): their grants are what was given.
         now: The instant of the run.
 
     Returns:
@@ -257,12 +273,14 @@ def given_again(
     widths = {one.version: one.prefixlen for one in names}
     given = set()
     for host in hosts:
-        answers = judged[host.name]
-        if host.name not in steady and _tell_more(answers, memories.get(host.name)):
+        mine = _plainly_given(
+            host, judged[host.name], memories.get(host.name), steady.get(host.name)
+        )
+        if mine is None:
             return None
-        for query, _, network in networks_given(host, answers):
+        for hostname, network in mine:
             name = names.get(network)
-            if name == query.hostname:
+            if name == hostname:
                 given.add(network)
             elif name or widths.get(network.version, network.prefixlen) != network.prefixlen:
                 return None  # another one's, or it may overlap what is on record

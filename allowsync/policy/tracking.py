@@ -109,10 +109,9 @@ def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[s
     present = {name: label for label, names in own.items() for name in names}
     found: dict[str, str] = {}
     for label, memory in memories.items():
-        names, known = own.get(label, ()), (*memory.tracks, *memory.former)
-        if not any(query.hostname in names for query in known):
-            former = sorted({query.hostname for query in known})
-            new = [present[name] for name in former if name in present]
+        known = {query.hostname for query in (*memory.tracks, *memory.former)}
+        if known.isdisjoint(own.get(label, ())):
+            new = [present[name] for name in sorted(known) if name in present]
             found.update({label: new[0]} if new else {})
     return found
 
@@ -191,7 +190,7 @@ def only_held(track: RetentionState, instant: datetime) -> HeldAddress | None:
         return None
     if track.latched or held.replaced is not None or held.replaced_runs:
         return None
-    if track.summary != _found(held):
+    if track.summary != f"found {held.address}":
         return None
     last = track.last_found
     past = last is not None and last <= instant and held.confirmed <= instant
@@ -209,15 +208,11 @@ def long_held(held: HeldAddress, host: Host, now: Now) -> bool:
 
 
 def given_again(
-    held: HeldAddress, instant: datetime, past: tuple[HeldAddress, ...] = ()
+    held: HeldAddress, instant: datetime, summary: str, past: tuple[HeldAddress, ...] = ()
 ) -> RetentionState:
     """What is known of a question whose answer was the one address that is held."""
     same = HeldAddress(held.address, held.since, instant)
-    return RetentionState((same,), last_found=instant, summary=_found(held), past=past)
-
-
-def _found(held: HeldAddress) -> str:
-    return f"found {held.address}"
+    return RetentionState((same,), last_found=instant, summary=summary, past=past)
 
 
 def unproven(answer: Answer, track: RetentionState) -> bool:
