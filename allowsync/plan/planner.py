@@ -105,9 +105,11 @@ def apart(entries: Claims, claims: Claims) -> tuple[Entry, ...] | None:
 
 def unfit(situation: Situation) -> tuple[Entry, ...]:
     """What is wanted but held neither by the target, for its family or its width, nor beside it."""
-    fits, beside = situation.capabilities.holds, situation.wanted_beside
-    lacking = {one: hosts for one, hosts in situation.wanted.items() if not fits(one)}
-    return as_entries(without_claims(lacking, beside))
+    wanted = situation.wanted
+    if (fits := _held_of(wanted, situation.capabilities)) is wanted:
+        return ()
+    lacking = {one: hosts for one, hosts in wanted.items() if one not in fits}
+    return as_entries(without_claims(lacking, situation.wanted_beside))
 
 
 def _replaced(

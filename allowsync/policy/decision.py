@@ -83,9 +83,10 @@ class Decision(Value):
         """Whether some access stands only because of what was known earlier, or is not known."""
         if self.undecided or (self.host.sources and not self.ended):
             return True
-        if any(grant.basis in (Basis.STALE, Basis.FORMER) for grant in self.grants):
+        bases = [grant.basis for grant in self.grants]
+        if Basis.STALE in bases or Basis.FORMER in bases:
             return True
-        return not self.grants and bool(self.held_back)
+        return not bases and bool(self.held_back)
 
     @property
     def ending(self) -> str:
@@ -173,7 +174,7 @@ def unmoved(
         else:
             return None
         judged.append(ScreenedAnswer(query, answer))
-    known = HostMemory(after, {}, memory.arrivals, {})
+    known = HostMemory(after, memory.fixed, memory.arrivals, memory.former)
     return Decision(host, tuple(judged), tuple(sorted(grants.values(), key=_place)), known)
 
 

@@ -196,9 +196,9 @@ def began_anew(entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network
         traffic: What the target tells.
         kept: What it had counted by the run before.
     """
-    mine = (one.network for one in entries)
     counts = traffic.counts
-    return traffic.anew or any(counts.get(one, 0) < kept.get(one, 0) for one in mine)
+    less = {network for network, count in kept.items() if counts.get(network, 0) < count}
+    return traffic.anew or not less.isdisjoint(one.network for one in entries)
 
 
 def forgot(traffic: Traffic, before: datetime | None, now: datetime) -> bool:

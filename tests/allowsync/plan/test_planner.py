@@ -130,6 +130,11 @@ def test_what_a_target_cannot_hold_is_left_out_and_named() -> None:
     assert unfit(here) == (entry("2a01::/64", "alice"),)
 
 
+def test_what_takes_every_network_lacks_none() -> None:
+    wide = wanted(alice="81.2.69.1 2a01::/64", office="0.0.0.0/0 ::/0")
+    assert unfit(situation("", wide, capabilities=Capabilities())) == ()
+
+
 def test_what_a_target_beside_it_holds_in_its_stead_is_not_missing() -> None:
     here = situation("", wanted(alice="81.2.69.1 2a01::/64"), beside=frozenset({V6}),
                      capabilities=Capabilities(families=(V4,)))  # fmt: skip
