@@ -71,9 +71,9 @@ class ClearRequest(Value):
 class ClearOutcome(Value):
     """What was done: what came of each target, and of the schedule.
 
-    `unstopped` says why the schedule was to be stopped and was not; `gone` what the state knew of
-    each target, `unknown` the targets that it knew nothing of, and `lacking` what other targets
-    could not put back that they relied on.
+    `unstopped` says why the schedule was to be stopped and was not; `gone` what was in each target,
+    by the state and by marks in the firewall, `unknown` the targets that the state knew nothing of,
+    and `lacking` what other targets could not put back that they relied on.
     """
 
     owned: list[Owned]
@@ -108,7 +108,7 @@ def _cleared(invocation: Invocation, config: Config, wish: ClearRequest) -> Clea
         if schedule is not None and stop:
             done = _stopped(done, schedule)
         known = {one.name: _known(store, one) for one in owned}
-        gone = {name: networks or () for name, networks in known.items()}
+        gone = {one.name: {*(known[one.name] or ()), *one.held()} for one in owned}
         unknown = frozenset(one.name for one in owned if one.configured and known[one.name] is None)
         cleared = clear_all(owned, store, instant(), config.path)
         return replace(done, cleared=cleared, gone=gone, unknown=unknown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
     from allowsync.model.target import Guard, Place, PortRange
+    from allowsync.model.types import Network
     from allowsync.state import TargetRecord
 
 
@@ -42,6 +44,7 @@ class Owned(Value):
         guard: What it guards in this machine's packet filter, as far as that is known.
         configured: Whether a run would put it back.
         denies: Whether it is a denylist's: what is in it is blocked.
+        held: Tells what it holds in the firewall, where it is known by its mark there.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Owned(Value):
     guard: Guard | None = None
     configured: bool = False
     denies: bool = False
+    held: Callable[[], tuple[Network, ...]] = tuple
 
     @property
     def opened(self) -> tuple[PortRange, ...]:
@@ -174,9 +178,19 @@ def _orphaned(one: OrphanTarget, config: Config) -> Owned:
             _clear_recorded(record, config)
 
     if record is None:
-        return Owned(one.name, one.allowlist, clear)
+        return Owned(one.name, one.allowlist, clear, held=lambda: _held(one))
     guard, denies = guarded_once(record), denied(record)
-    return Owned(one.name, one.allowlist, clear, record.name, guard, denies=denies)
+    return Owned(
+        one.name, one.allowlist, clear, record.name, guard, denies=denies, held=lambda: _held(one)
+    )
+
+
+def _held(one: OrphanTarget) -> tuple[Network, ...]:
+    with suppress(BackendError):
+        driver = one.driver()
+        if driver is not None:
+            return tuple(entry.network for entry in driver.read().entries)
+    return ()
 
 
 def _clear_recorded(record: TargetRecord, config: Config) -> None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def denies_everybody(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
     """Whether a rule shuts out everybody from a port that a rule of ours is about.
 
-    On one interface, or at one address of this machine, counts as well.
+    On one interface, at one address of this machine, or after some connections counts as well.
     """
-    if one.action not in ("deny", "reject") or one.source not in ANYWHERE:
+    if one.action not in ("deny", "reject", "limit") or one.source not in ANYWHERE:
         return False
     return denies(one, rule, route=route)
 

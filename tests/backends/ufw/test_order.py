@@ -56,6 +56,18 @@ def test_a_denial_that_was_there_first_does_not_shut_out_the_first_friends(
     assert text(inside, RULES6).index(HOME6) < text(inside, RULES6).index("-j DROP")
 
 
+def test_what_is_new_comes_before_a_limit_that_was_added_at_the_end(inside: Namespace) -> None:
+    """After six connections within half a minute a limit shuts out a friend like any other."""
+    allow(inside, backend(), HOME)
+    inside.command("ufw", "limit", "443/tcp")
+    after = allow(inside, backend(), HOME, MOVED, HOME6)
+    listed = inside.command("iptables", "-S", "ufw-user-input")
+    assert listed.index(HOME) < listed.index(MOVED) < listed.index("ufw-user-limit")
+    file = text(inside, RULES6)
+    assert file.index(HOME6) < file.index("-j ufw6-user-limit")
+    assert (after.flaws, after.ineffective) == ((), {})
+
+
 def test_denials_of_other_ports_are_no_reason_to_jump_the_queue(inside: Namespace) -> None:
     inside.command("sh", "-ec", "ufw deny 25; ufw route deny 443; ufw deny out 443")
     allow(inside, backend(), HOME)

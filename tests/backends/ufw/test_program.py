@@ -201,6 +201,25 @@ def test_what_is_cleared_alone_takes_no_rule_from_another_allowlist(both: Inside
     assert rules(both) == {"6.6.6.6": "x"}
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["state kept", "state lost"])
+def test_who_a_renamed_allowlist_let_in_stays_in_when_that_is_cleared(
+    here: Inside, lost: bool
+) -> None:
+    """Nothing but the mark of its rules tells of it, where the state was lost."""
+    here("apply")
+    if lost:
+        here.state.unlink()
+    ufw = here.targets
+    here.more["allowlists"] = {"media": {"targets": ufw}}
+    done = here("apply")
+    assert "'allowsync clear --only web/ufw' removes it" in done.err
+    assert set(rules(here).values()) == {"allowsync:web:alice", "allowsync:web:bob"}
+    cleared = here("clear --only web/ufw --yes")
+    assert (cleared.code, cleared.err) == (0, "")
+    media = {"81.2.69.1": "allowsync:media:alice", "81.2.69.2": "allowsync:media:bob"}
+    assert rules(here) == media
+
+
 def test_a_run_over_one_allowlist_takes_no_rule_from_another(both: Inside) -> None:
     both.more["allowlists"]["web"]["hosts"] = ["carol"]  # type: ignore[index]
     assert both("apply --only web --force").code == 0
