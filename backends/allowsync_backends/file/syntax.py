@@ -29,6 +29,11 @@ _LIST: Final = re.compile(
     r'|"generator": "allowsync",\s+"(allowlist|denylist)": "([^"\n]*)"'
 )
 
+_JSON_HEAD: Final = re.compile(
+    r'\{\s+"generator": "allowsync",\s+"allowlist": "([^"\n]*)",\s+"networks": \['
+)
+_JSON_TEXT: Final = re.compile(r'"([^"\n]*)"')
+
 _FAR: Final = 120  # characters: a comment's beginning, and the words
 
 
@@ -180,14 +185,26 @@ class JsonSyntax:
         return json.dumps(document, indent=2) + "\n"
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its list; items that are none are passed over."""
+        """The networks of its list; items that are none are passed over.
+
+        What is no JSON any more is ours by how it begins, as a file of lines is.
+        """
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
-            return None
+            return _damaged(text)
         match document:
             case {"generator": "allowsync", "allowlist": str(allowlist), "networks": [*listed]}:
                 found = (network_or_none(one) for one in listed if isinstance(one, str))
                 return FileContent(allowlist, frozenset(one for one in found if one is not None))
             case _:
                 return None
+
+
+def _damaged(text: str) -> FileContent | None:
+    """What is left of a file of `JsonSyntax` behind its beginning."""
+    head = _JSON_HEAD.match(text)
+    if head is None:
+        return None
+    found = map(network_or_none, _JSON_TEXT.findall(text, head.end()))
+    return FileContent(head[1], frozenset(one for one in found if one is not None))

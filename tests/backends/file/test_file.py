@@ -153,6 +153,23 @@ def test_a_file_in_another_encoding_is_an_edited_one(path: Path) -> None:
     assert path.read_bytes() == good
 
 
+@pytest.mark.parametrize("end", ["", ",", '"\n', "\ufffd", "]}x", "[" * 100_000], ids=range(6))
+@pytest.mark.parametrize("effect", list(Effect))
+def test_a_damaged_file_of_json_is_an_edited_one(path: Path, effect: Effect, end: str) -> None:
+    placement = Placement("x", "x/file", effect=effect)
+    backend = TYPE.make(placement, FileOptions(path, format=Format.JSON))
+    put(backend, "81.2.69.1", "81.2.69.2")
+    whole = path.read_text()
+    path.write_text(whole.partition(',\n    "81.2.69.2')[0] + end)
+    assert held(backend) == {"81.2.69.1/32"}
+    assert backend.read().flaws == (f"{path} was edited",)
+    put(backend, "81.2.69.1", "81.2.69.2")
+    assert path.read_text() == whole
+    path.write_text(whole.partition("[")[0])
+    with pytest.raises(BackendError, match="is left alone; move it away"):
+        backend.read()
+
+
 @pytest.mark.parametrize(
     "content",
     [
