@@ -11,7 +11,7 @@ import os
 import stat
 from contextlib import suppress
 
-from allowsync.state.errors import StateDamaged, StateUnwritable
+from allowsync.state.errors import StateDamaged, StateUnwritable, reason
 from allowsync.system.owner import ROOT, acting_as, owner_of
 from allowsync.typed import TYPE_CHECKING, Final
 
@@ -51,7 +51,7 @@ class as_owner:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._acting.__exit__()
         if isinstance(error, StateUnwritable) and self.user != os.geteuid():
-            what = f"{error.why}, as user {self.user}, to whom it belongs"
+            what = f"{error.why} (as user {self.user}, who may change what is there)"
             raise StateUnwritable(error.path, what) from error
 
 
@@ -72,6 +72,17 @@ def owner(state: Path) -> int:
 
 def _advice(state: Path, error: OSError) -> str:
     return f"{error.strerror}; give it to root: chown -R root: {state.parent}"
+
+
+def refusal(state: Path, error: OSError) -> str | None:
+    """What the operating system says, or whose the file is: a copy that another user put back."""
+    if isinstance(error, PermissionError):
+        with suppress(OSError):
+            file, folder = os.lstat(state).st_uid, state.parent.stat().st_uid
+            if file != folder:
+                whose = f"it belongs to user {file}, and its folder to user {folder}"
+                return f"{whose}; chown {folder} {state}"
+    return reason(error)
 
 
 def judge(state: Path) -> os.stat_result:
@@ -255,7 +266,7 @@ def create(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | _CAREFULLY, 0o600))
         linked = judge(path).st_nlink > 1 and os.getuid() == ROOT
     except OSError as error:
-        why = "it is a symbolic link" if path.is_symlink() else error.strerror
+        why = "it is a symbolic link" if path.is_symlink() else refusal(path, error)
         raise StateUnwritable(path, why) from error
     if linked:
         raise StateUnwritable(path, "it has another name, too (a hard link): remove one of them")

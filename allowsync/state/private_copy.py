@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.state.errors import StateDamaged, StateError, reason
-from allowsync.state.files import NAMES_ANOTHER, as_owner, judge
+from allowsync.state.errors import StateDamaged, StateError
+from allowsync.state.files import NAMES_ANOTHER, as_owner, judge, refusal
 from allowsync.state.schema import migrate, translated, version_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StateError(path, reason(error)) from error
+        raise StateError(path, refusal(path, error)) from error
     if journal:
         database = _played_back(path, database, journal)
     connection = sqlite3.connect(":memory:", isolation_level=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -193,6 +194,20 @@ def test_root_writes_nothing_where_a_link_of_theirs_leads(here: Installation) ->
         assert here("apply").code in (0, 1), name
         assert list(secret.iterdir()) == [], name
         path.unlink(missing_ok=True)
+
+
+def test_a_copy_that_root_put_back_is_told_with_the_way_out(here: Installation) -> None:
+    here("apply")
+    give(here.state, SOMEBODY)
+    os.chown(here.state, 0, 0)  # as `cp` by root leaves it
+    way_out = f"chown {SOMEBODY} {here.state}"
+    for command in ("status", "apply", "history"):
+        done = here(command)
+        assert done.code == 1
+        assert f"user 0, and its folder to user {SOMEBODY}; {way_out}" in done.err, command
+    assert here.allowed == ["203.0.113.0/24"]
+    subprocess.run(way_out.split(), check=True)
+    assert (here("apply").code, here("history").code) == (0, 0)
 
 
 def test_a_folder_that_others_may_write_in_is_refused(here: Installation) -> None:
