@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.chains import Chains
 from allowsync.packetpath.copy import has_passed
-from allowsync.packetpath.netlink import first, number, text
+from allowsync.packetpath.netlink import first, given, number, text
+from allowsync.packetpath.original import bridge_of
 from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.routing import Travel, no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allowsync.packetpath.copy import Copy
+    from allowsync.packetpath.netlink import Attributes
     from allowsync.packetpath.nftables import Expression
     from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.probe import Probe, Prober
@@ -82,12 +85,32 @@ class Judge:
         forwarded = probe.end.chain == "postrouting"
         verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
         rules = self._passed_by(probe)
-        unanswered = "" if probe.replies else self._unanswered(probe, probe.end)
+        unanswered = self._unanswered(probe, probe.end)
         lost = f"{_LOST}: {unanswered}" if unanswered else ""
         condition = lost or self._condition(probe, ports) or chance
         return Answer(probe.question, verdict, rules, self._to(probe), condition, unanswered)
 
     def _unanswered(self, probe: Probe, end: Event) -> str:
+        """What keeps an answer from who asked; "" where one comes back."""
+        if not probe.replies:
+            return self._lost(probe, end)
+        ports = [one for one in probe.back if bridge_of(one.out, self._copy.original.links)]
+        return self._beside_bridge(ports[0].out) if ports else ""
+
+    def _beside_bridge(self, index: int) -> str:
+        """That an answer leaves by a port of a bridge, beside the bridge; "" where it gets on.
+
+        The router that the port asks for its hardware address answers to the bridge. So the
+        neighbours of a port are those that were entered by hand.
+        """
+        original = self._copy.original
+        if any(at == index and _is_known(held) for at, held in original.routing.neighbours):
+            return ""
+        links = original.links
+        port, bridge = links[index].name, links[links[index].master].name
+        return f"routing: they leave by {port}, a port of {bridge}, and find no router there"
+
+    def _lost(self, probe: Probe, end: Event) -> str:
         """What keeps an answer from who asked: a rule that it met, or routing."""
         if probe.strayed:
             return probe.strayed
@@ -276,6 +299,12 @@ class Judge:
                 return f"as long as the limit of {said!r} lasts"
         chain = self._chains.limit(probe, ports)
         return f"as long as the limit in chain {chain} lasts" if chain else ""
+
+
+def _is_known(neighbour: Attributes) -> bool:
+    """Whether the hardware address of one neighbour is known."""
+    address = given(neighbour, 1)
+    return bool(given(neighbour, 2)) and not ip_address(address).is_multicast
 
 
 def _mark(met: Sequence[Event], by_legacy: Sequence[LegacyEvent]) -> int:

@@ -26,7 +26,7 @@ from allowsync.packetpath.netlink import (
 from allowsync.packetpath.question import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from allowsync.packetpath.isolation import Tools
     from allowsync.packetpath.question import Address
@@ -146,7 +146,11 @@ class Original(NamedTuple):
             for address in self.addresses(other)
             if index in self.uplinks and not address.is_loopback
         ]
-        routed = {route_version(one) for one in self.routing.routes if index in _default(one)}
+        routed = {
+            route_version(one)
+            for one in self.routing.routes
+            if index in _arrive_by(_default(one), self.all_links)
+        }
         extra = [one for one in others if one.version in routed - versions]
         return tuple(dict.fromkeys([*own, *extra]))
 
@@ -194,7 +198,7 @@ def _read(tools: Tools) -> Original:
     routing = _routing(netlink)
     netlink.close()
     ruleset = nftables.list_ruleset()
-    uplinks = _uplinks(routing.routes)
+    uplinks = _uplinks(routing.routes, every)
     links = _routed(every, uplinks, ruleset)
     return Original(
         links=links,
@@ -259,17 +263,28 @@ def _routed(
     )
 
     def is_inner(link: Link) -> bool:
-        master = links.get(link.master)
-        if master is None or master.kind != "bridge" or master.index in uplinks or not link.kind:
+        if not bridge_of(link.index, links) or link.master in uplinks or not link.kind:
             return False
         return link.name.encode() + b"\0" not in hooked
 
     return {index: one for index, one in sorted(links.items()) if not is_inner(one)}
 
 
-def _uplinks(routes: tuple[bytes, ...]) -> tuple[int, ...]:
-    found = {index for one in routes for index in _default(one)}
+def _uplinks(routes: tuple[bytes, ...], links: Mapping[int, Link]) -> tuple[int, ...]:
+    found = {index for one in routes for index in _arrive_by(_default(one), links)}
     return tuple(sorted(found - {_LOOPBACK}))
+
+
+def _arrive_by(indexes: Iterable[int], links: Mapping[int, Link]) -> Iterator[int]:
+    """Where packets from there arrive: what comes to a port of a bridge, by the bridge."""
+    return (bridge_of(index, links) or index for index in indexes)
+
+
+def bridge_of(index: int, links: Mapping[int, Link]) -> int:
+    """The bridge that an interface is a port of; 0 where it is none."""
+    link = links.get(index)
+    master = links.get(link.master) if link else None
+    return master.index if master and master.kind == "bridge" else 0
 
 
 def _default(route: bytes) -> tuple[int, ...]:

@@ -39,7 +39,9 @@ _EXISTS: Final = 17
 _TENTATIVE_OR_DUPLICATE: Final = 0x48
 _NO_PREFIX_ROUTE, _NO_DAD, _LASTING = 0x200, 0x2, 0x400
 _CLONED, _ON_LINK = 0x200, 0x4
-_ROUNDS: Final = 4
+_ROUNDS: Final = 5
+_GATEWAY: Final = 5
+_LINK_LOCAL: Final = ip_address("fe80::ff:fe00:fe").packed
 _STATE_OF_ROUTE: Final = (12, 23)
 _NEXT_HOP, _HOW_LISTED = 30, 14
 _IN_WORDS: Final = (4, 5, 9, 18, 21, 22)  # interface, gateway and what else the kernel lists of it
@@ -156,8 +158,9 @@ def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> No
     ]
     failures: list[tuple[bytes, int]] = []
     for turn in range(_ROUNDS):
-        if turn == _ROUNDS - 1:  # the network of a gateway may be gone since
-            todo = [(kind, flags, _on_link(kind, said), one) for kind, flags, said, one in todo]
+        if turn >= _ROUNDS - len(_AS_LAST):  # the network of a gateway may be gone since
+            other = _AS_LAST[turn - _ROUNDS]
+            todo = [(kind, flags, other(kind, said), one) for kind, flags, said, one in todo]
         tried = [(one, netlink.request(*one[:3])) for one in todo]
         failed = [(one, code) for one, code in tried if code not in (0, _EXISTS)]
         todo, failures = [one for one, _ in failed], [(one[3], code) for one, code in failed]
@@ -181,6 +184,21 @@ def _on_link(kind: int, said: bytes) -> bytes:
     if kind != _NEW_ROUTE:
         return said
     return said[:8] + struct.pack("=I", native(said[8:12]) | _ON_LINK) + said[12:]
+
+
+def _by_link_local(kind: int, said: bytes) -> bytes:
+    """A route whose gateway is a link-local address: the kernel asks for no network of it.
+
+    Which one it is makes no difference, where interfaces ask no neighbours.
+    """
+    held = attributes(said[12:])
+    if kind != _NEW_ROUTE or len(given(held, _GATEWAY)) != len(_LINK_LOCAL):
+        return said
+    return said[:12] + packed([*without(held, _GATEWAY), (_GATEWAY, _LINK_LOCAL)])
+
+
+# What is tried in the last rounds, each in its own.
+_AS_LAST: Final = (_on_link, _by_link_local)
 
 
 def be_silent() -> None:
