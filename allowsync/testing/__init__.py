@@ -4,4 +4,5 @@ import sys
 
 # A failed assertion of the contracts tells what differs. Outside pytest there is nothing to do.
 if (pytest := sys.modules.get("pytest")) is not None:
-    pytest.register_assert_rewrite("allowsync.testing.contract", "allowsync.testing.type_contract")
+    _CONTRACTS = ("contract", "fault_contract", "type_contract")
+    pytest.register_assert_rewrite(*(f"allowsync.testing.{one}" for one in _CONTRACTS))

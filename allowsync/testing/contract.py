@@ -22,34 +22,36 @@ a fixture with `autouse=True`.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend.api import API, BackendError, BackendType, OutcomeUnknown
+from allowsync.backend.api import API, BackendError, BackendType
 from allowsync.backend.declared import proxies_of
 from allowsync.backend.driver import Driver
 from allowsync.engine.rollback.snapshot import kept
+from allowsync.model.networks import overlap
 from allowsync.model.plan import Plan
 from allowsync.model.target import Placement
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, by_network
-from allowsync.testing.contract_target import ContractTarget, spread
-from allowsync.testing.example_networks import NARROW, WIDE, entries, networks, nth, supernet
-from allowsync.testing.io_faults import (
-    failing_programs,
-    io_pause,
-    io_watch,
-    killed_programs,
-    unreadable_programs,
+from allowsync.testing.example_networks import (
+    NARROW,
+    WIDE,
+    entries,
+    lowest_address,
+    networks,
+    nth,
+    supernet,
 )
+from allowsync.testing.fault_contract import FaultContract
+from allowsync.testing.io_faults import io_watch
 
 if TYPE_CHECKING:
     from allowsync.backend.protocols import Backend
-    from allowsync.model.types import Network
+    from allowsync.model.target import Current
 
 
-class BackendContract(ContractTarget):
+class BackendContract(FaultContract):
     """What `allowsync.backend.Backend` promises. Set `type`; override the hooks that apply."""
 
     # Not to be collected itself: its name does not begin with "Test", those of subclasses do.
@@ -173,11 +175,25 @@ class BackendContract(ContractTarget):
         if planted is None:
             assert self.make().read().temporary == frozenset()
             return
-        for current in (self.make().read(), self.put(self.some())):
+        for current in (self.make().read(), self.put(self.some()), self._cleared()):
             assert planted in current.temporary - current.others
         after = self.put([planted])
         assert networks(after) == [planted]
         assert planted not in after.temporary | after.others
+
+    def test_the_rest_of_a_strangers_entry_that_goes_by_itself_stays(self) -> None:
+        planted = self.plant_temporary()
+        if planted is None or not self.capabilities.holds(ours := lowest_address(planted)):
+            return
+        after = self.put([ours])
+        assert networks(after) == [ours]
+        rest = [one for one in after.temporary - after.others if overlap(one, planted)]
+        left = sum(one.num_addresses for one in rest)
+        assert left == planted.num_addresses - 1, "the rest of it is gone, or goes no more"
+
+    def _cleared(self) -> Current:
+        self.make().clear()
+        return self.make().read()
 
     def test_something_foreign_was_planted(self) -> None:
         before = self.foreign()
@@ -282,6 +298,13 @@ class BackendContract(ContractTarget):
             assert networks(after) == sorted([network, other], key=by_network)
             assert {mine, theirs} <= after.entries or not self.capabilities.labels
 
+    def test_more_hosts_than_a_label_has_room_for_are_no_error(self) -> None:
+        network = self.some()[0]
+        hosts = tuple(f"host-{number:02}-of-a-shared-connection" for number in range(40))
+        self.put([network])
+        self.make().apply(Plan("contract", keep=(Entry(network, hosts),), repair=("whose it is",)))
+        assert networks(self.make().read()) == [network]
+
     def test_damage_is_noticed_and_repaired(self) -> None:
         self.put(self.some())
         if not self.damage():
@@ -296,99 +319,6 @@ class BackendContract(ContractTarget):
         with io_watch() as watch:
             self.make()
         assert watch.touched == []
-
-    def test_a_reading_that_fails_is_an_error_and_not_empty(self) -> None:
-        self.put(self.some())
-        for _ in self._faults(lambda: self.make().read()):
-            with suppress(BackendError):
-                assert networks(self.make().read()) == self.some()
-
-    def test_output_that_is_not_understood_is_an_error_and_not_empty(self) -> None:
-        self.put(self.some())
-        with io_watch() as watch:
-            self.make().read()
-        for name in sorted(watch.programs):
-            with unreadable_programs([name]), suppress(BackendError):
-                assert networks(self.make().read()) == self.some(), f"of {name}"
-
-    def test_a_check_that_fails_raises_nothing(self) -> None:
-        self.put(self.some())
-        for _ in self._faults(lambda: self.make().check()):
-            self.make().check()
-
-    def test_a_check_says_that_a_target_cannot_be_read(self) -> None:
-        self.put(self.some())
-        with io_watch() as watch:
-            self.make().read()
-        for name in sorted(watch.programs):
-            with failing_programs([name]):
-                try:
-                    self.make().read()
-                except BackendError:
-                    assert self.make().check(), f"no word of {name}"
-
-    def test_an_apply_that_fails_says_so_and_never_leaves_less(self) -> None:
-        before, wanted = self.some(2), [one for one in self.some(3) if one not in self.some(1)]
-
-        def change() -> None:
-            with io_pause():
-                self.put(before)
-                backend = self.make()
-                plan = self.plan(backend.read(), wanted)
-            backend.apply(plan)
-
-        for _ in self._faults(change):
-            done = False
-            with suppress(BackendError):
-                change()
-                done = True
-            with io_pause():
-                held = set(networks(self.make().read()))
-                assert not done or held == set(wanted), "it says that it was done"
-                assert held >= set(before) or held >= set(wanted), "removed before added"
-                assert networks(self.put(wanted)) == wanted, "it does not heal"
-
-    def test_an_apply_that_was_killed_once_done_does_not_say_that_it_was_not(self) -> None:
-        before, wanted = self.some(2), [one for one in self.some(3) if one not in self.some(1)]
-        self.put(before)
-        with io_watch() as watch:
-            self._apply(wanted)
-        for number in spread(len(watch.starts), self.faults):
-            self.put(before)
-            failed = False
-            with killed_programs(watch.programs, number), suppress(OutcomeUnknown):
-                try:
-                    self._apply(wanted)
-                except OutcomeUnknown:
-                    raise
-                except BackendError:
-                    failed = True
-            held = networks(self.make().read())
-            assert not failed or held != sorted(wanted, key=by_network), "it was done"
-
-    def _apply(self, wanted: list[Network]) -> None:
-        backend = self.make()
-        with io_pause():
-            plan = self.plan(backend.read(), wanted)
-        backend.apply(plan)
-
-    def test_a_clear_that_fails_says_so_and_leaves_what_is_foreign(self) -> None:
-        self.plant()
-        self.put(self.some())
-        before = self.foreign()
-        for _ in self._faults(self.make().clear, again=lambda: self.put(self.some())):
-            with io_pause():
-                self.put(self.some())
-                backend = self.make()
-            cleared = False
-            with suppress(BackendError):
-                backend.clear()
-                cleared = True
-            with io_pause():
-                assert not cleared or self.make().read().entries == frozenset()
-                self.make().clear()
-                assert self.make().read().entries == frozenset(), "it does not heal"
-                assert self.foreign() == before
 
 
 def _driver(backend: Backend) -> Driver:

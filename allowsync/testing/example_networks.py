@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.networks import around
 from allowsync.model.types import Entry, Family, Network, by_network
 
 if TYPE_CHECKING:
@@ -44,3 +45,8 @@ def entries(several: Iterable[Network]) -> tuple[Entry, ...]:
 def supernet(network: Network, prefix: int) -> Network:
     """The network of that width that covers another."""
     return network.supernet(new_prefix=prefix)
+
+
+def lowest_address(of: Network) -> Network:
+    """The first address of a network, as a network."""
+    return around(of.network_address, of.max_prefixlen)

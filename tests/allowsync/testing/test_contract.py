@@ -90,11 +90,22 @@ class Shelf:
         try:
             for entry in plan.final:
                 self.file(entry).touch()
-                self.file(entry).with_suffix(".passing").unlink(missing_ok=True)
+                self.make_room(entry.network)
             for entry in plan.remove:
                 self.file(entry).unlink(missing_ok=True)
         except OSError as error:
             raise BackendError("changed in part") from error
+
+    def make_room(self, network: Network) -> None:
+        for path in self.folder.glob("*.passing"):
+            held = network_of(path.name)
+            if overlap(held, network):
+                for rest in without(held, network):
+                    self.leave(rest)
+                path.unlink()
+
+    def leave(self, rest: Network) -> None:
+        (self.folder / f"{str(rest).replace('/', '_')}.passing").touch()
 
     def clear(self) -> None:
         try:
@@ -105,6 +116,11 @@ class Shelf:
 
     def file(self, entry: Entry) -> Path:
         return self.folder / f"{str(entry.network).replace('/', '_')}.{self.allowlist}"
+
+
+def without(held: Network, network: Network) -> list[Network]:
+    """What is left of one network without another that it overlaps."""
+    return [one for one in held.subnets(new_prefix=held.max_prefixlen) if not overlap(one, network)]
 
 
 def network_of(name: str) -> Network:
@@ -130,8 +146,8 @@ class ShelfContract(BackendContract):
         return map(ip_network, STRANGERS)
 
     def plant_temporary(self) -> Network:
-        (self.folder / "9.9.9.9_32.passing").touch()
-        return ip_network("9.9.9.9")
+        (self.folder / "9.9.9.8_30.passing").touch()
+        return ip_network("9.9.9.8/30")
 
     def foreign(self) -> object:
         return sorted(path.name for path in self.folder.glob("*.stranger"))
@@ -203,6 +219,29 @@ class TakesAwayAllThatIsTemporary(Shelf):
         super().apply(plan)
         for one in self.folder.glob("*.passing"):
             one.unlink()
+
+
+class ClearsWhatIsTemporary(Shelf):
+    def clear(self) -> None:
+        super().clear()
+        for one in self.folder.glob("*.passing"):
+            one.unlink()
+
+
+class LosesTheRestOfWhatIsTemporary(Shelf):
+    def leave(self, rest: Network) -> None:
+        pass
+
+
+class KeepsTheRestOfWhatIsTemporaryForGood(Shelf):
+    def leave(self, rest: Network) -> None:
+        (self.folder / f"{str(rest).replace('/', '_')}.stranger").touch()
+
+
+class SaysThatItIsAtomic(Shelf):
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(overlaps=True, atomic=True)
 
 
 class LeaksErrorsOfReading(Shelf):
@@ -369,6 +408,13 @@ class LabelsWhatIsNewAlone(LabelledShelf):
         return plan.add
 
 
+class TakesNoLongLabels(LabelledShelf):
+    def apply(self, plan: Plan) -> None:
+        if any(len(" ".join(entry.hosts)) > 128 for entry in plan.final):
+            raise BackendError("the comment is too long")
+        super().apply(plan)
+
+
 class SaysThatAFailedClearWasDone(Shelf):
     def clear(self) -> None:
         with suppress(BackendError):
@@ -392,9 +438,16 @@ MUTANTS = {
             TellsTheTemporaryAsOthers,
             LeavesTheTemporaryBesideItsOwn,
             TakesAwayAllThatIsTemporary,
+            ClearsWhatIsTemporary,
         ),
         "test_a_strangers_entry_that_goes_by_itself_gives_way_to_ours_alone",
     ),
+    **dict.fromkeys(
+        (LosesTheRestOfWhatIsTemporary, KeepsTheRestOfWhatIsTemporaryForGood),
+        "test_the_rest_of_a_strangers_entry_that_goes_by_itself_stays",
+    ),
+    SaysThatItIsAtomic: "test_an_apply_that_fails_says_so_and_never_leaves_less",
+    TakesNoLongLabels: "test_more_hosts_than_a_label_has_room_for_are_no_error",
     LeaksErrorsOfReading: "test_a_reading_that_fails_is_an_error_and_not_empty",
     LeaksErrorsOfApplying: "test_an_apply_that_fails_says_so_and_never_leaves_less",
     LeaksErrorsOfClearing: "test_a_clear_that_fails_says_so_and_leaves_what_is_foreign",
