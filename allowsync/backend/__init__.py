@@ -75,3 +75,8 @@ def __getattr__(name: str) -> object:
 
         return getattr(protocols, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names for third parties, for `help`."""
+    return __all__

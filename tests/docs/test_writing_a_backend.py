@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import sys
 from dataclasses import fields
@@ -13,6 +14,7 @@ import pytest
 
 from allowsync import backend
 from allowsync.backend.api import BackendType
+from allowsync.config import kinds
 from allowsync.config.schema.object import Object
 from allowsync.model import Entry
 from allowsync.plan import Plan
@@ -73,3 +75,16 @@ def test_every_field_is_documented_and_no_other(value: Any) -> None:
 
 def test_every_field_of_a_place_is_documented() -> None:
     assert documented_fields("Place") == list(backend.Place._fields)
+
+
+def test_help_tells_all_names_and_the_page_every_kind() -> None:
+    kinds_help = pydoc.plain(pydoc.render_doc(kinds))
+    backend_help = pydoc.plain(pydoc.render_doc(backend))
+    made = [name for name in kinds.__all__ if isinstance(getattr(kinds, name), type)]
+    assert [name for name in made if f"class {name}(" not in kinds_help] == []
+    assert [one for one in ("Backend", "Restorable") if f"class {one}(" not in backend_help] == []
+    of_the_core = {kinds.Kind, kinds.Leaf, kinds.Name, kinds.Unreachable}
+    for name in made:
+        kind = getattr(kinds, name)
+        if issubclass(kind, kinds.Kind) and kind not in of_the_core:
+            assert f"`{name}(" in PAGE.read_text(), name
