@@ -245,3 +245,13 @@ def test_a_list_beside_such_a_state_is_that_users_and_follows_no_link(here: Inst
     assert precious.read_text() == "root's own\n"
     assert precious.stat().st_uid == 0
     assert here.allowed == ["81.2.70.0/23"]
+
+
+def test_clear_by_a_user_who_may_not_enter_the_folder_says_to_use_sudo(here: Installation) -> None:
+    here.write()
+    here.path.chmod(0o644)
+    here.state.parent.mkdir(mode=0o700)
+    user = ("setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups")
+    done = allowsync("clear", "--yes", "--config", here.path, prefix=user)
+    assert done.code == 1
+    assert f"{here.state}: Permission denied; run it with sudo" in done.err
