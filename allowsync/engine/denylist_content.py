@@ -84,6 +84,7 @@ class Listed(Value):
         over: Its lists that are too old to count.
         refusal: Why nothing may be added; None where it may.
         adds: Whether anything is added at all; not so offline.
+        unknown: Hosts of which nothing is known: nothing is added to what is blocked already.
         accepted: What it came to last that was accepted; None where that is not known.
     """
 
@@ -93,6 +94,7 @@ class Listed(Value):
     over: tuple[str, ...] = ()
     refusal: BlockRefusal | None = None
     adds: bool = True
+    unknown: tuple[str, ...] = ()
     accepted: Blocked | None = None
 
 
@@ -154,11 +156,12 @@ def listed(
         parts = (one for one in spans.values() if one is not None)
         found = blocked(united([spans_of(denylist.networks), *parts]), every)
     over = tuple(name for name, one in mine.items() if one.over)
-    fine = not (lacking or found.refusal)
+    unknown = tuple(name for name, one in decisions.items() if one.undecided)
+    fine = not (lacking or found.refusal or unknown)
     accepted = found if fine else kept.blocked()
     if keep:
         _keep(config, denylist, kept, inputs if fine else kept.inputs, accepted, mine, now)
-    return Listed(found, every, lacking, over, accepted=accepted)
+    return Listed(found, every, lacking, over, unknown=unknown, accepted=accepted)
 
 
 def _forget_damaged(config: Config, mine: Mapping[str, ListSaid], lacking: Iterable[str]) -> None:

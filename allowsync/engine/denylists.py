@@ -25,7 +25,7 @@ from allowsync.model.value import replace
 from allowsync.plan.claims import Situation
 from allowsync.plan.planner import planned
 from allowsync.plan.result import BlockReport, TargetReport
-from allowsync.policy.blocking import NOTHING, Blocked, blocked, spans_of, united
+from allowsync.policy.blocking import NOTHING, Blocked, blocked, common, spans_of, united
 from allowsync.state import StateError, TargetRecord
 from allowsync.state.lock import installations
 
@@ -126,6 +126,9 @@ def drafted(
     if refusal is not None:
         outcome = Outcome.REFUSED
     old = ", ".join(f"lists.{name}" for name in given.over)
+    reasons = [f"{old}: nothing of it is blocked, it is older than `keep`"] if old else []
+    if given.unknown and refusal is None and meant.spans != given.meant.spans:
+        reasons.append(f"nothing is added while it is not known where {given.unknown[0]} is")
     report = TargetReport(
         target.name,
         target.allowlist,
@@ -133,7 +136,7 @@ def drafted(
         plan,
         current,
         refusal,
-        reason=f"{old}: nothing of it is blocked, it is older than `keep`" if old else "",
+        reason="; ".join(reasons),
     )
     again = partial(_again, target, given, names, memory)
     one = Draft(target, report, again=again, backend=backend, situation=situation, places=places)
@@ -164,12 +167,15 @@ def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | Non
     meant = given.meant
     if refusal is None and meant.refusal:
         refusal = refused(meant.refusal)
-    if refusal is None and given.adds and not given.lacking:
+    adds = refusal is None and given.adds
+    if adds and not (given.lacking or given.unknown):
         return meant, None
     # What was accepted is put up again after a flush; where that is not known, what is there stays.
     before = given.accepted
     held = spans_of(one.network for one in current.entries) if before is None else before.spans
-    if refusal is None:
+    if adds and given.unknown and any(held):
+        held = held if given.lacking else common(meant.spans, held)
+    elif adds:
         held = united((meant.spans, held))
     return replace(blocked(held, given.never), spared=meant.spared), refusal
 

@@ -105,6 +105,12 @@ def united(several: Iterable[Spans]) -> Spans:
     )
 
 
+def common(one: Spans, other: Spans) -> Spans:
+    """All that lies in both."""
+    ipv4, ipv6 = (list(subtracted(one[n], list(subtracted(one[n], other[n])))) for n in (0, 1))
+    return ipv4, ipv6
+
+
 def networks_in(spans: Iterable[Span], family: Family, widest: int = 0) -> Iterator[Network]:
     """As few networks as cover just some spans, none with a shorter prefix than `widest`."""
     version = 4 if family is Family.IPV4 else 6

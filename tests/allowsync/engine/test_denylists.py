@@ -128,6 +128,53 @@ def test_a_lost_state_blocks_nobody_that_a_target_lets_in(world: Denied) -> None
     assert not world.blocks("81.2.69.1")
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["the state", "all beside it, too"])
+def test_a_lost_state_blocks_nobody_who_was_excepted(world: Denied, *, whole: bool) -> None:
+    """Where an excepted host is can be read from no target, so nothing new is blocked."""
+    world.members = ("bob", "carol", "dave")
+    world.deny(LISTED, spared=("alice",))
+    world.run()
+    world.everybody(SERVFAIL)
+    world.state.unlink()
+    if whole:
+        blocks_path(world.state, "scanners").unlink()
+    world.deny(LISTED, "9.9.8.0/24", spared=("alice",))
+    report = world.run()
+    assert only(report).report.reason == "nothing is added while it is not known where alice is"
+    assert not world.blocks("81.2.69.1")
+    assert not world.blocks("9.9.8.1")
+    assert world.blocks("81.2.68.1")
+    world.deny("81.2.68.0/24", spared=("alice",))
+    world.run()
+    assert world.blocks("81.2.68.1")
+    assert not world.blocks("81.2.69.7"), "what is not listed any more is let go"
+    for number, name in enumerate(("alice", "bob", "carol", "dave"), 1):
+        world.says[f"{name}.example.org"] = found(f"81.2.69.{number}")
+    world.deny(LISTED, "9.9.8.0/24", spared=("alice",))
+    report = world.run()
+    assert (only(report).report.reason, world.blocks("9.9.8.1")) == ("", True)
+    assert not world.blocks("81.2.69.1")
+
+
+def test_a_denylist_begins_though_nothing_was_ever_known_of_a_host(world: Denied) -> None:
+    """A name that never was would hold up every denylist for good."""
+    world.everybody(SERVFAIL)
+    world.run()
+    assert world.blocks("81.2.68.1")
+
+
+def test_what_was_accepted_comes_back_while_nothing_is_known_of_a_host(world: Denied) -> None:
+    world.members = ("bob", "carol", "dave")
+    world.deny(LISTED, spared=("alice",))
+    world.run()
+    world.everybody(SERVFAIL)
+    world.state.unlink()
+    world.wall.networks.clear()
+    world.run()
+    assert world.blocks("81.2.68.1")
+    assert not world.blocks("81.2.69.1")
+
+
 def test_what_the_configuration_excepts_is_spared(world: Denied) -> None:
     world.members = ("bob", "carol", "dave")
     world.deny(LISTED, spared=("alice", net("81.2.68.0/25")))

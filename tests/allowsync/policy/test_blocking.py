@@ -21,6 +21,7 @@ from allowsync.policy.blocking import (
     Blocked,
     NeverBlocked,
     blocked,
+    common,
     networks_in,
     spans_of,
     too_wide,
@@ -116,6 +117,14 @@ def test_lists_together() -> None:
         spans_of(nets("8.8.8.0/24 2a00::1"))
     )
     assert united([]) == ([], [])
+
+
+def test_what_lies_in_both() -> None:
+    one, other = "8.8.8.0/24 9.9.9.9 2a00::/32", "8.8.8.128/25 8.8.9.0/24 2a00::1 2a01::"
+    assert common(spans_of(nets(one)), spans_of(nets(other))) == spans_of(
+        nets("8.8.8.128/25 2a00::1")
+    )
+    assert common(spans_of(nets(one)), NOTHING) == NOTHING
 
 
 @pytest.mark.parametrize("kind", [IPv4Network, IPv6Network])
