@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 import pwd
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
+from allowsync.config.secure_file import (
+    LARGEST_FILE,
+    FileRequirements,
+    RefusedError,
+    read_checked,
+)
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.schedule.files import OURS, Disk
 from allowsync.schedule.requirements import secrets_of
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target
 
 _USER: Final = "User="
+_READABLE: Final = FileRequirements(uid=-1, largest=LARGEST_FILE)  # of any owner and mode
 
 
 def broken_targets(config: Config, disk: Disk) -> Iterator[Notice]:
@@ -59,9 +67,9 @@ def unread_files(config: Config) -> Iterator[Notice]:
     for target in config.targets:
         for path in _files_read(target):
             try:
-                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-            except OSError as error:
-                what = f"runs cannot serve it: {path}: {error.strerror}"
+                read_checked(Path(path), _READABLE)
+            except RefusedError as error:
+                what = f"runs cannot serve it: {path}: {error}"
                 yield Notice(target.name, what, ExitCode.FAILED)
 
 

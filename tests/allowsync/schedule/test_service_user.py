@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from allowsync.schedule.units import SERVICE, UNITS
 from tests.allowsync.schedule.test_diagnostics import NFTABLES, configuration, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.root
 
@@ -87,7 +88,18 @@ def test_a_template_that_is_not_there_is_told_without_any_service(
     token.unlink()
     (only,) = unread_files(config)
     assert only.where == "web/file"
-    assert only.what == f"runs cannot serve it: {token}: No such file or directory"
+    assert only.what == f"runs cannot serve it: {token}: file not found"
+
+
+@pytest.mark.parametrize(("make", "sort"), [(Path.mkdir, "folder"), (os.mkfifo, "pipe")])
+def test_a_template_that_is_no_file_is_told(
+    tmp_path: Path, token: Path, make: Callable[[Path], None], sort: str
+) -> None:
+    config = configuration(tmp_path, f"file: {{path: {tmp_path}/out.txt, template: {token}}}")
+    token.unlink()
+    make(token)
+    (only,) = unread_files(config)
+    assert only.what == f"runs cannot serve it: {token}: this is a {sort}, not a file"
 
 
 def test_root_may_read_it_and_where_there_is_no_service_nothing_is_told(
