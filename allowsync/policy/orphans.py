@@ -94,10 +94,18 @@ def still_protected(
 
 
 def _is_silent(one: Decision) -> bool:
-    """Whether some question of a host is not answered now, whatever is left of what was known."""
+    """Whether some question of a host is not answered now, whatever is left of what was known.
+
+    NXDOMAIN about a name that has an address of the other family is no answer (RFC 8020, RFC 4074).
+    """
     if any(grant.basis is Basis.STALE for grant in one.grants):
         return True
-    return any(track.unavailable_runs for track in one.memory.tracks.values())
+    tracks = one.memory.tracks
+    there = {query.hostname for query, track in tracks.items() if track.held and not track.reason}
+    return any(
+        track.unavailable_runs or (query.hostname in there and track.reason == "NXDOMAIN")
+        for query, track in tracks.items()
+    )
 
 
 def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
+from allowsync.model.answer import Absent
 from allowsync.model.clock import Clock
 from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.types import BOTH_FAMILIES
 from allowsync.policy.clock import Now
 from allowsync.policy.orphans import inherited_after, still_protected
 from tests.support.values import (
@@ -100,6 +104,13 @@ def test_where_an_answer_is_waited_for_they_stay_as_long_as_an_outage() -> None:
     silent = life.run(SERVFAIL)
     old = [Inherited(OLD, T0 - timedelta(days=2), 900)]
     assert still_protected(old, [silent], Now(T0)) == {OLD}
+
+
+@pytest.mark.parametrize(("reason", "kept"), [("NXDOMAIN", True), ("NODATA", False)])
+def test_a_name_that_is_denied_in_one_family_alone_is_waited_for(reason: str, kept: bool) -> None:
+    half = Life(host(families=BOTH_FAMILIES)).run(found(HOME), Absent(reason))
+    old = [Inherited(net("2a01:4f8::/64"), T0 - timedelta(days=2), 900)]
+    assert bool(still_protected(old, [half], Now(T0))) is kept
 
 
 def test_the_first_run_removes_nothing_even_with_every_clock_at_zero() -> None:
