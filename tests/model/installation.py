@@ -21,21 +21,38 @@ from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.types import Family, Host, Query
 from allowsync.state.files import last_run_marks, take_mark
 from allowsync.testing.memory import MemoryStore, memory_type
-from tests.support.values import T0, net
+from tests.support.values import T0
 from tests.support.world import allowlist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from allowsync.backend.api import BackendType
     from allowsync.model.types import Network
     from allowsync.plan.result import RunReport
+    from allowsync.testing.memory import MemoryOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Halved:
+    """One address, and NXDOMAIN about the other family, as broken nameservers say (RFC 4074)."""
+
+    address: str
+
 
 # What one nameserver has for a name: addresses of both families, or how it fails.
-Records: TypeAlias = tuple[str, ...] | Absent | Unavailable
+Records: TypeAlias = tuple[str, ...] | Halved | Absent | Unavailable
 
 NAMESERVERS: Final = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 LISTS: Final = ("web", "vpn")
+FIREWALLS: Final = ("web/packets", "web/proxy", "vpn/packets")
+GONE: Final = "the gate is not there"
 _NOTHING: Final = Absent("NXDOMAIN")
+
+
+def list_of(firewall: str) -> str:
+    """The allowlist that a firewall enforces."""
+    return firewall.partition("/")[0]
 
 
 def reply(zone: Mapping[str, Records], query: Query) -> Answer:
@@ -43,25 +60,31 @@ def reply(zone: Mapping[str, Records], query: Query) -> Answer:
     records = zone.get(query.hostname)
     if records is None:
         records = zone.get("*." + query.hostname.partition(".")[2], _NOTHING)
-    return _of_family(records, query.family) if isinstance(records, tuple) else records
+    match records:
+        case tuple():
+            return _of_family(records, query.family, "NODATA")
+        case Halved(address):
+            return _of_family((address,), query.family, "NXDOMAIN")
+        case _:
+            return records
 
 
 @cache
-def _of_family(records: tuple[str, ...], family: Family) -> Answer:
+def _of_family(records: tuple[str, ...], family: Family, none: str) -> Answer:
     addresses = [ip_address(one) for one in records]
     mine = [one for one in addresses if Family.of(one) is family]
-    return Found(tuple(sorted(mine, key=int)), 60) if mine else Absent("NODATA")
+    return Found(tuple(sorted(mine, key=int)), 60) if mine else Absent(none)
 
 
 @dataclass
 class Installation:
-    """Two allowlists, a firewall each, three nameservers, and clocks that may be wrong.
+    """Two allowlists, three firewalls, three nameservers, and clocks that may be wrong.
 
     Attributes:
         folder: Where the state lies.
         hosts: The configured hosts.
         members: The hosts of each allowlist.
-        stores: The firewall of each allowlist.
+        stores: The firewalls, each by the name of its list and its own.
         zones: What each nameserver has.
         agreement: How many of them have to agree.
         truth: The time that it really is.
@@ -75,7 +98,7 @@ class Installation:
     hosts: dict[str, Host]
     members: dict[str, tuple[str, ...]]
     stores: dict[str, MemoryStore] = field(
-        default_factory=lambda: {one: MemoryStore() for one in LISTS}
+        default_factory=lambda: {one: MemoryStore(flaws=[GONE]) for one in FIREWALLS}
     )
     zones: dict[str, dict[str, Records]] = field(
         default_factory=lambda: {one: {} for one in NAMESERVERS}
@@ -97,10 +120,10 @@ class Installation:
 
     @property
     def config(self) -> Config:
-        lists = {
-            name: allowlist(name, self.members[name], memory_type(store))
-            for name, store in self.stores.items()
-        }
+        kinds: dict[str, list[BackendType[MemoryOptions]]] = {one: [] for one in LISTS}
+        for name, store in self.stores.items():
+            kinds[list_of(name)].append(memory_type(store, name.partition("/")[2]))
+        lists = {name: allowlist(name, self.members[name], *mine) for name, mine in kinds.items()}
         resolver = ResolverSettings(agreement=self.agreement)
         return Config(Path("config.yaml"), self.hosts, lists, self.state, resolver=resolver)
 
@@ -118,16 +141,15 @@ class Installation:
         take_mark(last_run_marks(self.state)[1])
         self.flush()
 
-    def flush(self) -> None:
-        for store in self.stores.values():
+    def flush(self, names: Iterable[str] = FIREWALLS) -> None:
+        """What keeps strangers out is gone from the firewalls, and the entries with it."""
+        for store in (self.stores[name] for name in names):
             store.networks.clear()
+            store.flaws[:] = [GONE]
 
     def says(self, name: str, records: Records, servers: Iterable[str] = NAMESERVERS) -> None:
         for server in servers:
             self.zones[server][name] = records
-
-    def plant(self, name: str, *networks: str) -> None:
-        self.stores[name].networks |= {net(one) for one in networks}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,24 +10,31 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.answer import Unavailable
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Basis, Family, Host, Network, Query
 from allowsync.policy.screening import network_of
-from tests.model.installation import NAMESERVERS, Dns, Installation, reply
+from tests.model.answers import addresses, covered, proven_absent, quorum
+from tests.model.installation import (
+    FIREWALLS,
+    LISTS,
+    NAMESERVERS,
+    Dns,
+    Installation,
+    list_of,
+    reply,
+)  # fmt: skip
 from tests.support.values import net
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from allowsync.model.answer import Answer
-    from allowsync.model.types import Address
     from allowsync.plan.result import RunReport
 
 IN_STEP = (Outcome.APPLIED, Outcome.UNCHANGED, Outcome.REFUSED)
 DAY, HOUR, QUARTER = timedelta(days=1), timedelta(hours=1), timedelta(minutes=15)
 THREE_DAYS = timedelta(days=3)
-CLOUDFLARE = "104.16.0.0/13"
 
 
 @dataclass(slots=True)
@@ -69,14 +76,17 @@ class Account:
         lasting: Networks that a hostname had for longer than the guards' window.
         unknown: What firewalls held when the state was lost: whose it is cannot be told.
         remembered: The latest instant that the wall clock ever showed, by the state.
-        filled: By list, the hostnames for which it held something after its last good run.
+        filled: By firewall, the hostnames for which it held something after its last good run.
         ever: All that hostnames were granted since the state was lost: what they may get back.
-        last: By list, what it held after the last run: what a flush takes is put back.
+        last: By firewall, what it held after the last run: what a flush takes is put back.
         noted: The latest instant by the last run, as it is known beside the state.
         noted_here: The same, as it is known until the next restart.
         unseen: Whether that is not noted yet of a state that is another one since.
         backup: What a backup knows that took the state's place, until a run has looked.
         backed: What of such is believed, whoever gives it now: no firewall told what was left.
+        shut: The firewalls that are known to have kept strangers out.
+        inside: By firewall, the hostnames that it let in by a network of theirs alone.
+        latched: The hostnames that were gone for a week, and were not approved since.
     """
 
     held: dict[tuple[str, Network], Holding] = field(default_factory=dict)
@@ -94,6 +104,9 @@ class Account:
     last: dict[str, frozenset[Network]] = field(default_factory=dict)
     backup: set[tuple[str, Network]] = field(default_factory=set)
     backed: set[Network] = field(default_factory=set)
+    shut: set[str] = field(default_factory=set)
+    inside: dict[str, set[str]] = field(default_factory=dict)
+    latched: set[str] = field(default_factory=set)
 
     before_run: dict[str, frozenset[Network]] = field(default_factory=dict)
 
@@ -116,9 +129,12 @@ class Account:
         self.givers.clear()
         self.first.clear()
         self.filled.clear()
+        self.inside.clear()
+        self.latched.clear()
         self.ever.clear()
         self.last.clear()
         self.remembered, self.unseen = None, True
+        self._forget_all()
 
     def put_back(
         self, at: Installation, known: set[tuple[str, Network]], latest: datetime | None
@@ -127,7 +143,7 @@ class Account:
         self.remembered = latest
         self.backup = set(known)
         stores = [store.networks for store in at.stores.values()]
-        self.ever |= {key for key in known if any(_covered(key[1], held) for held in stores)}
+        self.ever |= {key for key in known if any(covered(key[1], held) for held in stores)}
         if any(not store.networks for store in at.stores.values()):
             self._believe_backup()
 
@@ -144,26 +160,33 @@ class Account:
     def left(self, hostname: str) -> None:
         """A host was taken out of the configuration, and what it held with it."""
         self.held = {key: one for key, one in self.held.items() if key[0] != hostname}
+        self.latched.discard(hostname)
 
-    def flushed(self) -> None:
+    def flushed(self, names: Iterable[str] = FIREWALLS) -> None:
         """Firewalls are empty: what they alone knew is known no more."""
         self._believe_backup()
-        self.unknown.clear()
-        gone = {key for key, one in self.held.items() if one.only is not None}
-        for key in gone:
-            del self.held[key]
+        for key, one in tuple(self.held.items()):
+            one.only = None if one.only is None else one.only.difference(names)
+            if one.only is not None and not one.only:
+                del self.held[key]
 
     def rebooted(self) -> None:
         self.flushed()
         self.noted_here = None
+        self._forget_all()
         for one in self.held.values():
             one.boots += 1
+
+    def _forget_all(self) -> None:
+        """Where nothing tells of any run, the next one is the first ever."""
+        if self.latest is None:
+            self.shut.clear()
 
     # A run, and what has to hold after it.
 
     def before(self, at: Installation, lists: Iterable[str]) -> None:
         """Note what the DNS says, as a run is about to ask about the hosts of some lists."""
-        if set(lists) == set(at.stores):
+        if set(lists) == set(LISTS):
             self.backup = set()
         # A home that was granted before may come back, as it stood below a wider entry, or to
         # another list.
@@ -186,9 +209,9 @@ class Account:
         asked = {label for name in lists for label in at.members[name]}
         for host in (at.hosts[label] for label in sorted(asked)):
             for query in host.queries:
-                quorum = _quorum(at, query)
-                self.given |= {network_of(one, host) for one in quorum}
-                for address in quorum.intersection(_addresses(Dns(at.zones).first(query))):
+                enough = quorum(at, query)
+                self.given |= {network_of(one, host) for one in enough}
+                for address in enough.intersection(addresses(Dns(at.zones).first(query))):
                     network = network_of(address, host)
                     self.givers.setdefault(network, {})[query.hostname] = at.truth
                     self.first.setdefault((query.hostname, network), at.truth)
@@ -206,38 +229,36 @@ class Account:
         self._granted(at, report)
         for target in report.targets:
             if target.outcome in IN_STEP:
-                self._check(at, target.allowlist)
+                self._check(at, target.target)
+            self._shut(at, target.target)
         self.last = {name: frozenset(store.networks) for name, store in at.stores.items()}
         for (_, network), one in self.held.items():
             if one.only is not None:  # a host that left a list leaves nothing there to come back to
-                one.only = frozenset(
-                    n for n in one.only if _covered(network, at.stores[n].networks)
-                )
+                one.only = frozenset(n for n in one.only if covered(network, at.stores[n].networks))
         present = set().union(*(store.networks for store in at.stores.values()))
+        if whole:  # what a wider entry covers comes back when that goes
+            self.unknown = {one for one in self.unknown if covered(one, present)}
         over = {
             key for key, one in self.held.items()
-            if one.may_end(at.truth) and not _covered(key[1], present)
+            if one.may_end(at.truth) and not covered(key[1], present)
         }  # fmt: skip
         for key in over:
             del self.held[key]
 
     def _heard(self, at: Installation, host: Host) -> None:
         for query in host.queries:
-            answers = [reply(zone, query) for zone in at.zones.values()]
-            quorum = {network_of(one, host) for one in _quorum(at, query)}
-            agreed = not any(isinstance(one, Found) for one in answers) and sum(
-                isinstance(one, Absent) for one in answers
-            ) >= max(2, at.agreement)
-            first = Dns(at.zones).first(query)
-            heard = {network_of(one, host) for one in _addresses(first)}
+            given = {network_of(one, host) for one in quorum(at, query)}
+            first, agreed = Dns(at.zones).first(query), proven_absent(at, host, query)
+            heard = {network_of(one, host) for one in addresses(first)}
             self._missed(query, first, heard)
-            believed = {one for one in quorum | heard if not self.parked(at, one)}
+            believed = {one for one in given | heard if not self.parked(at, one)}
             for (name, network), one in self.held.items():
                 if name != query.hostname or Family.of(network) is not query.family:
                     continue
                 if network in heard:
-                    # What had its time does not have it again because a guard refuses it now.
-                    if not one.may_end(at.truth):
+                    # What had its time does not have it again because a guard refuses it now. And
+                    # after a lost state any nameserver's word keeps out what is new to it.
+                    if not one.may_end(at.truth) and (one.only is None or at.agreement == 1):
                         one.given, one.without, one.absent = at.truth, [], []
                         one.boots = 0
                 elif agreed:
@@ -248,7 +269,7 @@ class Account:
     @staticmethod
     def _contested(at: Installation, query: Query, host: Host, network: Network) -> bool:
         """Whether fewer nameservers than have to agree gave an answer without a network."""
-        answers = [_addresses(reply(zone, query)) for zone in at.zones.values()]
+        answers = [addresses(reply(zone, query)) for zone in at.zones.values()]
         without = [
             one for one in answers if one and network not in {network_of(a, host) for a in one}
         ]
@@ -269,6 +290,7 @@ class Account:
         for label, decision in report.decisions.items():
             for grant in decision.grants:
                 if grant.basis is Basis.FRESH:
+                    assert grant.hostname not in self.latched, f"{label} may be another one by now"
                     key = (grant.hostname, grant.network)
                     if key not in self.held or self.held[key].may_end(at.truth):
                         self.held[key] = Holding(at.truth)
@@ -293,13 +315,13 @@ class Account:
         return host.until is not None and (self.latest or at.wall) >= host.until
 
     def live(self, at: Installation, name: str) -> Iterator[Host]:
-        """The hosts of a list whose access has not ended."""
-        for label in at.members[name]:
+        """The hosts of a firewall whose access has not ended."""
+        for label in at.members[list_of(name)]:
             if not self.ended(at, at.hosts[label]):
                 yield at.hosts[label]
 
     def _names(self, at: Installation, name: str) -> set[str]:
-        """The hostnames of a list."""
+        """The hostnames of a firewall."""
         return {hostname for host in self.live(at, name) for hostname in host.hostnames}
 
     def secure(self, at: Installation, name: str) -> Iterator[Network]:
@@ -314,17 +336,25 @@ class Account:
                 if network not in at.pages:
                     yield network
 
+    def _shut(self, at: Installation, name: str) -> None:
+        """Closed stays closed, whatever is known of hosts."""
+        store = at.stores[name]
+        up = not store.flaws
+        assert up or store.fail_apply or name not in self.shut, f"{name} is open to everyone"
+        if up:
+            self.shut.add(name)
+
     def _check(self, at: Installation, name: str) -> None:
         now = at.stores[name].networks
         hosts = list(self.live(at, name))
         for network in self.secure(at, name):
-            assert _covered(network, now), f"{network} lost its access to {name}"
+            assert covered(network, now), f"{network} lost its access to {name}"
         mine = {network for host in at.hosts.values() for network in host.networks}
         for network in now - self.unknown:
             assert network in self.given or network in mine, f"{network} was never given"
             assert not self.parked(at, network), f"{network} is a parking page"
         wild = reply(at.zones[NAMESERVERS[0]], Query("made-up.ddns.example", Family.IPV4))
-        for address in _addresses(wild):
+        for address in addresses(wild):
             page = net(str(address))
             # Siblings are made up of a friend's name: that of another provider has others.
             elsewhere = any(not one.endswith(".ddns.example") for one in self.givers.get(page, ()))
@@ -335,7 +365,7 @@ class Account:
         wanted |= {key[1] for key in known if any(key[0] in one.hostnames for one in hosts)}
         wanted |= self.unknown
         for network in now - at.pages:
-            assert _covered(network, wanted), f"{network} is let in to {name} for no host there"
+            assert covered(network, wanted), f"{network} is let in to {name} for no host there"
         names = self._names(at, name)
         if names & self.filled.get(name, set()):
             assert now, f"{name} was left empty"
@@ -345,28 +375,38 @@ class Account:
             if network in now and one.only is None and network not in at.pages
         }
         self.filled[name] = names & filled
+        self._limits(at, name, names, filled)
+
+    def settled(self, at: Installation) -> None:
+        """Check, after days in which all friends were heard, that nothing else is let in."""
+        for name, store in at.stores.items():
+            wanted = set()
+            for host in self.live(at, name):
+                wanted |= set(host.networks)
+                for query in host.queries:
+                    wanted |= {network_of(one, host) for one in quorum(at, query)}
+            beyond = {one for one in store.networks if not covered(one, wanted)}
+            assert not beyond, f"{name} lets in {beyond} for good"
+
+    def _limits(self, at: Installation, name: str, names: set[str], filled: set[str]) -> None:
+        """One run takes all access from half of the hosts at most, but by what others gave."""
+        alone = {
+            hostname
+            for hostname, network in self.held
+            if hostname in filled and self.givers.get(network, {}).keys() <= {hostname}
+        }
+        whose, now = _labels(at), at.stores[name].networks
+        still = {
+            hostname for hostname, network in {*self.held, *self.ever} if covered(network, now)
+        }
+        kept = {whose[hostname] for hostname in names & still}
+        kept |= {label for label in at.members[list_of(name)] if at.hosts[label].networks}
+        out = {whose[one] for one in names & self.inside.get(name, set()) - still} - kept
+        most = max(1, len(at.members[list_of(name)]) // 2)
+        assert len(out) <= most, f"{sorted(out)} lost all access to {name} in one run"
+        self.inside[name] = names & alone
 
 
 def _labels(at: Installation) -> dict[str, str]:
     """Each configured hostname with the label of its host."""
     return {name: label for label, host in at.hosts.items() for name in host.hostnames}
-
-
-def _covered(network: Network, held: set[Network]) -> bool:
-    return any(
-        one.version == network.version and network.subnet_of(one)  # type: ignore[arg-type]
-        for one in held
-    )
-
-
-def _quorum(at: Installation, query: Query) -> set[Address]:
-    """The addresses that enough nameservers give."""
-    answers = [reply(at.zones[server], query) for server in NAMESERVERS]
-    if at.agreement == 1:
-        answers = [Dns(at.zones).first(query)]
-    given = [address for one in answers for address in _addresses(one)]
-    return {one for one in given if given.count(one) >= at.agreement}
-
-
-def _addresses(answer: Answer) -> tuple[Address, ...]:
-    return answer.addresses if isinstance(answer, Found) else ()

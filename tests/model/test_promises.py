@@ -21,7 +21,7 @@ from allowsync.model.answer import Absent, Unavailable
 from allowsync.model.types import BOTH_FAMILIES, Family, Host
 from allowsync.model.value import replace
 from allowsync.state.files import last_run_marks, take_mark
-from tests.model.installation import LISTS, NAMESERVERS, Installation, Records
+from tests.model.installation import FIREWALLS, LISTS, NAMESERVERS, Halved, Installation, Records
 from tests.model.promises import Account
 from tests.support.sampling import WHOLE, share
 from tests.support.scoreboard import record
@@ -42,10 +42,16 @@ SERVERS = st.sets(st.sampled_from(NAMESERVERS), min_size=1)
 MINUTES = st.sampled_from([0, 5, 5, 5, 16, 61, 23 * 60, 25 * 60])
 # How many runs follow something, five minutes apart.
 THEN = st.sampled_from([0, 1, 1, 4])
-SILENT: tuple[Records, ...] = (Unavailable("SERVFAIL"), Unavailable("no answer"), ("10.0.0.1",))
+SILENT: tuple[Records, ...] = (
+    Unavailable("SERVFAIL"),
+    Unavailable("no answer"),
+    ("10.0.0.1",),
+    ("104.16.0.1", "2606:4700::1"),
+)
 PARKING = (("45.9.9.1", "2a01:4f9:9:9::1"), ("45.9.9.2", "2a01:4f9:9:9::2"))
 LIAR = ("66.6.6.6", "2a01:4f9:66:6::6")
 GUESTS = "81.2.0.0/16"
+TRANSLATION = "2a01:4f8:64:ff9b::"
 
 
 def parent(label: str) -> str:
@@ -124,6 +130,17 @@ class Life(RuleBasedStateMachine):
         for label in FRIENDS:
             self.at.says(self.name(label), home(label, 1))
 
+    @rule()
+    def are_at_home_for_days(self) -> None:
+        """All that was amiss is over by then, and every clock has run out."""
+        self.names_exist_again()
+        self.all_are_at_home()
+        self.can_be_changed(then=4)
+        for _ in range(5):
+            self._run(23 * 60)
+        self._runs(4)
+        self.account.settled(self.at)
+
     @rule(label=LABELS, reason=st.sampled_from(["NXDOMAIN", "NODATA"]), servers=SERVERS, then=THEN)
     def is_gone(self, label: str, reason: str, servers: set[str], then: int) -> None:
         self.at.says(self.name(label), Absent(reason), servers)
@@ -133,6 +150,44 @@ class Life(RuleBasedStateMachine):
     def is_gone_everywhere(self, label: str, reason: str, then: int) -> None:
         self.at.says(self.name(label), Absent(reason))
         self._runs(then)
+
+    @rule(label=LABELS, number=st.integers(1, 3), family=st.integers(0, 1), then=THEN)
+    def has_one_family(self, label: str, number: int, family: int, then: int) -> None:
+        self.at.says(self.name(label), home(label, number)[family : family + 1])
+        self._runs(then)
+
+    @rule(label=LABELS, number=st.integers(1, 3), family=st.integers(0, 1), then=THEN)
+    def is_denied_the_other_family(self, label: str, number: int, family: int, then: int) -> None:
+        """Some nameservers say that there is no such name where it has none of that type."""
+        address = home(label, number)[family]
+        self.at.says(self.name(label), Halved(address))
+        self._runs(then)
+
+    @rule(label=LABELS, then=THEN)
+    def is_translated(self, label: str, then: int) -> None:
+        """The resolver makes IPv6 addresses of all of IPv4, from now on."""
+        mine = home(label, 1)[0]
+        self.at.says("ipv4only.arpa", (f"{TRANSLATION}192.0.0.170",))
+        self.at.says(self.name(label), (mine, f"{TRANSLATION}{mine}"))
+        self._runs(then)
+
+    @rule(label=LABELS, reason=st.sampled_from(["NXDOMAIN", "NODATA"]))
+    def is_gone_for_a_week(self, label: str, reason: str) -> None:
+        """Whoever has the name next has to be approved of."""
+        mine = self.label(label)
+        self.at.says(self.name(label), Absent(reason))
+        self._runs(2)
+        for _ in range(9):
+            self._run(23 * 60)
+        if mine is not None and self.watched(mine):
+            self.account.latched.add(self.name(label))
+        self.at.says(self.name(label), home(label, 3))
+        self._runs(4)
+
+    def watched(self, label: str) -> bool:
+        """Whether anything is asked about a host."""
+        listed = any(label in labels for labels in self.at.members.values())
+        return listed and not self.account.ended(self.at, self.at.hosts[label])
 
     @rule(labels=st.sets(LABELS, min_size=1), page=st.sampled_from(PARKING), then=THEN)
     def are_parked(self, labels: set[str], page: tuple[str, str], then: int) -> None:
@@ -212,7 +267,7 @@ class Life(RuleBasedStateMachine):
             self._members({theirs: ""})
         self._runs(then)
 
-    @rule(label=LABELS, then=THEN)
+    @rule(label=LABELS, then=st.sampled_from([1, 1, 4]))
     def has_a_host_alone(self, label: str, then: int) -> None:
         """A name that was one of several of a host gets a host of its own, on the same lists."""
         mine, name = self.label(label), self.name(label)
@@ -280,6 +335,24 @@ class Life(RuleBasedStateMachine):
         self.account.flushed()
         self._runs(then)
 
+    @rule(names=st.sets(st.sampled_from(FIREWALLS), min_size=1), then=THEN)
+    def are_flushed(self, names: set[str], then: int) -> None:
+        self.at.flush(names)
+        self.account.flushed(names)
+        self._runs(then)
+
+    @rule(name=st.sampled_from(FIREWALLS), then=THEN)
+    def cannot_be_changed(self, name: str, then: int) -> None:
+        """A firewall is as it was, until others rule again."""
+        self.at.stores[name].fail_apply = "no access"
+        self._runs(then)
+
+    @rule(then=THEN)
+    def can_be_changed(self, then: int) -> None:
+        for store in self.at.stores.values():
+            store.fail_apply = ""
+        self._runs(then)
+
     @rule(offline=st.booleans())
     def starts_anew(self, offline: bool) -> None:
         self.at.reboot()
@@ -343,7 +416,7 @@ class Life(RuleBasedStateMachine):
         assert [one.plan for one in meant.targets] == [one.plan for one in done.targets]
         seen = {one.target: one.entries for one in look(self.at.config, self.at.wall).targets}
         for name, store in self.at.stores.items():
-            assert {entry.network for entry in seen[f"{name}/memory"]} == store.networks
+            assert {entry.network for entry in seen[name]} == store.networks
 
     def _everything(self) -> tuple[Sequence[object], bytes]:
         state = self.at.state
@@ -394,7 +467,7 @@ def test_what_a_guest_takes_over_after_a_lost_state_is_there_when_the_guest_is_g
     life.invites_guests(name="vpn", minutes=10, then=0)
     life.loses_its_state(whole=True, then=1)
     life.changes_lists(label="alice", name="web", then=1)
-    assert not any(str(one) == GUESTS for one in life.at.stores["web"].networks)
+    assert not any(str(one) == GUESTS for one in life.at.stores["web/packets"].networks)
     life.teardown()
 
 
@@ -428,7 +501,7 @@ def test_a_home_that_a_wider_entry_covered_is_no_new_one_when_that_is_gone() -> 
     life.invites_guests(name="web", minutes=10, then=0)
     life.runs(minutes=5)
     life.the_first_nameserver_gives_a_home_for_any_name(whose="alice", number=1, then=1)
-    assert net("81.2.0.1") in life.at.stores["web"].networks
+    assert net("81.2.0.1") in life.at.stores["web/packets"].networks
     life.teardown()
 
 
@@ -447,7 +520,7 @@ def test_a_page_that_was_left_is_not_what_comes_back_when_the_next_one_is_taken_
     life.begin(agreement=1)
     life.are_parked(labels={"carol"}, page=PARKING[1], then=1)
     life.are_parked(labels={"carol"}, page=PARKING[0], then=5)
-    assert net(PARKING[1][0]) not in life.at.stores["web"].networks
+    assert net(PARKING[1][0]) not in life.at.stores["web/packets"].networks
     life.any_name_is_parked(page=PARKING[0], then=0)
     life.are_parked(labels={"alice", "bob", "carol"}, page=PARKING[1], then=1)
     life.teardown()
@@ -460,7 +533,7 @@ def test_a_page_goes_with_its_name_to_another_list() -> None:
     life.are_parked(labels={"carol"}, page=PARKING[0], then=1)
     life.any_name_is_parked(page=PARKING[0], then=1)
     life.swaps_names(label="carol", other="dave", then=2)
-    assert net(PARKING[0][0]) in life.at.stores["vpn"].networks
+    assert net(PARKING[0][0]) in life.at.stores["vpn/packets"].networks
     life.teardown()
 
 
@@ -484,7 +557,7 @@ def is_let_in_by_a_page_and_gets_another_name(life: Life, label: str) -> None:
     life.at.says(f"{label}.example.net", SILENT[0])
     life.at.hosts[label] = Host(label, (f"{label}.example.net",))
     life.runs(minutes=5)
-    assert net(PARKING[0][0]) in life.at.stores["web"].networks
+    assert net(PARKING[0][0]) in life.at.stores["web/packets"].networks
 
 
 def test_a_page_is_taken_back_though_the_name_that_gave_it_is_asked_no_more() -> None:
@@ -529,7 +602,7 @@ def test_a_backup_that_no_run_came_after_is_the_state_itself() -> None:
     life.keeps_a_backup()
     life.changes_lists(label="bob", name="vpn", then=0)
     life.puts_the_backup_back(then=1)
-    assert net("81.2.1.1") in life.at.stores["vpn"].networks
+    assert net("81.2.1.1") in life.at.stores["vpn/packets"].networks
     life.teardown()
 
 
@@ -541,5 +614,15 @@ def test_a_clock_of_a_machine_that_knows_of_no_other_counts() -> None:
     life.invites_guests(name="web", minutes=10, then=0)
     life.loses_its_state(whole=True, then=0)
     life.starts_anew(offline=False)
-    assert any(str(one) == GUESTS for one in life.at.stores["web"].networks)
+    assert any(str(one) == GUESTS for one in life.at.stores["web/packets"].networks)
+    life.teardown()
+
+
+def test_a_lost_state_and_a_nameserver_that_denies_one_family_take_no_home() -> None:
+    """NXDOMAIN about one family of a name that has the other is no answer: its home stays."""
+    life = Life()
+    life.begin(agreement=1)
+    life.is_denied_the_other_family(label="bob", number=1, family=0, then=0)
+    life.loses_its_state(whole=True, then=4)
+    assert net("2a01:4f8:1:1::/64") in life.at.stores["web/packets"].networks
     life.teardown()
