@@ -8,6 +8,7 @@ from allowsync.model.answer import Absent
 from allowsync.model.types import Family, Query
 from allowsync.model.value import Value
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements, unmoved
+from allowsync.policy.screening import judge
 from allowsync.policy.sightings import given_again, taken_back
 from allowsync.policy.tracking import NOTHING_KNOWN, unproven
 from allowsync.typed import TYPE_CHECKING
@@ -186,9 +187,11 @@ def _contested(
     unheard = dict.fromkeys(query for _, query in missing if query not in said)
     if unheard:
         said.update(resolve.survey(unheard))
+    edge = memory.edge
     found: dict[str, dict[Query, frozenset[Network]]] = {}
     for (host, query), networks in missing.items():
-        unclear = contested(networks, said[query], host, agreement)
+        believed = {name: judge(query, one, host, edge).answer for name, one in said[query].items()}
+        unclear = contested(networks, believed, host, agreement)
         found.setdefault(host.name, {})[query] = unclear
     return found
 

@@ -75,7 +75,7 @@ def contested(
 
     Args:
         networks: What one nameserver's answer does not give.
-        everyone: What each nameserver answered, that one included.
+        everyone: What is believed of each nameserver's answer, that one's included.
         host: Whose networks they are.
         agreement: How many have to agree on a new address.
     """

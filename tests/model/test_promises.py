@@ -626,3 +626,15 @@ def test_a_lost_state_and_a_nameserver_that_denies_one_family_take_no_home() -> 
     life.loses_its_state(whole=True, then=4)
     assert net("2a01:4f8:1:1::/64") in life.at.stores["web/packets"].networks
     life.teardown()
+
+
+@pytest.mark.parametrize("records", SILENT)
+def test_an_answer_that_is_not_believed_takes_no_home(records: Records) -> None:
+    """Two have to agree that a home was left: one does, and the other gives a private address."""
+    life = Life()
+    life.begin(agreement=2)
+    life.moves_everywhere(label="alice", number=2, then=1)
+    life.moves(label="alice", number=1, servers={NAMESERVERS[2]}, then=0)
+    life.is_silent(label="alice", records=records, servers={NAMESERVERS[1]}, then=4)
+    assert net("81.2.0.1") in life.at.stores["web/packets"].networks
+    life.teardown()
