@@ -57,7 +57,8 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
     }
     until = f"revoked, until 'allowsync approve {subject}'" if stands else "the grant is over"
     lines = [Line(f"{subject}: {until}{not_yet(report)}"), *map(Line, _left(subject, report))]
-    return told(invocation, report, document, lines, notices)
+    gone = _closed(subject, report) if network is None else {network}
+    return told(invocation, report, document, lines, (*notices, *_left_behind(config, gone)))
 
 
 def _keep_session(
@@ -166,10 +167,8 @@ def _with(orders: StandingOrders, order: Revocation | LiftedOrder) -> list[Revoc
 def _left(subject: str, report: RunReport) -> Iterator[str]:
     """Who else is allowed from where a host was: through them it may get in still."""
     from allowsync.model.networks import overlap, short
-    from allowsync.policy.orphans import closed
 
-    decision = report.decisions.get(subject)
-    for network in sorted(closed([decision]) if decision is not None else (), key=str):
+    for network in sorted(_closed(subject, report), key=str):
         for other in report.decisions.values():
             for one in other.grants:
                 if overlap(one.network, network):
@@ -177,3 +176,31 @@ def _left(subject: str, report: RunReport) -> Iterator[str]:
                         f"{short(network)}, where {subject} was, is allowed still as {one.host}; "
                         f"to close it: allowsync revoke {short(network)}"
                     )
+
+
+def _closed(subject: str, report: RunReport) -> Collection[Network]:
+    """The networks that a host is allowed no more."""
+    from allowsync.policy.orphans import closed
+
+    decision = report.decisions.get(subject)
+    return () if decision is None else closed([decision])
+
+
+def _left_behind(config: Config, gone: Collection[Network]) -> Iterator[Notice]:
+    """Targets that are no longer configured, which no run changes, and hold what is to be out."""
+    from allowsync.engine.clear import everything
+    from allowsync.model.networks import overlap, short
+    from allowsync.state import StateError, Store
+
+    try:
+        with Store.reading(config.state) as store:
+            every = everything(config, store)
+            left = [one for one in every if not (one.configured or one.denies)]
+    except StateError:
+        return  # the run has said so
+    for target in left:
+        for one in target.held():
+            if any(overlap(one, network) for network in gone):
+                what = f"holds {short(one)} still, though it is no longer configured"
+                removal = f"'allowsync clear --only {target.name}' removes it"
+                yield Notice(target.name, f"{what}; {removal}", ExitCode.FAILED)

@@ -220,6 +220,21 @@ def test_who_a_renamed_allowlist_let_in_stays_in_when_that_is_cleared(
     assert rules(here) == media
 
 
+@pytest.mark.parametrize("what", ["alice", "81.2.69.1"])
+def test_a_revoked_host_that_a_former_name_still_lets_in_is_told_of(
+    here: Inside, what: str
+) -> None:
+    here("apply")
+    here.more["allowlists"] = {"media": {"targets": here.targets}}
+    here("apply")
+    revoked = here(f"revoke {what} --force")
+    assert revoked.code == 1
+    assert "web/ufw: holds 81.2.69.1 still, though it is no longer configured" in revoked.err
+    assert here("clear --only web/ufw --yes").code == 0
+    assert rules(here) == {"81.2.69.2": "allowsync:media:bob"}
+    assert here(f"revoke {what} --force").code == 0
+
+
 def test_a_run_over_one_allowlist_takes_no_rule_from_another(both: Inside) -> None:
     both.more["allowlists"]["web"]["hosts"] = ["carol"]  # type: ignore[index]
     assert both("apply --only web --force").code == 0
