@@ -56,7 +56,9 @@ def by_layers(config: Config, answer: Explanation) -> Explanation:
         said = f"it admits {through}, which {', '.join(sorted(asked))} can come through"
         return replace(place, through=through, said=said)
 
-    return replace(answer, places=tuple(map(passed, answer.places)))
+    dropped = (f"{gate} {what}" for gate, front, what in _shut_to_fronts(config) if front in let_in)
+    reasons = (*answer.reasons, *dropped)
+    return replace(answer, places=tuple(map(passed, answer.places)), reasons=reasons)
 
 
 def sources_of(host: Host) -> tuple[str, ...]:
@@ -90,6 +92,17 @@ def _edges_among_friends(config: Config) -> Iterator[Located]:
 
 def _gates_behind_lists(config: Config) -> Iterator[Located]:
     """Gates for those whom a list in front lets through: they arrive from the front's networks."""
+    sources = {target.name: front.source for _, target, front in _fronts(config)}
+    for gate, front, what in _shut_to_fronts(config):
+        advice = (
+            f"keep the hosts at {front} alone, and let the gate admit a host with "
+            f"networks: [{sources[front]}]"
+        )
+        yield Located(gate, Finding(Severity.WARNING, what, advice))
+
+
+def _shut_to_fronts(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Gates that drop what arrives from a front: the gate, the list at the front, and the fact."""
     for allowlist, target, front in _fronts(config):
         for other, gate, guard in gates(config):
             ports = [
@@ -104,11 +117,7 @@ def _gates_behind_lists(config: Config) -> Iterator[Located]:
                     f"does not admit the networks of {front.source} at {', '.join(ports)}: hosts "
                     f"that {target.name} lets in arrive from there, and are dropped"
                 )
-                advice = (
-                    f"keep the hosts at {target.name} alone, and let the gate admit a host with "
-                    f"networks: [{front.source}]"
-                )
-                yield Located(gate.name, Finding(Severity.WARNING, what, advice))
+                yield gate.name, target.name, what
 
 
 def declared(

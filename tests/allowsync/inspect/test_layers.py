@@ -186,6 +186,15 @@ def explained(
     allowlists: tuple[str, ...] = LAYERS,
 ) -> dict[str, str]:
     """Through whose networks each target is passed by a host."""
+    answer = by_config(tmp_path, verdicts, host, allowlists)
+    assert [one.verdict for one in answer.places] == list(verdicts.values())
+    return {one.target: one.through for one in answer.places}
+
+
+def by_config(
+    tmp_path: Path, verdicts: dict[str, AccessVerdict], host: str, allowlists: tuple[str, ...]
+) -> Explanation:
+    """What layers make of an explanation."""
     (tmp_path / "token").write_text("a-token-of-some-length-0123456789abcdef")
     (tmp_path / "token").chmod(0o600)
     path = tmp_path / "config.yaml"
@@ -194,9 +203,7 @@ def explained(
     config = load(path, environ={}, uid=os.geteuid(), keep=False)
     scene = AccessAt(T0, T0, (), (), past=False)
     places = tuple(TargetAnswer(name, one) for name, one in verdicts.items())
-    answer = by_layers(config, Explanation(host, host, None, scene, places, ()))
-    assert [one.verdict for one in answer.places] == list(verdicts.values())
-    return {one.target: one.through for one in answer.places}
+    return by_layers(config, Explanation(host, host, None, scene, places, ()))
 
 
 def test_a_gate_for_a_cdn_is_passed_by_hosts_on_a_list_at_it_or_behind_it(tmp_path: Path) -> None:
@@ -230,3 +237,17 @@ def test_what_is_no_layer_is_passed_by_nobody_else(
     tmp_path: Path, verdicts: dict[str, AccessVerdict], more: Any
 ) -> None:
     assert set(explained(tmp_path, verdicts, **more).values()) == {""}
+
+
+@pytest.mark.parametrize(("at_cdn", "told"), [(YES, True), (NO, False)])
+def test_a_gate_that_drops_who_comes_through_the_cdn_is_a_reason(
+    tmp_path: Path, at_cdn: AccessVerdict, told: bool
+) -> None:
+    both = f"film: {{hosts: [alice], targets: [{{{LIST}}}, {{nftables: {{ports: [443/tcp]}}}}]}}"
+    verdicts = {"film/cloudflare": at_cdn, "film/nftables": YES}
+    reasons = by_config(tmp_path, verdicts, "alice", (both,)).reasons
+    dropped = (
+        "film/nftables does not admit the networks of cloudflare at 443/tcp: hosts that "
+        "film/cloudflare lets in arrive from there, and are dropped"
+    )
+    assert reasons == ((dropped,) if told else ())
