@@ -195,6 +195,13 @@ def _about(schedule: ActiveSchedule) -> str:
     return f"active ({schedule}): it puts back what is cleared"
 
 
+def _unforgotten(name: str, done: ClearOutcome) -> str:
+    """What comes of a target that the state still knows."""
+    if any(one.configured for one in done.owned if one.name == name):
+        return "a schedule that is active puts it up again"
+    return "clear it again once that can be done; runs may call it still enforced"
+
+
 def _tell(invocation: Invocation, done: ClearOutcome) -> int:
     wrong = (
         done.unstopped or done.lacking or any(one.reason or one.unrecorded for one in done.cleared)
@@ -208,7 +215,7 @@ def _tell(invocation: Invocation, done: ClearOutcome) -> int:
             invocation.echo([Line(f"{one.name}: could not be cleared: {one.reason}")], err=True)
         elif one.unrecorded:
             what = f"{one.name}: cleared, but {one.unrecorded}"
-            invocation.echo([Line(f"{what}; a schedule that is active puts it up again")], err=True)
+            invocation.echo([Line(f"{what}; {_unforgotten(one.name, done)}")], err=True)
         elif not invocation.quiet:
             invocation.echo([Line(f"{one.name}: cleared{_aftermath(one.name, done)}")])
     invocation.echo([Line(f"{one.where}: {one.what}") for one in done.lacking], err=True)

@@ -191,6 +191,11 @@ def test_who_is_locked_out_opens_the_gate_by_clear_whatever_the_state_is(
         assert done.code == 1
         for name in ("x", "left"):
             assert f"{name}/nftables: cleared, but not recorded: the state" in done.err
+        left, x = sorted(done.err.splitlines())[:2]
+        assert left.endswith(
+            "clear it again once that can be done; runs may call it still enforced"
+        )
+        assert x.endswith("a schedule that is active puts it up again")
         assert inside.command("nft", "list", "ruleset") == ""
         # Closed stays closed for everybody else: the next run puts the gate up again.
         assert run("apply", "--offline").code in (0, 1)
