@@ -11,7 +11,7 @@ from __future__ import annotations
 import marshal
 import os
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.system.fork import Bounds, held, write_all
 from allowsync.typed import Any, Final
 
@@ -19,7 +19,9 @@ HEAD: Final = 4  # octets that tell how long what follows is
 MEMORY: Final = 64 * 2**20  # octets, beside what it has with dnspython
 PROCESSOR: Final = 60  # seconds; the run ends it at its deadline, or when it has all answers
 
-_GONE: Final = Failure(Kind.ODD, "its aliases cannot be read: the process for them has ended")
+_GONE: Final = Failure(
+    FailureKind.ODD, "its aliases cannot be read: the process for them has ended"
+)
 
 
 def serve(requests: int, replies: int) -> None:
@@ -70,7 +72,7 @@ class AliasReader:
         if not text:
             return _GONE
         kind, said = marshal.loads(text)  # noqa: S302 - this process knows and may do no more
-        return Failure(Kind(kind), said) if kind else bytes(said)
+        return Failure(FailureKind(kind), said) if kind else bytes(said)
 
 
 def _send(sink: int, text: bytes) -> None:

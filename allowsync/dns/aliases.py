@@ -16,7 +16,7 @@ import dns.rdata
 from dns.rdataclass import IN
 from dns.rdatatype import AAAA, CNAME, A
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 
 # Else each type is loaded when a message first holds one, and then no file can be opened any more.
 dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
@@ -43,7 +43,7 @@ def chain_end(wire: bytes) -> bytes | Failure:
         # Each record on its own: dnspython would drop the first of two CNAMEs at one owner.
         message = dns.message.from_wire(wire, one_rr_per_rrset=True)
     except _UNREADABLE as error:
-        return Failure(Kind.GARBLED, f"malformed answer: {type(error).__name__}")
+        return Failure(FailureKind.GARBLED, f"malformed answer: {type(error).__name__}")
     links: dict[dns.name.Name, set[dns.name.Name]] = {}
     for record in message.answer:
         if record.rdtype == CNAME and record.rdclass == IN:
@@ -61,13 +61,13 @@ def _follow(
     seen: list[dns.name.Name] = []
     while targets := links.get(name):
         if name in seen:
-            return Failure(Kind.ODD, "CNAME loop")
+            return Failure(FailureKind.ODD, "CNAME loop")
         if len(targets) > 1:
-            return Failure(Kind.ODD, "two CNAMEs at one name")
+            return Failure(FailureKind.ODD, "two CNAMEs at one name")
         if name in owners:
-            return Failure(Kind.ODD, "a CNAME beside an address at one name")
+            return Failure(FailureKind.ODD, "a CNAME beside an address at one name")
         if len(seen) == MAX_CHAIN:
-            return Failure(Kind.ODD, f"CNAME chain of more than {MAX_CHAIN} links")
+            return Failure(FailureKind.ODD, f"CNAME chain of more than {MAX_CHAIN} links")
         seen.append(name)
         (name,) = targets
     return name

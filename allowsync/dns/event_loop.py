@@ -13,13 +13,13 @@ import time
 from collections import deque
 from selectors import DefaultSelector
 
-from allowsync.dns.failure import NOT_ASKABLE, Failure, Kind, most_telling
+from allowsync.dns.failure import NOT_ASKABLE, Failure, FailureKind, most_telling
 from allowsync.dns.query_state import WINDOW, Inquiry, Server
 from allowsync.dns.scheduler import Dispatch
 from allowsync.dns.transport.udp import DatagramChannel
 from allowsync.dns.wire_fastpath import read_plain
 from allowsync.dns.wire_parse import read
-from allowsync.dns.wire_query import Question, Unaskable, is_truncated, question
+from allowsync.dns.wire_query import Unaskable, WireQuestion, is_truncated, question
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.nameserver import Dnssec, Transport
 from allowsync.typed import TYPE_CHECKING, Final, assert_never
@@ -239,7 +239,7 @@ class _Run:
         match self._read(inquiry, wire):
             case Found() | Absent() as answer:
                 self._settle(inquiry, answer)
-            case Failure(kind=Kind.GARBLED) as failure if not streamed:
+            case Failure(kind=FailureKind.GARBLED) as failure if not streamed:
                 self.noticed(ask, failure)  # a good one may still come
             case failure:
                 self.failed(ask, failure)
@@ -280,7 +280,7 @@ class _Run:
     def _end(self) -> None:
         """Settle what the deadline left open."""
         span = f"{self._settings.deadline.total_seconds():g} s"
-        late = Failure(Kind.LATE, f"no answer before the deadline of {span}")
+        late = Failure(FailureKind.LATE, f"no answer before the deadline of {span}")
         for inquiry in self._inquiries:
             if inquiry.answer is None:
                 inquiry.note(late)
@@ -321,7 +321,7 @@ class _Run:
         try:
             return Inquiry(job.query, question(job.query), servers, place=place)
         except Unaskable:
-            nothing = Question(b"", 0)
+            nothing = WireQuestion(b"", 0)
             unaskable = Unavailable(NOT_ASKABLE.reason)
             return Inquiry(job.query, nothing, servers, unaskable, place=place)
 

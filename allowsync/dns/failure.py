@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Kind(IntEnum):
+class FailureKind(IntEnum):
     """What sort of failure it was. The lower, the more it tells about what is wrong."""
 
     ODD = 1  # an answer that proves nothing; the same server will not do better
@@ -27,12 +27,12 @@ class Kind(IntEnum):
 class Failure(Value):
     """One thing that went wrong, with the reason a person is told."""
 
-    kind: Kind
+    kind: FailureKind
     reason: str
 
 
-NOT_ASKABLE: Final = Failure(Kind.ODD, "not a name the DNS can be asked for")
-TRUNCATED: Final = Failure(Kind.STREAM, "truncated over TCP")
+NOT_ASKABLE: Final = Failure(FailureKind.ODD, "not a name the DNS can be asked for")
+TRUNCATED: Final = Failure(FailureKind.STREAM, "truncated over TCP")
 
 
 def most_telling(failures: Iterable[Failure]) -> Failure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import _socket
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.typed import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def unreachable(nameserver: Nameserver, error: OSError) -> Failure:
     """What a socket's error says about a nameserver."""
     if isinstance(error, ConnectionRefusedError):
-        return Failure(Kind.UNREACHABLE, f"connection refused by {nameserver}")
+        return Failure(FailureKind.UNREACHABLE, f"connection refused by {nameserver}")
     said = (error.strerror or str(error)).lower()
-    return Failure(Kind.UNREACHABLE, f"cannot reach {nameserver}: {said}")
+    return Failure(FailureKind.UNREACHABLE, f"cannot reach {nameserver}: {said}")
 
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allowsync.dns.failure import Failure
-    from allowsync.dns.wire_query import Question
+    from allowsync.dns.wire_query import WireQuestion
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver
     from allowsync.model.types import Query
@@ -214,7 +214,7 @@ class Inquiry:
     def __init__(
         self,
         query: Query,
-        question: Question,
+        question: WireQuestion,
         servers: Sequence[Server],
         answer: Answer | None = None,
         *,

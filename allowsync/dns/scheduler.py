@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import inf
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.query_state import LAPSES, Ask, Inquiry, Server
 from allowsync.dns.retry import Retry, Timers
 from allowsync.model.nameserver import Transport
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FIRST_PAUSE: Final = 0.1  # seconds before a question is sent for the second time
 HANDSHAKE_PAUSE: Final = 0.4  # the same where two handshakes come before the first answer
 
-_NO_BETTER: Final = (Kind.ODD, Kind.UNTRUSTED)
-_OUT_OF_REACH: Final = (Kind.UNREACHABLE, Kind.UNTRUSTED)
+_NO_BETTER: Final = (FailureKind.ODD, FailureKind.UNTRUSTED)
+_OUT_OF_REACH: Final = (FailureKind.UNREACHABLE, FailureKind.UNTRUSTED)
 
 
 class Dispatch:
@@ -154,9 +154,9 @@ class Dispatch:
     def _expire(self, ask: Ask) -> None:
         span = f"in {self.timeout:g} s"
         if ask.stream is None:
-            ask.inquiry.note(Failure(Kind.SILENT, f"{ask.server.channel.lacks} {span}"))
+            ask.inquiry.note(Failure(FailureKind.SILENT, f"{ask.server.channel.lacks} {span}"))
         else:
-            ask.inquiry.note(Failure(Kind.STREAM, f"no whole answer over TCP {span}"))
+            ask.inquiry.note(Failure(FailureKind.STREAM, f"no whole answer over TCP {span}"))
         self.end(ask)
 
     def _lapse(self, inquiry: Inquiry) -> None:

@@ -38,11 +38,11 @@ class Malformed(ValueError):
     """The bytes are no message; says what is wrong with them."""
 
 
-class TooMany(ValueError):
+class TooManyRecords(ValueError):
     """The message holds more than an answer about addresses would hold; says what."""
 
 
-class Record(NamedTuple):
+class WireRecord(NamedTuple):
     """A record of a section. Names are in wire form, uncompressed and in lower case.
 
     Attributes:
@@ -65,7 +65,7 @@ class Record(NamedTuple):
         return self.ttl if self.ttl <= MAX_TTL else 0
 
 
-class Message(NamedTuple):
+class WireMessage(NamedTuple):
     """The records of a message by section, its flags, and its response code with all its bits.
 
     `unread` is how many bytes of data were passed over, being of other types or classes.
@@ -74,23 +74,23 @@ class Message(NamedTuple):
     flags: int
     rcode: int
     questions: tuple[tuple[bytes, int, int], ...]
-    answer: tuple[Record, ...]
-    authority: tuple[Record, ...]
+    answer: tuple[WireRecord, ...]
+    authority: tuple[WireRecord, ...]
     unread: int = 0
 
 
-def parse(wire: bytes) -> Message:
+def parse(wire: bytes) -> WireMessage:
     """Take a message apart.
 
     Raises:
         Malformed: It is cut short, has bytes after its end, or holds something impossible.
-        TooMany: It has more records, or more labels in names, than is read.
+        TooManyRecords: It has more records, or more labels in names, than is read.
     """
     if len(wire) < HEADER:
         raise Malformed("cut short")
     flags, *counts = (int.from_bytes(wire[at : at + 2], "big") for at in range(2, HEADER, 2))
     if sum(counts) > MAX_RECORDS:
-        raise TooMany(f"more than {MAX_RECORDS} records in one answer")
+        raise TooManyRecords(f"more than {MAX_RECORDS} records in one answer")
     reader = _Reader(wire)
     questions = tuple(reader.question() for _ in range(counts[0]))
     answer, authority, additional = (
@@ -105,7 +105,7 @@ def parse(wire: bytes) -> Message:
     if elsewhere or len(options) > 1 or any(one.owner != b"\0" for one in options):
         raise Malformed("OPT out of place")
     rcode = sum(one.ttl >> 24 for one in options) << 4 | flags & 0x0F
-    return Message(flags, rcode, questions, answer, authority, reader.unread)
+    return WireMessage(flags, rcode, questions, answer, authority, reader.unread)
 
 
 class _Reader:
@@ -121,7 +121,7 @@ class _Reader:
         name = self._name()
         return name, self._number(2), self._number(2)
 
-    def record(self) -> Record:
+    def record(self) -> WireRecord:
         owner = self._name()
         rdtype, rdclass, ttl = self._number(2), self._number(2), self._number(4)
         size = self._number(2)
@@ -134,7 +134,7 @@ class _Reader:
         if rdclass != IN or rdtype not in _READ:
             self.unread += size
         self.place = end
-        return Record(owner, rdtype, rdclass, ttl, data)
+        return WireRecord(owner, rdtype, rdclass, ttl, data)
 
     def _data(self, rdtype: int, end: int) -> Address | bytes | None:
         """The data of a record as far as its type is read."""
@@ -197,7 +197,7 @@ class _Reader:
     def _count_label(self) -> None:
         self._labels += 1
         if self._labels > MAX_LABELS:
-            raise TooMany(f"more than {MAX_LABELS} labels in one answer")
+            raise TooManyRecords(f"more than {MAX_LABELS} labels in one answer")
 
     def _octet(self, at: int) -> int:
         if at >= len(self._wire):

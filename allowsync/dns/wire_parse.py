@@ -7,8 +7,8 @@ inside; only then are records looked at. Absence is believed only with the zone'
 
 from __future__ import annotations
 
-from allowsync.dns.failure import TRUNCATED, Failure, Kind
-from allowsync.dns.wire_message import AAAA, CNAME, IN, NS, SOA, A, Malformed, TooMany, parse
+from allowsync.dns.failure import TRUNCATED, Failure, FailureKind
+from allowsync.dns.wire_message import AAAA, CNAME, IN, NS, SOA, A, Malformed, TooManyRecords, parse
 from allowsync.dns.wire_query import wire_name
 from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family
@@ -17,7 +17,7 @@ from allowsync.typed import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from allowsync.dns.wire_message import Message, Record
+    from allowsync.dns.wire_message import WireMessage, WireRecord
     from allowsync.model.types import Query
 
 # What dnspython may have to read beside the types that were read within bounds already.
@@ -58,31 +58,33 @@ def read(
     try:
         message = parse(wire)
     except Malformed as error:
-        return Failure(Kind.GARBLED, f"malformed answer: {error}")
-    except TooMany as error:
-        return Failure(Kind.ODD, str(error))
+        return Failure(FailureKind.GARBLED, f"malformed answer: {error}")
+    except TooManyRecords as error:
+        return Failure(FailureKind.ODD, str(error))
     if message.flags & _RESPONSE != 0x8000:
-        return Failure(Kind.GARBLED, "malformed answer: not a response to a query")
+        return Failure(FailureKind.GARBLED, "malformed answer: not a response to a query")
     if message.rcode not in (_NOERROR, _NXDOMAIN):
-        return Failure(Kind.ERROR, _CODES.get(message.rcode, f"RCODE{message.rcode}"))
+        return Failure(FailureKind.ERROR, _CODES.get(message.rcode, f"RCODE{message.rcode}"))
     if message.flags & _TC:
         return TRUNCATED
     if validated and not message.flags & _AD:
-        return Failure(Kind.ODD, "not validated by DNSSEC")
+        return Failure(FailureKind.ODD, "not validated by DNSSEC")
     name = wire_name(query.hostname)
     if message.questions != ((name, _TYPES[query.family], IN),):
-        return Failure(Kind.GARBLED, "malformed answer: not to the question asked")
+        return Failure(FailureKind.GARBLED, "malformed answer: not to the question asked")
     return _told(wire, message, name, query, chain_end)
 
 
 def _told(
-    wire: bytes, message: Message, name: bytes, query: Query, chain_end: ChainEnd | None
+    wire: bytes, message: WireMessage, name: bytes, query: Query, chain_end: ChainEnd | None
 ) -> Reading:
     """What a response to the query tells."""
     end: bytes | Failure = name
     if any(record.rdtype == CNAME and record.rdclass == IN for record in message.answer):
         if message.unread > MAX_UNREAD:
-            return Failure(Kind.ODD, f"more than {MAX_UNREAD} bytes of other types in one answer")
+            return Failure(
+                FailureKind.ODD, f"more than {MAX_UNREAD} bytes of other types in one answer"
+            )
         end = (chain_end or _by_dnspython)(wire)
     if isinstance(end, Failure):
         return end
@@ -90,7 +92,7 @@ def _told(
     if found is None:
         return _absence(message, end)
     if message.rcode == _NXDOMAIN:
-        return Failure(Kind.ODD, "NXDOMAIN with addresses")
+        return Failure(FailureKind.ODD, "NXDOMAIN with addresses")
     return found
 
 
@@ -100,7 +102,7 @@ def _by_dnspython(wire: bytes) -> bytes | Failure:
     return chain_end(wire)
 
 
-def _found(answer: Sequence[Record], end: bytes, family: Family) -> Found | None:
+def _found(answer: Sequence[WireRecord], end: bytes, family: Family) -> Found | None:
     """The addresses of one name, or None. Records of other names, classes and types are foreign."""
     mine = [
         record
@@ -115,7 +117,7 @@ def _found(answer: Sequence[Record], end: bytes, family: Family) -> Found | None
     return Found(tuple(sorted(addresses, key=int)), min(one.seconds for one in mine))
 
 
-def _absence(message: Message, end: bytes) -> Absent | Failure:
+def _absence(message: WireMessage, end: bytes) -> Absent | Failure:
     """Whether a response without addresses proves that there are none."""
     kind = "NXDOMAIN" if message.rcode == _NXDOMAIN else "NODATA"
     authority = [record for record in message.authority if record.rdclass == IN]
@@ -123,10 +125,10 @@ def _absence(message: Message, end: bytes) -> Absent | Failure:
     if any(_can_hold(zone, end, message.rcode) for zone in zones):
         return Absent(kind)
     if zones:
-        return Failure(Kind.ODD, f"{kind} with the SOA of another zone: not proven")
+        return Failure(FailureKind.ODD, f"{kind} with the SOA of another zone: not proven")
     if kind == "NODATA" and any(record.rdtype == NS for record in authority):
-        return Failure(Kind.ODD, "a referral to other nameservers")
-    return Failure(Kind.ODD, f"{kind} without SOA: not proven")
+        return Failure(FailureKind.ODD, "a referral to other nameservers")
+    return Failure(FailureKind.ODD, f"{kind} without SOA: not proven")
 
 
 def _can_hold(zone: bytes, name: bytes, rcode: int) -> bool:

@@ -33,7 +33,7 @@ class Unaskable(ValueError):
     """A hostname that has no wire form: not ASCII, an empty or a too long label, too long."""
 
 
-class Question(Value):
+class WireQuestion(Value):
     """The question section of one query in lower case, and which of its bits are letters' case."""
 
     section: bytes
@@ -49,14 +49,14 @@ class Question(Value):
         return (int.from_bytes(self.section, "big") ^ flips).to_bytes(size, "big")
 
 
-def question(query: Query) -> Question:
+def question(query: Query) -> WireQuestion:
     """The wire form of a query's question.
 
     Raises:
         Unaskable: The hostname has none.
     """
     section = wire_name(query.hostname) + _TYPE_AND_CLASS[query.family]
-    return Question(section, int.from_bytes(section.translate(_LETTERS), "big"))
+    return WireQuestion(section, int.from_bytes(section.translate(_LETTERS), "big"))
 
 
 def labels(hostname: str) -> tuple[bytes, ...]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from allowsync.fleet.store import NoConnection, StoreError
 from allowsync.system.http_client import (
     HttpClient,
+    HttpRequest,
     NoResponse,
     NotSent,
-    Request,
     Response,
     TooLarge,
     authorities,
@@ -59,7 +59,7 @@ class Client:
         """
         left = max(self._ends - time.monotonic(), 0.1)
         try:
-            return self._client.ask(Request(method, url, headers, body), left, left * share)
+            return self._client.ask(HttpRequest(method, url, headers, body), left, left * share)
         except (NotSent, NoResponse) as error:
             raise NoConnection(str(error)) from None
         except TooLarge as error:
@@ -81,7 +81,7 @@ class Client:
             StoreError: A line is larger than an answer may be.
         """
         try:
-            yield from self._client.lines(Request("POST", url, headers, body), idle, SECONDS)
+            yield from self._client.lines(HttpRequest("POST", url, headers, body), idle, SECONDS)
         except (NotSent, NoResponse) as error:
             raise NoConnection(str(error)) from None
         except TooLarge as error:

@@ -71,7 +71,7 @@ class Leadership(NamedTuple):
     leader: str
 
 
-class Store(Protocol):
+class DecisionStore(Protocol):
     """Where documents are read. Every method raises StoreError where none can be."""
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
@@ -83,7 +83,7 @@ class Store(Protocol):
         """
 
 
-class WritableStore(Store, Protocol):
+class WritableStore(DecisionStore, Protocol):
     """Where documents are published, too."""
 
     def lead(self, held: Lead | None, now: datetime) -> Leadership:

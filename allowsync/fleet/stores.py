@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from allowsync.config.fleet import Fleet
     from allowsync.fleet.etcd_store import EtcdStore
-    from allowsync.fleet.store import Store, WritableStore
+    from allowsync.fleet.store import DecisionStore, WritableStore
 
 
-def reading_store(fleet: Fleet) -> Store:
+def reading_store(fleet: Fleet) -> DecisionStore:
     """The store, to read from. What is not used is not imported."""
     https = fleet.store.https
     if https is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.config.fleet import Fleet
-    from allowsync.fleet.store import Seen, Store
+    from allowsync.fleet.store import DecisionStore, Seen
 
 LONGEST_PAUSE: Final = 60.0  # seconds, after many failures in a row
 _MOST_DOUBLINGS: Final = 6
@@ -94,7 +94,7 @@ def _polled(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup
         time.sleep(every)
 
 
-def _seen(store: Store, marks: Mapping[str, str]) -> Mapping[str, Seen]:
+def _seen(store: DecisionStore, marks: Mapping[str, str]) -> Mapping[str, Seen]:
     """What a store holds. Raises StoreError where nothing of it can be had."""
     seen = store.look(marks)
     unreadable = [one.why for one in seen.values() if isinstance(one, Unreadable)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend.api import BackendError
 from allowsync.inspect.guarded_target import GuardedTarget
 from allowsync.model.target import Effect, Guard, PortRange
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 from allowsync.packetpath.set_rules import ports_of_sets
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def guarded_by_rules(config: Config, held: Iterable[TargetStatus]) -> tuple[Guar
     every = {name for several in names.values() for name in several}
     try:
         ports = ports_of_sets(every) if every else {}
-    except Unavailable:
+    except PacketsUnavailable:
         return ()  # packets cannot be tried then either, and that is said
     return tuple(
         GuardedTarget(target, guard, known[target].entries, known[target].others, assumed=True)

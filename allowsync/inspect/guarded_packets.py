@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.value import Value, field
-from allowsync.packetpath.question import Aim, Question, Verdict
+from allowsync.packetpath.question import Aim, PacketVerdict, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ def met(
 
 def _is_forwarded(answer: Answer, port: PortRange) -> bool:
     """Whether translation sends a packet on that asked for a port, or is sent to it."""
-    if answer.to is None or answer.verdict is Verdict.DELIVERED:
+    if answer.to is None or answer.verdict is PacketVerdict.DELIVERED:
         return False
     numbers = (answer.question.port, answer.to[2])
     return any(port.first <= one <= port.last for one in numbers)

@@ -13,7 +13,7 @@ from allowsync.inspect.guarded_packets import behind, met, questions, translated
 from allowsync.inspect.guarded_target import strangers
 from allowsync.inspect.reachability import IN, address_in, by_rules, some
 from allowsync.model.target import Finding, Severity
-from allowsync.packetpath.question import Aim, Question, Verdict, is_private
+from allowsync.packetpath.question import Aim, PacketVerdict, Question, is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ def _end(answer: Answer, neighbours: Mapping[Address, str]) -> End:
     if answer.to is None:
         return "", answer.question.port
     _, address, port = answer.to
-    if answer.verdict is not Verdict.FORWARDED:
+    if answer.verdict is not PacketVerdict.FORWARDED:
         return "", port
     return neighbours.get(address, str(address)), port
 

@@ -25,7 +25,7 @@ from allowsync.inspect.reachability import (
 )
 from allowsync.inspect.served_ports import is_reached_otherwise, stopped_before
 from allowsync.model.value import replace
-from allowsync.packetpath.question import Verdict
+from allowsync.packetpath.question import PacketVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -137,7 +137,7 @@ def _met(
 def _seen(place: TargetAnswer, packets: Sequence[Answer], unknown: str) -> TargetAnswer:
     if place.verdict in (AccessVerdict.UNKNOWN, AccessVerdict.PARTLY):
         return place
-    if not packets or any(one.verdict is Verdict.UNKNOWN for one in packets):
+    if not packets or any(one.verdict is PacketVerdict.UNKNOWN for one in packets):
         return _unseen(place, unknown)
     if place.verdict is not AccessVerdict.NO:
         packets = tuple(map(as_friend, packets))

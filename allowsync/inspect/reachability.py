@@ -13,7 +13,7 @@ from allowsync.inspect.guarded_target import strangers
 from allowsync.model.networks import short
 from allowsync.model.target import Finding, Severity, remedy
 from allowsync.model.value import Value, replace
-from allowsync.packetpath.question import Aim, Verdict
+from allowsync.packetpath.question import Aim, PacketVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 MOST_NAMED: Final = 3
 _OFF_MIDDLE, _RARE = 6, 10
-IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
-OUT: Final = (Verdict.REFUSED, Verdict.DROPPED)
+IN: Final = (PacketVerdict.DELIVERED, PacketVerdict.FORWARDED)
+OUT: Final = (PacketVerdict.REFUSED, PacketVerdict.DROPPED)
 _LOST: Final = "its answers do not come back"
 _LET_ANSWERS_LEAVE: Final = (
     "let its answers leave: see `ip rule`, `ip route`, rules for what goes out"
@@ -271,7 +271,7 @@ def as_friend(answer: Answer) -> Answer:
     if not answer.unanswered:
         return answer
     stopped = (answer.unanswered,)
-    return replace(answer, verdict=Verdict.DROPPED, rules=stopped, reason=_LOST)
+    return replace(answer, verdict=PacketVerdict.DROPPED, rules=stopped, reason=_LOST)
 
 
 def _shut_out(entry: Entry, several: Sequence[Answer]) -> Iterator[LockedOut]:
@@ -343,7 +343,7 @@ def unknowns(answers: PacketAnswers) -> str:
     if answers.unknown:
         return answers.unknown
     given = (one for several in answers.found.values() for one in several)
-    return some({one.reason: None for one in given if one.verdict is Verdict.UNKNOWN}, "; ")
+    return some({one.reason: None for one in given if one.verdict is PacketVerdict.UNKNOWN}, "; ")
 
 
 def _unasked(

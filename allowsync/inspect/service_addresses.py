@@ -19,7 +19,7 @@ from allowsync.inspect.reachability import (
     some,
 )
 from allowsync.model.target import Finding, Severity
-from allowsync.packetpath.question import Verdict
+from allowsync.packetpath.question import PacketVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,7 +53,7 @@ def unserved(
 
 def _unheard(port: PortRange, given: Sequence[Answer]) -> Iterator[Finding]:
     """A family over which no program listens where hosts get."""
-    got = [one for one in given if one.verdict is Verdict.DELIVERED]
+    got = [one for one in given if one.verdict is PacketVerdict.DELIVERED]
     heard = {one.question.source.version for one in got if one.heard}
     found = [one for one in got if one.question.source.version not in heard]
     if not found:

@@ -5,6 +5,6 @@ are sent through the copy. Import this late: only who asks needs it.
 """
 
 from allowsync.packetpath.client import ask
-from allowsync.packetpath.question import Aim, Answer, Answers, Machine, Question, Verdict
+from allowsync.packetpath.question import Aim, Answer, Answers, Machine, PacketVerdict, Question
 
-__all__ = ["Aim", "Answer", "Answers", "Machine", "Question", "Verdict", "ask"]
+__all__ = ["Aim", "Answer", "Answers", "Machine", "PacketVerdict", "Question", "ask"]

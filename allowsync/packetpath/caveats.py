@@ -12,7 +12,7 @@ from allowsync.packetpath.nftables import devices
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from allowsync.packetpath.nftables import Ruleset
+    from allowsync.packetpath.nftables import KernelRuleset
     from allowsync.packetpath.original import Link
 
 _GET_QDISC, _GET_FILTER, _GET_POLICY = 38, 46, 0x15
@@ -28,7 +28,7 @@ _BRIDGE: Final = "bridge"
 _MADE_OF_PORTS: Final = (_BRIDGE, "bond", "team")
 
 
-def caveats(links: Mapping[int, Link], ruleset: Ruleset) -> dict[str, str]:
+def caveats(links: Mapping[int, Link], ruleset: KernelRuleset) -> dict[str, str]:
     """What is not seen, by the interface that it decides about, or `EVERYWHERE`."""
     found = _at_interfaces(links)
     with_rules = {name for _, held in ruleset.chains for name in devices(held)}

@@ -9,14 +9,14 @@ from allowsync.packetpath import legacy, links, nftables, routing
 from allowsync.packetpath.isolation import enter, new_network, prepare
 from allowsync.packetpath.netlink import NETFILTER, ROUTE, Netlink
 from allowsync.packetpath.outside import Outside
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 from allowsync.packetpath.tracing import legacy_traces
 from allowsync.packetpath.unlimited import unlimited
 
 if TYPE_CHECKING:
     from allowsync.packetpath.isolation import Tools
     from allowsync.packetpath.original import Original
-    from allowsync.packetpath.tracing import Event
+    from allowsync.packetpath.tracing import TraceEvent
 
 TABLE: Final = "allowsync_packetpath"
 _TRACE_GROUP: Final = 1 << 8  # NFNLGRP_NFTRACE
@@ -37,7 +37,7 @@ table inet {table} {{
 """
 
 
-def has_passed(told: Event) -> bool:
+def has_passed(told: TraceEvent) -> bool:
     """Whether a packet is behind the last rule of the machine."""
     return told.table == TABLE and told.chain in ("input", "postrouting")
 
@@ -54,7 +54,7 @@ class Copy:
         outside: The other ends of its cables.
 
     Raises:
-        Unavailable: A part cannot be copied.
+        PacketsUnavailable: A part cannot be copied.
     """
 
     def __init__(self, original: Original, tools: Tools) -> None:
@@ -86,7 +86,7 @@ class Copy:
         refused += legacy.load_recent(original.recent)
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            raise Unavailable(f"a part could not be copied: {refused[0]}{more}")
+            raise PacketsUnavailable(f"a part could not be copied: {refused[0]}{more}")
         self._is_settled = True
         for index in sorted(self._lit):
             self._await_bridge(index)
@@ -98,7 +98,7 @@ class Copy:
         """Put our own chains in place."""
         devices = ", ".join(f'"{one.name}"' for one in self.cables.ends.values())
         if not devices:
-            raise Unavailable("there is no interface that packets could arrive at")
+            raise PacketsUnavailable("there is no interface that packets could arrive at")
         legacy.trace(self.original.tables, self.tools)
         self.tools.run("nft", "-f", "-", feed=_TRACED.format(devices=devices, table=TABLE))
 

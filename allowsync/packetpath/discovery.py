@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.original import Link, Original
     from allowsync.packetpath.probe import Prober
-    from allowsync.packetpath.tracing import Event
+    from allowsync.packetpath.tracing import TraceEvent
     from allowsync.packetpath.words import Words
 
 _WITHOUT: Final = 0x80 | 0x10  # interfaces that ask no neighbours, or have one alone
@@ -80,7 +80,7 @@ def _why(original: Original, prober: Prober, words: Words, link: Link) -> str:
 
 def _solicited(
     original: Original, prober: Prober, link: Link
-) -> tuple[list[Event | LegacyEvent], list[bytes]]:
+) -> tuple[list[TraceEvent | LegacyEvent], list[bytes]]:
     """What becomes of the router's question who has an address of this machine."""
     own = _own(original, link) or _NEIGHBOUR
     group = IPv6Address(_GROUP + own.packed[-3:])
@@ -99,7 +99,7 @@ def _is_answered(came_out: list[bytes]) -> bool:
     )
 
 
-def _stopped_by(events: list[Event | LegacyEvent], words: Words) -> str:
+def _stopped_by(events: list[TraceEvent | LegacyEvent], words: Words) -> str:
     """The rule that a message or its answer ended at; "" where it passed all."""
     told = [one for one in events if not isinstance(one, LegacyEvent)]
     by_legacy = [one for one in events if isinstance(one, LegacyEvent)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
-from allowsync.packetpath.question import Aim, Answer, Answers, Machine, Question, Verdict
+from allowsync.packetpath.question import Aim, Answer, Answers, Machine, PacketVerdict, Question
 
 
 def from_answers(answers: Answers) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def to_answers(document: Any) -> Answers:
     answers = tuple(
         Answer(
             question=_to_question(question),
-            verdict=Verdict(verdict),
+            verdict=PacketVerdict(verdict),
             rules=tuple(rules),
             to=to and (to[0], ip_address(to[1]), to[2]),
             reason=reason,

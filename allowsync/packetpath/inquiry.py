@@ -19,16 +19,16 @@ from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
 from allowsync.packetpath.limits import unasked
 from allowsync.packetpath.listeners import served_twice
-from allowsync.packetpath.netlink import ROUTE, Interrupted, Netlink
+from allowsync.packetpath.netlink import ROUTE, ListingInterrupted, Netlink
 from allowsync.packetpath.probe import Prober
 from allowsync.packetpath.question import (
     Aim,
     Answer,
     Answers,
     Machine,
+    PacketsUnavailable,
+    PacketVerdict,
     Question,
-    Unavailable,
-    Verdict,
     all_unknown,
 )
 from allowsync.packetpath.sources import MOST_ONWARD, NamedSources, named_sources
@@ -67,7 +67,7 @@ def inquire(questions: Sequence[Question], known: Iterable[str] = ()) -> Answers
         judged, lost = _answered(source, beside, tools, list(asked))
         answers = tuple(map(partial(_in_answer, source), judged, asked.values()))
         return Answers(replace(machine, undiscovered=lost), answers)
-    except Unavailable as error:
+    except PacketsUnavailable as error:
         return all_unknown(questions, str(error), machine)
 
 
@@ -82,7 +82,7 @@ def _is_heard(answer: Answer, source: Original) -> bool:
     """
     asked = answer.question
     address, port = answer.to[1:] if answer.to else (asked.destination, asked.port)
-    if answer.verdict in (Verdict.FORWARDED, Verdict.UNKNOWN) or address is None:
+    if answer.verdict in (PacketVerdict.FORWARDED, PacketVerdict.UNKNOWN) or address is None:
         return True
     return source.hears(asked.protocol, address, port, asked.interface)
 
@@ -97,8 +97,10 @@ def _named(questions: Iterable[Question], source: Original, known: Iterable[str]
 def _caveats(source: Original) -> dict[str, str]:
     try:
         return caveats(source.all_links, source.ruleset)
-    except (OSError, Interrupted) as error:
-        raise Unavailable(f"what decides beside the packet filter is unknown: {error}") from error
+    except (OSError, ListingInterrupted) as error:
+        raise PacketsUnavailable(
+            f"what decides beside the packet filter is unknown: {error}"
+        ) from error
 
 
 def describe(source: Original, beside: tuple[str, ...], named: NamedSources) -> Machine:
@@ -210,7 +212,7 @@ def _answered(
         lost = undiscovered(copy, prober, words) if is_ipv6 else {}
     rest = iter(judged)
     answers = [
-        Answer(one, Verdict.UNKNOWN, reason=reason) if reason else next(rest)
+        Answer(one, PacketVerdict.UNKNOWN, reason=reason) if reason else next(rest)
         for one, reason in zip(asked, reasons, strict=True)
     ]
     return answers, lost

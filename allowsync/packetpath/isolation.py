@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 from allowsync.system.process import ENVIRONMENT, find
 
 if TYPE_CHECKING:
@@ -65,13 +65,15 @@ def prepare() -> None:
     """Get what making network namespaces needs: as root nothing, else a user namespace.
 
     Raises:
-        Unavailable: Neither is possible here.
+        PacketsUnavailable: Neither is possible here.
     """
     try:
         _call("unshare", NEW_NETWORK)
     except OSError as error:
         if error.errno != errno.EPERM:
-            raise Unavailable(f"network namespaces cannot be made: {error.strerror}") from error
+            raise PacketsUnavailable(
+                f"network namespaces cannot be made: {error.strerror}"
+            ) from error
         _new_user()
     if os.statvfs("/proc/sys").f_flag & _READ_ONLY:
         _own_proc()
@@ -86,7 +88,7 @@ def _new_user() -> None:
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
         _call("unshare", NEW_NETWORK)
     except OSError as error:
-        raise Unavailable(
+        raise PacketsUnavailable(
             f"a copy of the packet filter needs a network namespace: {error.strerror}; run as root"
         ) from error
 
@@ -98,7 +100,7 @@ def _own_proc() -> None:
         _call("mount", b"none", b"/", None, _PRIVATE_MOUNTS, None)
         _call("mount", b"proc", b"/proc", b"proc", 0, None)
     except OSError as error:
-        raise Unavailable(f"/proc/sys is read-only here: {error.strerror}") from error
+        raise PacketsUnavailable(f"/proc/sys is read-only here: {error.strerror}") from error
 
 
 def _call(name: str, *arguments: object) -> None:
@@ -122,7 +124,7 @@ class Tools:
         """Run a program that must succeed. Returns what it prints.
 
         Raises:
-            Unavailable: It is missing or failed.
+            PacketsUnavailable: It is missing or failed.
         """
         try:
             done = subprocess.run(
@@ -138,9 +140,9 @@ class Tools:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise Unavailable(f"{argv[0]} is not installed") from error
+            raise PacketsUnavailable(f"{argv[0]} is not installed") from error
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"{' '.join(argv)}: {error}") from error
+            raise PacketsUnavailable(f"{' '.join(argv)}: {error}") from error
         if done.returncode:
-            raise Unavailable(f"{' '.join(argv)}: {done.stderr.strip()[:300]}")
+            raise PacketsUnavailable(f"{' '.join(argv)}: {done.stderr.strip()[:300]}")
         return done.stdout

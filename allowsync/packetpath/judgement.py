@@ -11,7 +11,7 @@ from allowsync.packetpath.chains import Chains
 from allowsync.packetpath.copy import has_passed
 from allowsync.packetpath.netlink import first, given, number, text
 from allowsync.packetpath.original import bridge_of
-from allowsync.packetpath.question import Aim, Answer, Verdict
+from allowsync.packetpath.question import Aim, Answer, PacketVerdict
 from allowsync.packetpath.routing import Travel, no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
 from allowsync.packetpath.unlimited import counts_only, limited
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.probe import Probe, Prober
     from allowsync.packetpath.question import Address
-    from allowsync.packetpath.tracing import Event, LegacyEvent
+    from allowsync.packetpath.tracing import LegacyEvent, TraceEvent
     from allowsync.packetpath.words import Words
 
 _TRANSLATES: Final = frozenset({"nat", "redir"})
@@ -75,22 +75,22 @@ class Judge:
         reason = self._unknown(probe) or self._chains.uncopied(probe, ports)
         form = self._chains.form(probe, ports)
         if reason := reason or (self._varies(probe, most, form) if chance or form else ""):
-            return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
+            return Answer(probe.question, PacketVerdict.UNKNOWN, (), None, reason)
         if probe.end is None:
             return self._stopped(probe, chance)
         after = probe.following
         rules = self._stopped_by(after) if after is not None and after.end is None else ()
         if rules:
-            return Answer(probe.question, Verdict.DROPPED, rules, self._to(probe), _NO_MORE)
+            return Answer(probe.question, PacketVerdict.DROPPED, rules, self._to(probe), _NO_MORE)
         forwarded = probe.end.chain == "postrouting"
-        verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
+        verdict = PacketVerdict.FORWARDED if forwarded else PacketVerdict.DELIVERED
         rules = self._passed_by(probe)
         unanswered = self._unanswered(probe, probe.end)
         lost = f"{_LOST}: {unanswered}" if unanswered else ""
         condition = lost or self._condition(probe, ports) or chance
         return Answer(probe.question, verdict, rules, self._to(probe), condition, unanswered)
 
-    def _unanswered(self, probe: Probe, end: Event) -> str:
+    def _unanswered(self, probe: Probe, end: TraceEvent) -> str:
         """What keeps an answer from who asked; "" where one comes back."""
         if not probe.replies:
             return self._lost(probe, end)
@@ -110,7 +110,7 @@ class Judge:
         port, bridge = links[index].name, links[links[index].master].name
         return f"routing: they leave by {port}, a port of {bridge}, and find no router there"
 
-    def _lost(self, probe: Probe, end: Event) -> str:
+    def _lost(self, probe: Probe, end: TraceEvent) -> str:
         """What keeps an answer from who asked: a rule that it met, or routing."""
         if probe.strayed:
             return probe.strayed
@@ -124,7 +124,7 @@ class Judge:
             return rule
         return self._no_way_back(probe, end) or _NOT_SEEN_LOST
 
-    def _no_way_back(self, probe: Probe, end: Event) -> str:
+    def _no_way_back(self, probe: Probe, end: TraceEvent) -> str:
         """Why routing stops an answer; "" where it does not."""
         seen, question = end.packet, probe.question
         if seen is None:
@@ -209,8 +209,8 @@ class Judge:
             if again.end is not None or self._stopped_by(again):
                 return self.judge(again)
             if not rules:
-                return Answer(probe.question, Verdict.UNKNOWN, reason=_UNEXPLAINED)
-        verdict = Verdict.REFUSED if refused else Verdict.DROPPED
+                return Answer(probe.question, PacketVerdict.UNKNOWN, reason=_UNEXPLAINED)
+        verdict = PacketVerdict.REFUSED if refused else PacketVerdict.DROPPED
         going_to = self._was_going_to(probe)
         return Answer(probe.question, verdict, rules or (_NO_RULE,), going_to, chance)
 
@@ -282,7 +282,7 @@ class Judge:
             said += [one for kind, one in told if kind == "policy"]
         return tuple(dict.fromkeys(said))
 
-    def _translates(self, told: Event) -> bool:
+    def _translates(self, told: TraceEvent) -> bool:
         return any(
             one.kind in _TRANSLATES
             or (one.kind == "target" and text(first(one.held, 1)) in _TRANSLATORS)
@@ -307,7 +307,7 @@ def _is_known(neighbour: Attributes) -> bool:
     return bool(given(neighbour, 2)) and not ip_address(address).is_multicast
 
 
-def _mark(met: Sequence[Event], by_legacy: Sequence[LegacyEvent]) -> int:
+def _mark(met: Sequence[TraceEvent], by_legacy: Sequence[LegacyEvent]) -> int:
     """The mark of a packet behind all that it met."""
     marks = [one.mark for one in met[-1:]] + [one.mark for one in by_legacy[-1:]]
     return max(marks, default=0)

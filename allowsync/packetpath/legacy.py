@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 from allowsync.packetpath.unlimited import unlimited_legacy
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def saved_tables(tools: Tools) -> dict[int, str]:
     The list of tables is asked first: the tools would create the tables they list.
 
     Raises:
-        Unavailable: Only root may read the list.
+        PacketsUnavailable: Only root may read the list.
     """
     found = {}
     for version, path in _TABLES.items():
@@ -53,7 +53,9 @@ def saved_tables(tools: Tools) -> dict[int, str]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise Unavailable(f"{path} cannot be read: {error.strerror}; run as root") from error
+            raise PacketsUnavailable(
+                f"{path} cannot be read: {error.strerror}; run as root"
+            ) from error
     return found
 
 
@@ -63,7 +65,7 @@ def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
     for version, saved in tables.items():
         try:
             tools.run(f"{TOOLS[version]}-restore", feed=unlimited_legacy(saved))
-        except Unavailable as error:
+        except PacketsUnavailable as error:
             refused.append(str(error))
     return refused
 
@@ -94,7 +96,7 @@ def saved_sets(tools: Tools) -> Sets:
     """The sets of ipset.
 
     Raises:
-        Unavailable: There are no rights for it, or no `ipset`.
+        PacketsUnavailable: There are no rights for it, or no `ipset`.
     """
     names = set_names()
     return Sets(names, tools.run("ipset", "save") if names else "")
@@ -121,7 +123,7 @@ def load_sets(sets: Sets, tools: Tools, *, elements: bool = True) -> list[str]:
     feed += [f"destroy gap-{one}" for one in gaps]
     try:
         tools.run("ipset", "restore", feed="\n".join(feed) + "\n")
-    except Unavailable as error:
+    except PacketsUnavailable as error:
         return [str(error)]
     return [] if set_names() == sets.names else ["ipset: the sets changed while they were read"]
 
@@ -138,7 +140,7 @@ def set_names() -> dict[int, str]:
                 if name:
                     names[index] = name
     except OSError as error:
-        raise Unavailable(f"ipset cannot be listed: {error.strerror}") from error
+        raise PacketsUnavailable(f"ipset cannot be listed: {error.strerror}") from error
     return names
 
 

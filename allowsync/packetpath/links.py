@@ -25,7 +25,7 @@ from allowsync.packetpath.netlink import (
     text,
 )
 from allowsync.packetpath.original import GET_LINK, LINKS
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ def await_carrier(index: int) -> None:
     sent before. Newer kernels do it when they are asked about it.
 
     Raises:
-        Unavailable: It does not.
+        PacketsUnavailable: It does not.
     """
     end = time.monotonic() + _PATIENCE
     with closing(Netlink(ROUTE)) as netlink:
@@ -109,14 +109,14 @@ def await_carrier(index: int) -> None:
             if given(attributes(body[16:]), 16) == _OPERATING:
                 return
             time.sleep(_PAUSE)
-    raise Unavailable("an interface does not come up in the copy")
+    raise PacketsUnavailable("an interface does not come up in the copy")
 
 
 def await_bridge(bridge: int, port: int) -> None:
     """Wait until a port of a bridge forwards, which the kernel comes to a little later.
 
     Raises:
-        Unavailable: It does not.
+        PacketsUnavailable: It does not.
     """
     end = time.monotonic() + _PATIENCE
     netlink = Netlink(ROUTE)
@@ -129,7 +129,7 @@ def await_bridge(bridge: int, port: int) -> None:
             time.sleep(_PAUSE)
     finally:
         netlink.close()
-    raise Unavailable("a bridge does not come up in the copy")
+    raise PacketsUnavailable("a bridge does not come up in the copy")
 
 
 def _forwards(body: bytes) -> bool:

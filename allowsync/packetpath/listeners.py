@@ -8,7 +8,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from allowsync.packetpath.netlink import SOCKETS, Interrupted, Netlink, attributes, first, native
+from allowsync.packetpath.netlink import (
+    SOCKETS,
+    ListingInterrupted,
+    Netlink,
+    attributes,
+    first,
+    native,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +37,7 @@ _PORT_AT, _DEVICE_AT, _INODE_AT = 4, 40, 68
 _ONLY_IPV6: Final = 11  # INET_DIAG_SKV6ONLY
 
 
-class Listener(NamedTuple):
+class ListeningSocket(NamedTuple):
     """A socket that takes packets.
 
     Attributes:
@@ -60,7 +67,7 @@ class Listener(NamedTuple):
         return own.version == address.version or (own.version == 6 and not self.only_ipv6)
 
 
-def listeners() -> tuple[Listener, ...]:
+def listeners() -> tuple[ListeningSocket, ...]:
     """Those of the network namespace of the moment."""
     narrow = dict(_narrow())
     return tuple(
@@ -83,7 +90,7 @@ def sockets(protocol: str) -> Iterator[tuple[bytes, int, Attributes]]:
         try:
             with closing(Netlink(SOCKETS)) as netlink:
                 listed = netlink.dump(_BY_FAMILY, asked)
-        except (OSError, Interrupted):
+        except (OSError, ListingInterrupted):
             continue
         for one in listed:
             (port,) = struct.unpack_from(">H", one, _PORT_AT)
@@ -100,7 +107,7 @@ def _narrow() -> Iterator[tuple[str, tuple[int, bool]]]:
             yield str(inode), (device, bool(native(first(held, _ONLY_IPV6))))
 
 
-def served_twice(every: Iterable[Listener]) -> tuple[int, ...]:
+def served_twice(every: Iterable[ListeningSocket]) -> tuple[int, ...]:
     """Ports at which one program listens by TCP and by UDP, as a web server does with HTTP/3."""
     several = tuple(one for one in every if not one.address.is_loopback)
     tcp, udp = ({one.port for one in several if one.protocol == name} for name in _LISTENS)
@@ -117,7 +124,7 @@ def _is_one(holders: set[tuple[str, str]]) -> bool:
     return any((process, "udp") in holders for process, protocol in holders if protocol == "tcp")
 
 
-def _listed(protocol: str, version: int) -> Iterator[Listener]:
+def _listed(protocol: str, version: int) -> Iterator[ListeningSocket]:
     try:
         lines = Path(f"/proc/net/{protocol}{'6' if version == 6 else ''}").read_text().splitlines()
     except FileNotFoundError:  # a machine without IPv6
@@ -127,7 +134,7 @@ def _listed(protocol: str, version: int) -> Iterator[Listener]:
         held, port = parts[_ADDRESS].split(":")
         if parts[_STATE] == _LISTENS[protocol]:
             owner, inode = int(parts[_OWNER]), parts[_INODE]
-            yield Listener(protocol, version, _address(held), int(port, 16), owner, inode)
+            yield ListeningSocket(protocol, version, _address(held), int(port, 16), owner, inode)
 
 
 def _address(listed: str) -> Address:

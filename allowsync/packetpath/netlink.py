@@ -87,7 +87,7 @@ def native(value: bytes | None) -> int:
     return int.from_bytes(value or b"", "little" if struct.pack("=H", 1)[0] else "big")
 
 
-class Message(NamedTuple):
+class NetlinkMessage(NamedTuple):
     """One message from the kernel."""
 
     kind: int
@@ -96,7 +96,7 @@ class Message(NamedTuple):
     body: bytes
 
 
-class Failure(NamedTuple):
+class RefusedRequest(NamedTuple):
     """A request of a batch that was refused: which, the error, and what the kernel said."""
 
     position: int
@@ -104,7 +104,7 @@ class Failure(NamedTuple):
     said: str
 
 
-class Interrupted(Exception):
+class ListingInterrupted(Exception):
     """What was listed changed meanwhile."""
 
 
@@ -130,16 +130,16 @@ class Netlink:
         """Close the socket."""
         self.socket.close()
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[NetlinkMessage]:
         """The messages of one packet, waited for if need be."""
         last, at = self.socket.recv_into(self._buffer) - 16, 0
         data = bytes(self._buffer[: last + 16])
         while at <= last:
             length, kind, flags, sequence, _ = struct.unpack_from("=IHHII", data, at)
-            yield Message(kind, flags, sequence, data[at + 16 : at + length])
+            yield NetlinkMessage(kind, flags, sequence, data[at + 16 : at + length])
             at += (length + 3) & ~3
 
-    def waiting(self) -> Iterator[Message]:
+    def waiting(self) -> Iterator[NetlinkMessage]:
         """The messages that have come, without waiting."""
         while True:
             try:
@@ -152,7 +152,7 @@ class Netlink:
 
         Raises:
             OSError: The kernel refuses.
-            Interrupted: It changed while it was listed.
+            ListingInterrupted: It changed while it was listed.
         """
         return self._listed(kind, REQUEST | ROOT_DUMP, body)
 
@@ -172,7 +172,7 @@ class Netlink:
                 if message.sequence != self._sequence:
                     continue
                 if message.flags & _INTERRUPTED:
-                    raise Interrupted
+                    raise ListingInterrupted
                 if message.kind == _DONE:
                     return found
                 if message.kind == _ERROR:
@@ -188,7 +188,7 @@ class Netlink:
                 if message.sequence == self._sequence and message.kind == _ERROR:
                     return _errno(message)
 
-    def batch(self, requests: Sequence[tuple[int, int, bytes]]) -> list[Failure]:
+    def batch(self, requests: Sequence[tuple[int, int, bytes]]) -> list[RefusedRequest]:
         """Ask nftables for several changes at once: (message, flags, body). All or none happen."""
         edge = struct.pack(">BBH", 0, 0, 10)
         parts = [(0x10, REQUEST, edge)]
@@ -204,8 +204,8 @@ class Netlink:
         self.socket.send(data)
         return self._failures(start)
 
-    def _failures(self, start: int) -> list[Failure]:
-        failures: list[Failure] = []
+    def _failures(self, start: int) -> list[RefusedRequest]:
+        failures: list[RefusedRequest] = []
         done = False
         while not done or (failures and select.select([self.socket], [], [], 0)[0]):
             for message in self.messages():
@@ -216,7 +216,7 @@ class Netlink:
                 if errno:
                     more = message.body[20:] if message.flags & _CAPPED else b""
                     said = text(first(attributes(more), 1))
-                    failures.append(Failure(message.sequence - start - 1, errno, said))
+                    failures.append(RefusedRequest(message.sequence - start - 1, errno, said))
         return failures
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
@@ -228,7 +228,7 @@ def _header(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
     return struct.pack("=IHHII", 16 + len(body), kind, flags, sequence, 0) + body
 
 
-def _errno(message: Message) -> int:
+def _errno(message: NetlinkMessage) -> int:
     return -int(struct.unpack_from("=i", message.body)[0])
 
 

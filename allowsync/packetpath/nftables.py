@@ -17,7 +17,7 @@ from allowsync.packetpath.netlink import (
     CREATE,
     NETFILTER,
     Attributes,
-    Interrupted,
+    ListingInterrupted,
     Netlink,
     attributes,
     first,
@@ -28,7 +28,7 @@ from allowsync.packetpath.netlink import (
     text,
     without,
 )
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ FAMILIES: Final = {
 }  # fmt: skip
 
 
-class Object(NamedTuple):
+class NftObject(NamedTuple):
     """A table, chain, rule, set or the like: its family, and what the kernel says of it."""
 
     family: int
@@ -67,15 +67,15 @@ class Expression(NamedTuple):
     held: Attributes
 
 
-class Ruleset(NamedTuple):
+class KernelRuleset(NamedTuple):
     """Everything that nftables holds, as listed."""
 
-    tables: tuple[Object, ...]
-    chains: tuple[Object, ...]
-    sets: tuple[Object, ...]
-    rules: tuple[Object, ...]
-    objects: tuple[Object, ...]
-    flowtables: tuple[Object, ...]
+    tables: tuple[NftObject, ...]
+    chains: tuple[NftObject, ...]
+    sets: tuple[NftObject, ...]
+    rules: tuple[NftObject, ...]
+    objects: tuple[NftObject, ...]
+    flowtables: tuple[NftObject, ...]
     elements: tuple[bytes, ...]
 
 
@@ -104,36 +104,38 @@ def devices(chain: Attributes) -> Iterator[str]:
             yield from (text(one) for _, one in attributes(value))
 
 
-def list_ruleset() -> Ruleset:
+def list_ruleset() -> KernelRuleset:
     """List the ruleset of the network namespace of the moment.
 
     Raises:
-        Unavailable: There are no rights for it, or it keeps changing.
+        PacketsUnavailable: There are no rights for it, or it keeps changing.
     """
     try:
         netlink = Netlink(NETFILTER)
     except OSError as error:
-        raise Unavailable(f"the kernel lists no nftables rules: {error.strerror}") from error
+        raise PacketsUnavailable(f"the kernel lists no nftables rules: {error.strerror}") from error
     try:
         for _ in range(_ATTEMPTS):
             try:
                 return _listed(netlink)
-            except Interrupted:
+            except ListingInterrupted:
                 continue
             except OSError as error:
                 if error.errno != errno.ENOENT:  # a table went meanwhile
-                    raise Unavailable(f"nftables cannot be listed: {error.strerror}") from error
+                    raise PacketsUnavailable(
+                        f"nftables cannot be listed: {error.strerror}"
+                    ) from error
     finally:
         netlink.close()
-    raise Unavailable("the nftables ruleset keeps changing")
+    raise PacketsUnavailable("the nftables ruleset keeps changing")
 
 
-def _listed(netlink: Netlink) -> Ruleset:
-    def every(kind: int) -> tuple[Object, ...]:
+def _listed(netlink: Netlink) -> KernelRuleset:
+    def every(kind: int) -> tuple[NftObject, ...]:
         bodies = netlink.dump(DUMP | kind, header(0))
-        return tuple(Object(one[0], attributes(one[4:])) for one in bodies)
+        return tuple(NftObject(one[0], attributes(one[4:])) for one in bodies)
 
-    def some(kind: int) -> tuple[Object, ...]:
+    def some(kind: int) -> tuple[NftObject, ...]:
         try:
             return every(kind)
         except OSError as error:
@@ -147,10 +149,10 @@ def _listed(netlink: Netlink) -> Ruleset:
         which = header(family) + packed([(1, given(held, 1)), (2, given(held, 2))])
         elements += netlink.dump(DUMP | _ELEMENTS, which)
     objects, flowtables = some(_OBJECTS), some(_FLOWTABLES)
-    return Ruleset(tables, chains, sets, rules, objects, flowtables, tuple(elements))
+    return KernelRuleset(tables, chains, sets, rules, objects, flowtables, tuple(elements))
 
 
-def load(ruleset: Ruleset) -> list[str]:
+def load(ruleset: KernelRuleset) -> list[str]:
     """Load a ruleset into the network namespace of the moment. Returns what was refused."""
     elements = [(_NEW_ELEMENT, CREATE, one) for one in _elements(ruleset)]
     rules = [_rule(one) for one in ruleset.rules]
@@ -162,7 +164,7 @@ def load(ruleset: Ruleset) -> list[str]:
         netlink.close()
 
 
-def load_for_words(ruleset: Ruleset) -> list[str]:
+def load_for_words(ruleset: KernelRuleset) -> list[str]:
     """Load what `nft` needs to put rules into words, anonymous sets as such, in one go."""
     anonymous = {
         (family, given(held, 1), given(held, 2))
@@ -184,7 +186,7 @@ def load_for_words(ruleset: Ruleset) -> list[str]:
         netlink.close()
 
 
-def _elements(ruleset: Ruleset) -> Iterator[bytes]:
+def _elements(ruleset: KernelRuleset) -> Iterator[bytes]:
     """Elements as they may be said: the end of an interval without the timeout that is listed."""
     timed = {
         (family, given(held, 1), given(held, 2))
@@ -211,7 +213,7 @@ def _loadable_elements(listed: bytes) -> bytes:
     )
 
 
-def _frame(ruleset: Ruleset, *, anonymous: bool) -> list[Request]:
+def _frame(ruleset: KernelRuleset, *, anonymous: bool) -> list[Request]:
     """What rules stand in and refer to; handles name a place in the other namespace."""
     requests = []
     for family, held in ruleset.tables:  # without an owner, not persistent
@@ -244,7 +246,7 @@ def _flags(held: Attributes, kind: int, keep: int) -> Attributes:
     return [(one, kept(one, value)) for one, value in held]
 
 
-def _rule(rule: Object) -> Request:
+def _rule(rule: NftObject) -> Request:
     body, steps = without(rule.held, 3, 6, 9), expressions(rule.held)
     if any(one.kind in _REFUSED for one in steps):
         body = with_steps(body, [_loadable(one) for one in steps])

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.value import Value
 from allowsync.packetpath import legacy, nftables
-from allowsync.packetpath.listeners import Listener, listeners
+from allowsync.packetpath.listeners import ListeningSocket, listeners
 from allowsync.packetpath.netlink import (
     ROUTE,
     Attributes,
-    Interrupted,
+    ListingInterrupted,
     Netlink,
     attributes,
     first,
@@ -23,7 +23,7 @@ from allowsync.packetpath.netlink import (
     native,
     text,
 )
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -110,13 +110,13 @@ class Original(NamedTuple):
     all_links: Mapping[int, Link]
     routing: Routing
     settings: Mapping[str, str]
-    ruleset: nftables.Ruleset
+    ruleset: nftables.KernelRuleset
     tables: Mapping[int, str]
     sets: legacy.Sets
     recent: Mapping[str, list[tuple[str, int]]]
     queues: frozenset[int]
     uplinks: tuple[int, ...]
-    listeners: tuple[Listener, ...]
+    listeners: tuple[ListeningSocket, ...]
 
     @property
     def connected(self) -> frozenset[int]:
@@ -181,15 +181,15 @@ def read(tools: Tools) -> Original:
     """Read the machine in whose network namespace this process is.
 
     Raises:
-        Unavailable: A part cannot be read.
+        PacketsUnavailable: A part cannot be read.
     """
     try:
         return _read(tools)
-    except Interrupted as error:
-        raise Unavailable("the network configuration keeps changing") from error
+    except ListingInterrupted as error:
+        raise PacketsUnavailable("the network configuration keeps changing") from error
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        raise Unavailable(f"the network cannot be read: {what}{error.strerror}") from error
+        raise PacketsUnavailable(f"the network cannot be read: {what}{error.strerror}") from error
 
 
 def _read(tools: Tools) -> Original:
@@ -252,7 +252,7 @@ def _routing(netlink: Netlink) -> Routing:
 
 
 def _routed(
-    links: Mapping[int, Link], uplinks: tuple[int, ...], ruleset: nftables.Ruleset
+    links: Mapping[int, Link], uplinks: tuple[int, ...], ruleset: nftables.KernelRuleset
 ) -> dict[int, Link]:
     """The interfaces that routing or a rule sees: not each guest's port of a bridge."""
     hooked = b"".join(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.links import switch_on
 from allowsync.packetpath.netlink import ROUTE, Netlink
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +83,10 @@ class Outside:
         """Wait for something to come, here or at another socket.
 
         Raises:
-            Unavailable: The time is over.
+            PacketsUnavailable: The time is over.
         """
         if time.monotonic() > end:
-            raise Unavailable("packets in the copy are not handled in time")
+            raise PacketsUnavailable("packets in the copy are not handled in time")
         select.select([self._frames, others], [], [], _PAUSE)
 
 

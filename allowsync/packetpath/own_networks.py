@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.networks import Coverage
-from allowsync.packetpath.netlink import ROUTE, Interrupted, Netlink, attributes, first
+from allowsync.packetpath.netlink import ROUTE, ListingInterrupted, Netlink, attributes, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _listed(kernel: Netlink, kind: int, body: bytes) -> list[bytes]:
     for _ in range(_TRIES):
         try:
             return kernel.dump(kind, body)
-        except Interrupted:
+        except ListingInterrupted:
             continue
     raise OSError("addresses and routes change all the time")
 

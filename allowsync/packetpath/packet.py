@@ -39,7 +39,7 @@ class Packet(NamedTuple):
     discovery: int = 0
 
 
-class Form(NamedTuple):
+class PacketForm(NamedTuple):
     """What packets that ask for the same may have otherwise: by their system, and their way.
 
     Attributes:
@@ -65,16 +65,16 @@ _WINDOWS: Final = bytes.fromhex("020405b40103030801010402")
 _PHONE: Final = bytes.fromhex("02040564010303060101080a000000010000000004020000")
 _SMALL: Final = bytes.fromhex("02040218")
 # As Linux sends it from not far away; then other systems, and every distance that is usual.
-PLAIN: Final = Form(61)
+PLAIN: Final = PacketForm(61)
 FORMS: Final = (
     PLAIN,
-    Form(64, 0x00, 0x1, 0, 65535, _WINDOWS, 1200),
-    Form(63, 0x00, 0x12345, 0xC0, 65535, _PHONE, 40),
-    *(Form(hops, label=hops) for hops in (255, 254, 128, 127, 62, 60, 57, 50)),
-    Form(119, 0x00, 0x2345, 0, 8192, _WINDOWS, 1),
-    Form(110, 0x28, 0x3456, 0, 65535, _SMALL, 512),
-    Form(48, 0x10, 0x4567, 0, 29200, length=1200),
-    Form(40, 0x02, 0x5678, 0xC0, 65535, _PHONE, 20),
+    PacketForm(64, 0x00, 0x1, 0, 65535, _WINDOWS, 1200),
+    PacketForm(63, 0x00, 0x12345, 0xC0, 65535, _PHONE, 40),
+    *(PacketForm(hops, label=hops) for hops in (255, 254, 128, 127, 62, 60, 57, 50)),
+    PacketForm(119, 0x00, 0x2345, 0, 8192, _WINDOWS, 1),
+    PacketForm(110, 0x28, 0x3456, 0, 65535, _SMALL, 512),
+    PacketForm(48, 0x10, 0x4567, 0, 29200, length=1200),
+    PacketForm(40, 0x02, 0x5678, 0xC0, 65535, _PHONE, 20),
 )
 
 
@@ -129,7 +129,7 @@ def new(
     destination: Address,
     protocol: int,
     ports: tuple[int, int],
-    form: Form = PLAIN,
+    form: PacketForm = PLAIN,
 ) -> bytes:
     """The packet that asks for a new connection, with the type of its frame before it."""
     if protocol == TCP:
@@ -202,7 +202,7 @@ def checksum_at(protocol: int) -> int:
 
 
 def _network(
-    source: bytes, destination: bytes, protocol: int, payload: bytes, form: Form = PLAIN
+    source: bytes, destination: bytes, protocol: int, payload: bytes, form: PacketForm = PLAIN
 ) -> bytes:
     pseudo = source + destination + struct.pack(">II", len(payload), protocol)
     at = checksum_at(protocol)

@@ -17,7 +17,7 @@ from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
 from allowsync.packetpath.original import leads_to
 from allowsync.packetpath.outside import patience, stay
-from allowsync.packetpath.question import Aim, Unavailable, is_private
+from allowsync.packetpath.question import Aim, PacketsUnavailable, is_private
 from allowsync.packetpath.tracing import event, legacy_event
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.question import Address, Question
-    from allowsync.packetpath.tracing import Event, LegacyEvent
+    from allowsync.packetpath.tracing import LegacyEvent, TraceEvent
 
 _FIRST_PORT, _PORTS = 33000, 32000
 _BATCH: Final = 256
@@ -61,14 +61,14 @@ class Probe:
 
     def __init__(self, question: Question, index: int, port: int) -> None:
         self.question, self.index, self.port = question, index, port
-        self.events: list[Event] = []
+        self.events: list[TraceEvent] = []
         self.legacy: list[LegacyEvent] = []
-        self.back: list[Event] = []
+        self.back: list[TraceEvent] = []
         self.legacy_back: list[LegacyEvent] = []
         self.astray: Packet | None = None
         self.strayed = ""
         self.replies: list[str] = []
-        self.end: Event | None = None
+        self.end: TraceEvent | None = None
         self.answered: bytes | None = None
         self.following: Probe | None = None
 
@@ -79,12 +79,12 @@ class Prober:
     def __init__(self, copy: Copy) -> None:
         self._copy = copy
         self._sent = 0
-        self._forms: Sequence[packet.Form] = (packet.PLAIN,)
+        self._forms: Sequence[packet.PacketForm] = (packet.PLAIN,)
         self._by_port: dict[int, Probe] = {}
         self._by_trace: dict[bytes, tuple[Probe, bool]] = {}  # and whether it is its answer
         self._forwarded: list[tuple[int, bytes]] = []
         self._listening: dict[tuple[str, int], list[socket.socket]] = {}
-        self._watched: list[Event | LegacyEvent] | None = None
+        self._watched: list[TraceEvent | LegacyEvent] | None = None
         self._watched_traces: set[bytes] = set()
         self._came: list[bytes] | None = None
         self._gateway = cache(self._find_gateway)
@@ -158,7 +158,7 @@ class Prober:
 
     def watch(
         self, index: int, data: bytes, mac: bytes = b""
-    ) -> tuple[list[Event | LegacyEvent], list[bytes]]:
+    ) -> tuple[list[TraceEvent | LegacyEvent], list[bytes]]:
         """Send a message of neighbour discovery: what it and its answer met, and what came out.
 
         Args:
@@ -182,7 +182,7 @@ class Prober:
         copy = self._copy
         link = copy.original.named(question.interface)
         if link is None or question.destination is None:
-            raise Unavailable(f"{question.interface}: {question} cannot be asked")
+            raise PacketsUnavailable(f"{question.interface}: {question} cannot be asked")
         index = self._arrival(link.index)
         copy.light(index)
         ends = question.source, question.destination
@@ -272,7 +272,7 @@ class Prober:
             return probe, True
         return None, False
 
-    def _traced(self, told: Event) -> None:
+    def _traced(self, told: TraceEvent) -> None:
         self._recognize(told)
         if told.trace in self._watched_traces and self._watched is not None:
             self._watched.append(told)
@@ -288,7 +288,7 @@ class Prober:
         elif has_passed(told) and told.packet is not None:
             probe.end = told
 
-    def _recognize(self, told: Event) -> None:
+    def _recognize(self, told: TraceEvent) -> None:
         """Find out what packet a trace is of: its number may have been that of another."""
         seen = told.packet
         if told.table == TABLE and told.chain in ("begin", "output"):

@@ -55,7 +55,7 @@ class Question(Value):
     last: int = 0
 
 
-class Verdict(Enum):
+class PacketVerdict(Enum):
     """What becomes of a packet."""
 
     DELIVERED = "delivered"  # to this machine
@@ -82,7 +82,7 @@ class Answer(Value):
     """
 
     question: Question
-    verdict: Verdict
+    verdict: PacketVerdict
     rules: tuple[str, ...] = ()
     to: tuple[str, Address, int] | None = None
     reason: str = ""
@@ -128,7 +128,7 @@ class Answers(Value):
 def all_unknown(questions: Iterable[Question], reason: str, machine: Machine) -> Answers:
     """The answers where nothing could be asked."""
     answers = tuple(
-        Answer(one, Verdict.UNKNOWN, reason=reason, asked=(position,))
+        Answer(one, PacketVerdict.UNKNOWN, reason=reason, asked=(position,))
         for position, one in enumerate(questions)
     )
     return Answers(machine, answers, reason)
@@ -145,5 +145,5 @@ def is_public(address: Address) -> bool:
     return not (special or address.is_unspecified or is_private(address))
 
 
-class Unavailable(Exception):
+class PacketsUnavailable(Exception):
     """The machine cannot be read or copied; the text says why."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from allowsync.packetpath.netlink import Attributes
-    from allowsync.packetpath.nftables import Expression, Ruleset
+    from allowsync.packetpath.nftables import Expression, KernelRuleset
 
     Name: TypeAlias = tuple[str, ...]  # family, table and set; of ipset the set alone
 
@@ -71,7 +71,7 @@ def ports_of_sets(wanted: Collection[Name]) -> Mapping[Name, frozenset[SetPort]]
     for the machine's own ports tells of none.
 
     Raises:
-        Unavailable: The rules cannot be read.
+        PacketsUnavailable: The rules cannot be read.
     """
     ruleset = nftables.list_ruleset()
     tables = legacy.saved_tables(Tools())
@@ -88,7 +88,7 @@ def ports_of_sets(wanted: Collection[Name]) -> Mapping[Name, frozenset[SetPort]]
     return {name: frozenset(several) for name, several in found.items()}
 
 
-def _in_nftables(ruleset: Ruleset, numbers: Mapping[int, str]) -> Iterator[_Use]:
+def _in_nftables(ruleset: KernelRuleset, numbers: Mapping[int, str]) -> Iterator[_Use]:
     chains = {hook: chains_from(ruleset, partial(_is_met, hook)) for hook in _HOOKS}
     for family, held in ruleset.rules:
         steps = nftables.expressions(held)
@@ -126,7 +126,7 @@ def _protocols(steps: Iterable[Expression]) -> list[str]:
 
 
 def _ports(
-    ruleset: Ruleset, table: tuple[int, bytes], steps: Iterable[Expression]
+    ruleset: KernelRuleset, table: tuple[int, bytes], steps: Iterable[Expression]
 ) -> Iterator[int]:
     """The destination ports that a rule compares with; of a range its ends."""
     is_port = False

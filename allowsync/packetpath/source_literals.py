@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
     from allowsync.packetpath.netlink import Attributes
-    from allowsync.packetpath.nftables import Expression, Ruleset
+    from allowsync.packetpath.nftables import Expression, KernelRuleset
     from allowsync.packetpath.question import Address
 
 MOST_READ: Final = 4096  # elements of a set
@@ -35,7 +35,7 @@ _LEGACY: Final = re.compile(r" -s (\S+)| --src-range ([^-\s]+)-(\S+)")
 _ADDED: Final = re.compile(r"^add \S+ ([0-9a-fA-F.:]+)(?:-([0-9a-fA-F.:]+)|/(\d+))?(?=[,\s]|$)")
 
 
-class Span(NamedTuple):
+class AddressSpan(NamedTuple):
     """Addresses from the first to the last of them."""
 
     version: int
@@ -51,7 +51,7 @@ class Span(NamedTuple):
         return f"{self.address(self.first)}-{self.address(self.last)}"
 
     @classmethod
-    def of(cls, one: Network) -> Span:
+    def of(cls, one: Network) -> AddressSpan:
         """The addresses of a network."""
         return cls(one.version, int(one.network_address), int(one.broadcast_address))
 
@@ -67,7 +67,7 @@ class Span(NamedTuple):
         return tuple(map(self.address, dict.fromkeys(few)))
 
 
-def in_rules(ruleset: Ruleset) -> Iterator[Span]:
+def in_rules(ruleset: KernelRuleset) -> Iterator[AddressSpan]:
     """What rules of nftables compare sources with, and the matches of iptables-nft."""
     for family, held in ruleset.rules:
         steps = nftables.expressions(held)
@@ -79,7 +79,7 @@ def in_rules(ruleset: Ruleset) -> Iterator[Span]:
                 yield from _between(info[:size], info[_RANGE : _RANGE + size], size)
 
 
-def _in_steps(steps: Iterable[Expression]) -> Iterator[Span]:
+def _in_steps(steps: Iterable[Expression]) -> Iterator[AddressSpan]:
     loaded, low = 0, b""  # the size of the source that a step loaded; where a range begins
     mask: bytes | None = None
     for step in steps:
@@ -113,12 +113,14 @@ def _loaded(step: Expression) -> int:
     return size if size and _SHORTEST[offset] <= length <= size else 0
 
 
-def _between(low: bytes, high: bytes, size: int) -> Iterator[Span]:
+def _between(low: bytes, high: bytes, size: int) -> Iterator[AddressSpan]:
     if size and len(low) == len(high) == size and low <= high:
-        yield Span(4 if size == 4 else 6, int.from_bytes(low, "big"), int.from_bytes(high, "big"))
+        yield AddressSpan(
+            4 if size == 4 else 6, int.from_bytes(low, "big"), int.from_bytes(high, "big")
+        )
 
 
-def _masked(value: bytes, mask: bytes | None, size: int) -> Iterator[Span]:
+def _masked(value: bytes, mask: bytes | None, size: int) -> Iterator[AddressSpan]:
     """The addresses that begin with a value, or are it where a mask has bits."""
     if not value or len(value) > size:
         return
@@ -126,10 +128,10 @@ def _masked(value: bytes, mask: bytes | None, size: int) -> Iterator[Span]:
     whole = int.from_bytes(bits + b"\0" * (size - len(bits)), "big")
     low = int.from_bytes(value + b"\0" * (size - len(value)), "big") & whole
     if whole:
-        yield Span(4 if size == 4 else 6, low, low | ~whole & ((1 << size * 8) - 1))
+        yield AddressSpan(4 if size == 4 else 6, low, low | ~whole & ((1 << size * 8) - 1))
 
 
-def in_set(ruleset: Ruleset, family: int, held: Attributes) -> Iterator[Span]:
+def in_set(ruleset: KernelRuleset, family: int, held: Attributes) -> Iterator[AddressSpan]:
     """The addresses of a set's elements, or of a part of them."""
     places = list(_places(number(first(held, 4))))
     if not places:
@@ -155,7 +157,7 @@ def _places(kind: int) -> Iterator[tuple[int, int]]:
         at += _SIZES.get(one, 4)
 
 
-def _elements(ruleset: Ruleset, key: tuple[int, bytes, bytes]) -> list[Attributes]:
+def _elements(ruleset: KernelRuleset, key: tuple[int, bytes, bytes]) -> list[Attributes]:
     """The elements of a set; of many as many as are read, from all over it."""
     bodies = []
     for body in ruleset.elements:
@@ -186,7 +188,7 @@ def _value(element: Attributes, kind: int) -> bytes:
     return given(attributes(given(element, kind)), 1)
 
 
-def _intervals(elements: Iterable[Attributes], size: int) -> Iterator[Span]:
+def _intervals(elements: Iterable[Attributes], size: int) -> Iterator[AddressSpan]:
     """Each begins with an element, and the next one, which is marked, is behind its end."""
     marked = sorted((_value(one, 1), number(first(one, 3)) & 1) for one in elements)
     for at, (low, is_end) in enumerate(marked):
@@ -195,14 +197,14 @@ def _intervals(elements: Iterable[Attributes], size: int) -> Iterator[Span]:
         begin = int.from_bytes(low, "big")
         ends = at + 1 < len(marked) and marked[at + 1][1]
         last = int.from_bytes(marked[at + 1][0], "big") - 1 if ends else begin
-        yield Span(4 if size == 4 else 6, begin, last)
+        yield AddressSpan(4 if size == 4 else 6, begin, last)
 
 
-def in_legacy(saved: str) -> Iterator[Span]:
+def in_legacy(saved: str) -> Iterator[AddressSpan]:
     """What rules of iptables-legacy name as sources."""
     for wide, low, high in _LEGACY.findall(saved):
         if wide:
-            yield Span.of(ip_network(wide, strict=False))
+            yield AddressSpan.of(ip_network(wide, strict=False))
         else:
             yield from _between(ip_address(low).packed, ip_address(high).packed, _size(low))
 
@@ -221,15 +223,15 @@ def by_set(saved: str) -> Iterator[Sequence[str]]:
         yield lines[:: -(-len(lines) // MOST_READ)]
 
 
-def added(line: str) -> Span | None:
+def added(line: str) -> AddressSpan | None:
     """The addresses of an element; None for one that has none."""
     told = _ADDED.match(line)
     if told is None:
         return None
     try:
         if told[3]:
-            return Span.of(ip_network(f"{told[1]}/{told[3]}", strict=False))
+            return AddressSpan.of(ip_network(f"{told[1]}/{told[3]}", strict=False))
         low, high = ip_address(told[1]), ip_address(told[2] or told[1])
     except ValueError:  # a number, as in sets of ports
         return None
-    return Span(low.version, int(low), int(high))
+    return AddressSpan(low.version, int(low), int(high))

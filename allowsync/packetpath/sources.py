@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.packetpath.netlink import attributes, first, given, native
 from allowsync.packetpath.question import is_private, is_public
-from allowsync.packetpath.source_literals import Span, added, by_set, in_legacy, in_rules, in_set
+from allowsync.packetpath.source_literals import (
+    AddressSpan,
+    added,
+    by_set,
+    in_legacy,
+    in_rules,
+    in_set,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,14 +50,14 @@ def named_sources(original: Original, known: Coverage) -> NamedSources:
     """Addresses that packets may come from, of networks that rules name, but for known ones."""
     lan = _lan(original)
 
-    def examples(span: Span) -> list[Address]:
+    def examples(span: AddressSpan) -> list[Address]:
         """Those of strangers from afar."""
         if any(span.version == v and span.first <= b and a <= span.last for v, a, b in lan):
             return []
         routed = [one for one in span.examples if _is_routed(one)]
         return [one for one in routed if known.covering(ip_network(one)) is None][:2]
 
-    chosen: dict[Span, list[Address]] = {}
+    chosen: dict[AddressSpan, list[Address]] = {}
     left_out = 0
     for several, most in _every(original):
         asked = {one: found for one in several if one not in chosen and (found := examples(one))}
@@ -63,7 +70,7 @@ def named_sources(original: Original, known: Coverage) -> NamedSources:
     return NamedSources(asked_from, left_out + len(chosen) - len(kept))
 
 
-def _every(original: Original) -> Iterator[tuple[Sequence[Span], int]]:
+def _every(original: Original) -> Iterator[tuple[Sequence[AddressSpan], int]]:
     """The spans of rules, then those of each set, and how many are asked about at most."""
     ruleset = original.ruleset
     rules = [*in_rules(ruleset), *in_legacy("".join(original.tables.values()))]
@@ -74,7 +81,7 @@ def _every(original: Original) -> Iterator[tuple[Sequence[Span], int]]:
         yield list(dict.fromkeys(filter(None, map(added, lines)))), MOST_OF_A_SET
 
 
-def _spread(several: list[Span], most: int) -> list[Span]:
+def _spread(several: list[AddressSpan], most: int) -> list[AddressSpan]:
     """Some of many: the widest, and as many that are spread evenly."""
     if len(several) <= most:
         return several
@@ -87,7 +94,7 @@ def _is_routed(address: Address) -> bool:
     return is_public(address) and not any(address in one for one in _NOT_ROUTED)
 
 
-def _lan(original: Original) -> list[Span]:
+def _lan(original: Original) -> list[AddressSpan]:
     """The networks of interfaces that have a private address: those at home."""
     found: dict[int, list[Network]] = {}
     for one in original.routing.addresses:
@@ -95,7 +102,7 @@ def _lan(original: Original) -> list[Span]:
         wide = ip_network((first(held, 2) or given(held, 1), one[1]), strict=False)
         found.setdefault(native(one[4:8]), []).append(wide)
     return [
-        Span.of(one)
+        AddressSpan.of(one)
         for several in found.values()
         if any(is_private(one.network_address) for one in several)
         for one in several

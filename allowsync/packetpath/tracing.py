@@ -17,10 +17,10 @@ from allowsync.packetpath.netlink import (
     number,
     text,
 )
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 
 if TYPE_CHECKING:
-    from allowsync.packetpath.netlink import Message
+    from allowsync.packetpath.netlink import NetlinkMessage
     from allowsync.packetpath.packet import Packet
 
 _NF_TRACE, _LOGGED = 0xA11, 0x400
@@ -32,7 +32,7 @@ POLICY, RETURN, RULE = 1, 2, 3
 DROP, ACCEPT, QUEUE = 0, 1, 3
 
 
-class Event(NamedTuple):
+class TraceEvent(NamedTuple):
     """A rule or policy that a packet met in nftables.
 
     Attributes:
@@ -76,7 +76,7 @@ class LegacyEvent(NamedTuple):
     mark: int
 
 
-def event(message: Message) -> Event | None:
+def event(message: NetlinkMessage) -> TraceEvent | None:
     """What a message tells; None for other messages."""
     if message.kind != _NF_TRACE:
         return None
@@ -86,7 +86,7 @@ def event(message: Message) -> Event | None:
     kind = number(first(held, 4))
     policy = first(held, 16)
     code = number(policy) if kind == POLICY and policy else _signed(first(verdict, 1))
-    return Event(
+    return TraceEvent(
         trace=given(held, 6),
         family=number(first(held, 15)),
         table=text(first(held, 1)),
@@ -101,7 +101,7 @@ def event(message: Message) -> Event | None:
     )
 
 
-def legacy_event(message: Message) -> LegacyEvent | None:
+def legacy_event(message: NetlinkMessage) -> LegacyEvent | None:
     """What a message of iptables-legacy's TRACE tells; None for other messages."""
     if message.kind != _LOGGED:
         return None
@@ -119,7 +119,7 @@ def legacy_traces() -> Netlink:
     """Have what TRACE of iptables-legacy tells sent here, instead of into the kernel's log.
 
     Raises:
-        Unavailable: The kernel refuses.
+        PacketsUnavailable: The kernel refuses.
     """
     netlink = Netlink(NETFILTER)
     for family in _FAMILIES:
@@ -129,7 +129,7 @@ def legacy_traces() -> Netlink:
     at_once = attribute(5, struct.pack(">I", 1))
     for body in (attribute(1, _BIND), copied, at_once):
         if errno := netlink.request(_LOG_CONFIG, 0, struct.pack(">BBH", 0, 0, 0) + body):
-            raise Unavailable(f"iptables-legacy cannot be traced: {os.strerror(errno)}")
+            raise PacketsUnavailable(f"iptables-legacy cannot be traced: {os.strerror(errno)}")
     netlink.socket.settimeout(0)
     return netlink
 

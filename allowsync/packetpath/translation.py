@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from allowsync.packetpath.netlink import Attributes
-    from allowsync.packetpath.nftables import Expression, Ruleset
+    from allowsync.packetpath.nftables import Expression, KernelRuleset
     from allowsync.packetpath.original import Original
     from allowsync.packetpath.question import Address
 
@@ -46,7 +46,7 @@ def named_ports(original: Original) -> tuple[int, ...]:
     return translated_ports(original.ruleset, original.tables)
 
 
-def translated_ports(ruleset: Ruleset, tables: Mapping[int, str]) -> tuple[int, ...]:
+def translated_ports(ruleset: KernelRuleset, tables: Mapping[int, str]) -> tuple[int, ...]:
     """The same of rules of nftables, and of the tables of iptables-legacy."""
     found = {*_in_nftables(ruleset, _tables(ruleset))}
     for saved in tables.values():
@@ -80,7 +80,7 @@ def public_addresses(original: Original) -> tuple[Address, ...]:
     return tuple(one for one in named_addresses(original) if one not in own and is_public(one))
 
 
-def _destinations(ruleset: Ruleset) -> Iterator[Address]:
+def _destinations(ruleset: KernelRuleset) -> Iterator[Address]:
     chains = chains_from(ruleset, _translates_arrivals)
     for family, held in ruleset.rules:
         length = 0  # of the address that the last step loaded
@@ -109,7 +109,7 @@ def _first(values: Iterable[bytes], length: int) -> Iterator[Address]:
     yield from (ip_address(one[:length]) for one in values if length and len(one) >= length)
 
 
-def keys_of(ruleset: Ruleset, key: Named) -> Iterator[bytes]:
+def keys_of(ruleset: KernelRuleset, key: Named) -> Iterator[bytes]:
     """The keys of a set's elements; of intervals where they begin."""
     for body in ruleset.elements:
         held = attributes(body[4:])
@@ -120,7 +120,7 @@ def keys_of(ruleset: Ruleset, key: Named) -> Iterator[bytes]:
                     yield given(attributes(given(each, 1)), 1)
 
 
-def chains_from(ruleset: Ruleset, is_first: Callable[[Attributes], bool]) -> set[Named]:
+def chains_from(ruleset: KernelRuleset, is_first: Callable[[Attributes], bool]) -> set[Named]:
     """Some chains, and those they lead to: others share the table."""
     onward: dict[Named, set[bytes]] = {}
     maps = _led_by_maps(ruleset)
@@ -145,7 +145,7 @@ def chains_from(ruleset: Ruleset, is_first: Callable[[Attributes], bool]) -> set
     return found
 
 
-def _led_by_maps(ruleset: Ruleset) -> dict[Named, set[bytes]]:
+def _led_by_maps(ruleset: KernelRuleset) -> dict[Named, set[bytes]]:
     """The chains that the elements of each map of verdicts lead to."""
     found: dict[Named, set[bytes]] = {
         (family, given(held, 1), given(held, 2)): set()
@@ -166,14 +166,14 @@ def _led_to(data: bytes) -> bytes:
     return given(attributes(given(attributes(data), 2)), 2)
 
 
-def _tables(ruleset: Ruleset) -> set[tuple[int, bytes]]:
+def _tables(ruleset: KernelRuleset) -> set[tuple[int, bytes]]:
     """The tables that translate what arrives."""
     return {
         (family, given(held, 1)) for family, held in ruleset.chains if _translates_arrivals(held)
     }
 
 
-def _in_nftables(ruleset: Ruleset, tables: set[tuple[int, bytes]]) -> Iterator[int]:
+def _in_nftables(ruleset: KernelRuleset, tables: set[tuple[int, bytes]]) -> Iterator[int]:
     for family, held in ruleset.rules:
         if (family, given(held, 1)) in tables:
             for step in nftables.expressions(held):

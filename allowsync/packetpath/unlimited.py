@@ -11,7 +11,13 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import attribute, attributes, first, given, number, packed, text
-from allowsync.packetpath.nftables import Expression, Object, Ruleset, expressions, with_steps
+from allowsync.packetpath.nftables import (
+    Expression,
+    KernelRuleset,
+    NftObject,
+    expressions,
+    with_steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +68,7 @@ _RECENT_HITS, _RECENT_MODE, _RECENT_SETS = 4, 8, 2  # struct xt_recent_mtinfo
 _LEGACY_NEVER: Final = " -m mark --mark 0x1/0x0"
 
 
-def unlimited(ruleset: Ruleset) -> Ruleset:
+def unlimited(ruleset: KernelRuleset) -> KernelRuleset:
     """A ruleset of nftables as the copy is to have it: rule by rule, in the same places."""
     objects = {
         (family, given(held, 1), given(held, 2), number(first(held, 3))): attributes(given(held, 4))
@@ -73,7 +79,7 @@ def unlimited(ruleset: Ruleset) -> Ruleset:
         steps = expressions(held)
         place = family, given(held, 1)
         kept = tuple(part for step in steps for part in _parts(step, place, objects))
-        changed.append(Object(family, held if kept == steps else with_steps(held, kept)))
+        changed.append(NftObject(family, held if kept == steps else with_steps(held, kept)))
     return ruleset._replace(rules=tuple(changed))
 
 

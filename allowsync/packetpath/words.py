@@ -10,7 +10,7 @@ from allowsync.packetpath import legacy, nftables
 from allowsync.packetpath.isolation import enter, new_network
 from allowsync.packetpath.netlink import NETFILTER, Netlink, attributes, first, number, text
 from allowsync.packetpath.nftables import FAMILIES, INET, IPV4, IPV6
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import PacketsUnavailable
 from allowsync.packetpath.tracing import DROP, POLICY
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.nftables import Expression
-    from allowsync.packetpath.tracing import Event, LegacyEvent
+    from allowsync.packetpath.tracing import LegacyEvent, TraceEvent
 
 _HANDLE: Final = re.compile(r" # handle \d+$")
 _HEAD: Final = re.compile(r"\s*(table|chain) ")
@@ -55,18 +55,18 @@ class Words:
             key = family, text(first(held, 1)), text(first(held, 2))
             self._rules.setdefault(key, []).append(nftables.expressions(held))
 
-    def family(self, told: Event) -> int:
+    def family(self, told: TraceEvent) -> int:
         """The family of the table: a hook of ip may be of a table of inet."""
         if told.handle:
             key = told.family, told.table, told.chain, told.handle
             return told.family if key in self._positions else INET
         return told.family if (told.family, told.table) in self._tables else INET
 
-    def place(self, told: Event) -> Place:
+    def place(self, told: TraceEvent) -> Place:
         """The chain that a packet met."""
         return self.family(told), told.table, told.chain
 
-    def steps(self, told: Event) -> Sequence[Expression]:
+    def steps(self, told: TraceEvent) -> Sequence[Expression]:
         """The steps of the rule that a packet met."""
         key = self.place(told)
         position = self._positions.get((*key, told.handle))
@@ -76,7 +76,7 @@ class Words:
         """All rules of a chain."""
         return self._rules.get(place, ())
 
-    def of(self, told: Event) -> str:
+    def of(self, told: TraceEvent) -> str:
         """A rule or policy of nftables, with its place before it."""
         family = self.family(told)
         place = f"{FAMILIES.get(family, '?')} {told.table} {told.chain}"
@@ -126,7 +126,7 @@ class Words:
             return []
         try:
             listed = self._copy.tools.run(tool, "-t", table, "-S", chain)
-        except Unavailable:  # rules of nft among them
+        except PacketsUnavailable:  # rules of nft among them
             return []
         head = f"-A {chain} "
         return [one.removeprefix(head) for one in listed.splitlines() if one.startswith("-A")]
@@ -141,7 +141,7 @@ class Words:
         argv = ("nft", "-a", "-t", "list", "chain", FAMILIES[family], table, chain)
         try:
             listed = self._copy.tools.run(*argv).splitlines()
-        except Unavailable:
+        except PacketsUnavailable:
             listed = []
         finally:
             enter(self._copy.network)

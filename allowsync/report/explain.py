@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from allowsync.inspect.explain import AccessVerdict, through
 from allowsync.model.networks import short
 from allowsync.model.types import Basis
-from allowsync.packetpath.question import Verdict
+from allowsync.packetpath.question import PacketVerdict
 from allowsync.report.json import entry_document, instant
 from allowsync.report.text import filled
 from allowsync.text import Line, said
@@ -89,7 +89,7 @@ def _outcome(answer: Answer) -> tuple[str, str, str]:
 
 def _is_heard(answer: Answer) -> bool:
     """False where a packet gets to this machine and no program listens for it."""
-    return answer.heard or answer.verdict is not Verdict.DELIVERED
+    return answer.heard or answer.verdict is not PacketVerdict.DELIVERED
 
 
 def _headline(one: Explanation) -> str:

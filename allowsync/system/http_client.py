@@ -60,7 +60,7 @@ class Response(NamedTuple):
     body: bytes
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """What is asked.
 
     Attributes:
@@ -108,7 +108,7 @@ class HttpClient:
             headers={"User-Agent": f"allowsync/{__version__}", "Accept-Encoding": "identity"},
         )
 
-    def ask(self, request: Request, seconds: float, begins: float = inf) -> Response:
+    def ask(self, request: HttpRequest, seconds: float, begins: float = inf) -> Response:
         """Put a request.
 
         Args:
@@ -129,7 +129,7 @@ class HttpClient:
         except _FAILURES as error:
             raise _understood(error) from None
 
-    def lines(self, request: Request, idle: float, begins: float = inf) -> Iterator[Response]:
+    def lines(self, request: HttpRequest, idle: float, begins: float = inf) -> Iterator[Response]:
         """Put a request whose response goes on and on, line by line.
 
         Args:
@@ -158,7 +158,7 @@ class HttpClient:
         self._client.close()
 
     def _stream(
-        self, request: Request, begins: float, pause: float
+        self, request: HttpRequest, begins: float, pause: float
     ) -> AbstractContextManager[httpx.Response]:
         """A response that begins in time, and in which no pause is longer."""
         self._network.ends = self._now() + begins

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from allowsync.packetpath import Question, Verdict, ask
+from allowsync.packetpath import PacketVerdict, Question, ask
 from tests.support.met_packets import with_uplink
 from tests.support.netns import Namespace
 from tests.support.terminal import eventually
@@ -55,7 +55,7 @@ def inside(as_root: None) -> Iterator[Namespace]:
 def test_what_arrives_at_a_bridge_meets_the_rules_of_both(inside: Namespace) -> None:
     inside.nft(RULES)
     sources = (FRIEND, STRANGER, STRANGER6)
-    expected = [Verdict.DELIVERED, Verdict.DROPPED, Verdict.DROPPED]
+    expected = [PacketVerdict.DELIVERED, PacketVerdict.DROPPED, PacketVerdict.DROPPED]
     for _ in range(3):
         answers = inside.run(ask, [Question(ip_address(one), "tcp", 8096) for one in sources])
         assert [one.verdict for one in answers.answers] == expected, answers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
-from allowsync.packetpath import Verdict
+from allowsync.packetpath import PacketVerdict
 from allowsync.packetpath.netlink import NETFILTER, Netlink, attribute
 from tests.support.agreement import (
     RULESETS,
@@ -65,7 +65,7 @@ def test_the_copy_agrees(world: Internet, group: list[Case]) -> None:
         unnamed = [
             answer
             for answer in compared(world)
-            if answer.verdict != Verdict.DELIVERED and not answer.rules
+            if answer.verdict != PacketVerdict.DELIVERED and not answer.rules
         ]
         assert not unnamed or case.ruleset.stem == "nothing", case
         clear(world.server)
@@ -93,9 +93,9 @@ def test_the_copy_agrees_on_a_very_long_list(world: Internet) -> None:
         for one in compared(world)
         if one.question.protocol == "tcp"
     }
-    assert met[STRANGER, 8096] is Verdict.DROPPED
-    assert met[FRIEND, 8096] is Verdict.DELIVERED
-    assert met[FRIEND, 22] is Verdict.DROPPED
+    assert met[STRANGER, 8096] is PacketVerdict.DROPPED
+    assert met[FRIEND, 8096] is PacketVerdict.DELIVERED
+    assert met[FRIEND, 22] is PacketVerdict.DROPPED
 
 
 CHAIN: Final = "type filter hook"
@@ -227,5 +227,5 @@ def test_rules_of_ebtables_decide_as_in_the_machine(world: Internet) -> None:
         (one.question.source.version, one.question.protocol, one.question.port): one.verdict
         for one in compared(world)
     }
-    assert met[4, "tcp", 443] is Verdict.DROPPED is met[6, "udp", 8096]
-    assert met[6, "tcp", 443] is Verdict.DELIVERED is met[4, "udp", 8096]
+    assert met[4, "tcp", 443] is PacketVerdict.DROPPED is met[6, "udp", 8096]
+    assert met[6, "tcp", 443] is PacketVerdict.DELIVERED is met[4, "udp", 8096]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from allowsync.packetpath import Question, Verdict, ask
+from allowsync.packetpath import PacketVerdict, Question, ask
 from allowsync.packetpath.links import await_carrier
 from tests.support.met_packets import with_uplink
 from tests.support.netns import Namespace
@@ -109,4 +109,4 @@ def test_what_the_kernel_stops_is_no_loss(inside: Namespace, change: str) -> Non
     inside.command("ip", *change.split())
     source, to = map(ip_address, (SOURCES[0], "9.9.9.9"))
     (one,) = inside.run(ask, [Question(source, "tcp", 8096, "eth0", to)]).answers
-    assert (one.verdict, one.rules) == (Verdict.DROPPED, (SILENT[change],))
+    assert (one.verdict, one.rules) == (PacketVerdict.DROPPED, (SILENT[change],))

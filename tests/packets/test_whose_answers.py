@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from allowsync.packetpath import Verdict
+from allowsync.packetpath import PacketVerdict
 from tests.support.agreement import compare, served_world
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_what_a_group_of_programs_decides_is_unknown(world: Internet, rules: str
     done = compare(world)
     assert done.wrong == {}
     assert done.unknown == {("udp", 8096)}
-    whose = {one.reason for one in done.answers if one.verdict is Verdict.UNKNOWN}
+    whose = {one.reason for one in done.answers if one.verdict is PacketVerdict.UNKNOWN}
     assert len(whose) == 1
     assert "group of the program that answers decides" in whose.pop()
 

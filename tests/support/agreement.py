@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from allowsync.packetpath import Question, Verdict, ask
+from allowsync.packetpath import PacketVerdict, Question, ask
 from tests.support.arrivals import Named, each, outcomes
 from tests.support.internet import (
     CONTAINER,
@@ -144,13 +144,18 @@ def told(answer: Answer) -> str:
     """What a packet would find, according to the copy."""
     port = answer.to[2] if answer.to else answer.question.port
     match answer.verdict:
-        case Verdict.DELIVERED | Verdict.FORWARDED if "do not come back" in answer.reason:
+        case PacketVerdict.DELIVERED | PacketVerdict.FORWARDED if (
+            "do not come back" in answer.reason
+        ):
             return "dropped"
-        case Verdict.DELIVERED:
+        case PacketVerdict.DELIVERED:
             return f"server:{port}" if port in SERVED else "refused"
-        case Verdict.FORWARDED if answer.to and str(answer.to[1]) not in (CONTAINER, CONTAINER6):
+        case PacketVerdict.FORWARDED if answer.to and str(answer.to[1]) not in (
+            CONTAINER,
+            CONTAINER6,
+        ):
             return "dropped"  # no one is there
-        case Verdict.FORWARDED:
+        case PacketVerdict.FORWARDED:
             return f"container:{port}" if port in CONTAINED else "refused"
         case other:
             return str(other.value)

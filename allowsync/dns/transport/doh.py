@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpcore
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import unreachable
 from allowsync.dns.transport.bootstrap import Addresses
 from allowsync.dns.transport.doh_connection import HTTP1, HTTP2, DohConnection, DohServer
@@ -121,7 +121,7 @@ class HttpsChannel:
             case None:
                 self._lost.add(ask)
             case Failure() as failure:
-                if failure.kind is Kind.UNTRUSTED:
+                if failure.kind is FailureKind.UNTRUSTED:
                     self._hopeless = failure
                 if ask.live:
                     self._listener.failed(ask, failure)

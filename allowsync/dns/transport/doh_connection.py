@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import unreachable
 from allowsync.dns.transport.bootstrap import Addresses, UnknownHost
 from allowsync.dns.transport.tls_context import NEEDS_H2, broken, trust
@@ -141,7 +141,7 @@ class DohConnection:
             for chunk in response.iter_stream():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    return self._told(Kind.STREAM, "sent more than a DNS message can hold")
+                    return self._told(FailureKind.STREAM, "sent more than a DNS message can hold")
         return body
 
     def _note(self, event: str, told: Mapping[str, Any]) -> None:
@@ -169,13 +169,15 @@ class DohConnection:
         """What is wrong with the head of a response, if anything is."""
         if 300 <= status < 400:
             what = "redirects elsewhere, which is not followed: configure the URL it moved to"
-            return self._told(Kind.UNTRUSTED, what)
+            return self._told(FailureKind.UNTRUSTED, what)
         if status != 200:
             hint = self._hint if status in _OTHER_VERSION else ""
-            return self._told(Kind.ERROR, f"answered with HTTP status {status}{hint}")
+            return self._told(FailureKind.ERROR, f"answered with HTTP status {status}{hint}")
         kinds = [value for name, value in headers if name.lower() == b"content-type"]
         if [one.partition(b";")[0].strip().lower() for one in kinds] != [MEDIA_TYPE]:
-            return self._told(Kind.STREAM, "did not answer with a DNS message: check the path")
+            return self._told(
+                FailureKind.STREAM, "did not answer with a DNS message: check the path"
+            )
         return None
 
     def _failure(self, error: Exception) -> Failure:
@@ -183,7 +185,7 @@ class DohConnection:
         server = self._server
         if isinstance(error, UnknownHost):
             what = f"cannot reach {server.nameserver}: no address for {server.host}: {error}"
-            return Failure(Kind.UNREACHABLE, what)
+            return Failure(FailureKind.UNREACHABLE, what)
         if isinstance(error, httpcore.ConnectError):
             said = _said(error)
             cause = said if isinstance(said, OSError) else OSError(str(said))
@@ -192,11 +194,11 @@ class DohConnection:
             return unreachable(server.nameserver, cause)
         if _is_cut(error):
             if type(_said(error)).__name__ == "StreamReset":  # an event of h2
-                return self._told(Kind.STREAM, "broke off its answer")
-            return self._told(Kind.STREAM, "closed the connection before the answer came")
+                return self._told(FailureKind.STREAM, "broke off its answer")
+            return self._told(FailureKind.STREAM, "closed the connection before the answer came")
         if self._agreed == HTTP2:
-            return self._told(Kind.STREAM, "does not keep to HTTP/2")
-        return self._told(Kind.STREAM, f"does not speak HTTP/1.1{self._hint}")
+            return self._told(FailureKind.STREAM, "does not keep to HTTP/2")
+        return self._told(FailureKind.STREAM, f"does not speak HTTP/1.1{self._hint}")
 
     @property
     def _hint(self) -> str:
@@ -204,7 +206,7 @@ class DohConnection:
             return ""
         return f"; if it speaks HTTP/2 alone: {NEEDS_H2}"
 
-    def _told(self, kind: Kind, what: str) -> Failure:
+    def _told(self, kind: FailureKind, what: str) -> Failure:
         return Failure(kind, f"{self._server.nameserver} {what}")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import unreachable
 from allowsync.dns.transport.tcp import LENGTH, framed
 from allowsync.dns.transport.tls_connection import TlsConnection
@@ -112,9 +112,9 @@ class TlsChannel:
         open_asks = [ask for ask in self._asks.values() if ask.live]
         self._asks.clear()
         self._strikes = 0 if self._answered else self._strikes + 1
-        if failure.kind is Kind.UNTRUSTED or self._strikes >= BARREN:
+        if failure.kind is FailureKind.UNTRUSTED or self._strikes >= BARREN:
             self._hopeless = failure
-        closed_in_use = stream.ready and failure.kind is Kind.STREAM
+        closed_in_use = stream.ready and failure.kind is FailureKind.STREAM
         if open_asks and closed_in_use and self._strikes < STRIKES:
             self._ask_again(open_asks, failure)
             return

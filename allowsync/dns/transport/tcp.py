@@ -6,7 +6,7 @@ import _socket
 import os
 from contextlib import suppress
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import family_of, socket_address, unreachable
 from allowsync.dns.wire_query import Likeness, likeness, message
 from allowsync.typed import TYPE_CHECKING, Final
@@ -100,7 +100,7 @@ class Stream:
         if isinstance(outcome, bytes):
             self._listener.heard_over_stream(self._ask, outcome)
         else:
-            self._listener.failed(self._ask, Failure(Kind.STREAM, outcome))
+            self._listener.failed(self._ask, Failure(FailureKind.STREAM, outcome))
 
     def _unreachable(self, error: OSError) -> str:
         return unreachable(self._ask.server.nameserver, error).reason + " over TCP"

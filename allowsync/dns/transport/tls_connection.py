@@ -12,7 +12,7 @@ from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import family_of, socket_address, unreachable
 from allowsync.dns.transport.tls_context import broken, trust
 
@@ -171,8 +171,8 @@ class TlsConnection:
             error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
         ):
             said = (error.reason or str(error)).lower().replace("_", " ")
-            return Failure(Kind.STREAM, f"{self._nameserver} broke off TLS: {said}")
+            return Failure(FailureKind.STREAM, f"{self._nameserver} broke off TLS: {said}")
         if isinstance(error, (ssl.SSLError, ConnectionError)):
             what = f"{self._nameserver} closed the connection before the answer came"
-            return Failure(Kind.STREAM, what)
+            return Failure(FailureKind.STREAM, what)
         return unreachable(self._nameserver, error)

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import unreachable
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def broken(
     """Why a handshake came to nothing: as `distrust`, or the connection did not last that long."""
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)):
         what = f"{nameserver} closed the connection in the middle of the TLS handshake"
-        return Failure(Kind.STREAM, what)
+        return Failure(FailureKind.STREAM, what)
     if isinstance(error, ssl.SSLError):
         return distrust(nameserver, name, error, protocols)
     return unreachable(nameserver, error)
@@ -126,4 +126,4 @@ def _about_certificate(
 
 
 def _untrusted(reason: str) -> Failure:
-    return Failure(Kind.UNTRUSTED, reason)
+    return Failure(FailureKind.UNTRUSTED, reason)

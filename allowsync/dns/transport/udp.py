@@ -12,7 +12,7 @@ import _socket
 import os
 from selectors import EVENT_READ
 
-from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.failure import Failure, FailureKind
 from allowsync.dns.nameservers import family_of, socket_address, unreachable
 from allowsync.dns.wire_query import Likeness, likeness, message
 from allowsync.typed import TYPE_CHECKING, Final
@@ -28,7 +28,7 @@ QUESTIONS_PER_SOCKET: Final = 256
 MAX_DATAGRAM: Final = 4096  # without EDNS, an answer has 512 bytes at most
 AT_ONCE: Final = 64  # datagrams taken in before the other sockets are looked at
 
-FOREIGN: Final = Failure(Kind.GARBLED, "malformed answer: not to the question asked")
+FOREIGN: Final = Failure(FailureKind.GARBLED, "malformed answer: not to the question asked")
 # The queue of the interface is full: the datagram is lost like one that is lost on the way.
 _LOST_ON_THE_WAY: Final = (BlockingIOError, InterruptedError)
 

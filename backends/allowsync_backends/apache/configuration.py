@@ -93,7 +93,7 @@ def excluding(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
 
 
 @dataclass(slots=True)
-class _Section:
+class _OpenSection:
     """A section while it is read: what began it, the conditions in it, and whether ours is."""
 
     began: ApacheDirective
@@ -102,20 +102,20 @@ class _Section:
 
 
 def _beside(file: str, text: str, path: str) -> Iterator[ApacheDirective]:
-    sections: list[_Section] = []
+    sections: list[_OpenSection] = []
     for one in directives(file, text):
         if one.name.startswith("</"):
             if sections:
                 yield from _ended(sections.pop(), sections)
         elif one.name.startswith("<"):
-            sections.append(_Section(one))
+            sections.append(_OpenSection(one))
         elif sections and one.name == "require":
             sections[-1].others.append(one)
         elif sections and _includes(one, path):
             sections[-1].ours = True
 
 
-def _ended(section: _Section, around: list[_Section]) -> Iterator[ApacheDirective]:
+def _ended(section: _OpenSection, around: list[_OpenSection]) -> Iterator[ApacheDirective]:
     """The alternatives in a section that has ended, which may be a condition of the one around."""
     name = section.began.name[1:]
     if section.ours and name != _TOGETHER:

@@ -9,8 +9,8 @@ from allowsync_backends.caddy.options import (
     CaddyDenyOptions,
     CaddyOptions,
     CaddyStyle,
+    DeniedResponse,
     Matcher,
-    Refusal,
 )
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "CaddyDenyOptions", "CaddyOptions", "CaddyStyle", "Matcher", "Refusal"]
+__all__ = ["TYPE", "CaddyDenyOptions", "CaddyOptions", "CaddyStyle", "DeniedResponse", "Matcher"]
 
 
 def _make(placement: Placement, options: CaddyOptions) -> Backend:

@@ -25,8 +25,8 @@ class Matcher(Enum):
     CLIENT_IP = "client_ip"
 
 
-class Refusal(Enum):
-    """What everybody else gets."""
+class DeniedResponse(Enum):
+    """What others get."""
 
     ABORT = "abort"
     FORBIDDEN = "forbidden"
@@ -63,11 +63,11 @@ class CaddyOptions(ServerOptions, kw_only=True):
         "of Caddy names (`trusted_proxies` in the Caddyfile); needs Caddy 2.7.",
         default=Matcher.REMOTE_IP,
     )
-    refusal: Refusal = option(
-        lambda: kinds.Choice(Refusal),
+    refusal: DeniedResponse = option(
+        lambda: kinds.Choice(DeniedResponse),
         help="What everyone else gets: `abort` closes the connection, `forbidden` answers with "
         "status 403.",
-        default=Refusal.ABORT,
+        default=DeniedResponse.ABORT,
     )
     admin: str | None = option(
         lambda: kinds.Pattern(_ADMIN, 'an address such as "localhost:2019"'),
@@ -82,7 +82,7 @@ class CaddyOptions(ServerOptions, kw_only=True):
         # Without arguments, super() does not work in a class with slots.
         ServerOptions.__post_init__(self)
         refuse_relative(program=(self.program,))
-        gate = (Matcher.REMOTE_IP, Refusal.ABORT)
+        gate = (Matcher.REMOTE_IP, DeniedResponse.ABORT)
         if self.style is CaddyStyle.REALIP and (self.matcher, self.refusal) != gate:
             raise ValueError("matcher and refusal are for style: gate")
 
@@ -105,9 +105,9 @@ class CaddyDenyOptions(CaddyOptions, kw_only=True):
         help="`gate`: a snippet for sites that blocked networks may not reach.",
         default=CaddyStyle.GATE,
     )
-    refusal: Refusal = option(
-        lambda: kinds.Choice(Refusal),
+    refusal: DeniedResponse = option(
+        lambda: kinds.Choice(DeniedResponse),
         help="What blocked networks get: `abort` closes the connection, `forbidden` answers with "
         "status 403.",
-        default=Refusal.ABORT,
+        default=DeniedResponse.ABORT,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.target import Effect
 from allowsync.model.value import Value
-from allowsync_backends.caddy.options import Matcher, Refusal
+from allowsync_backends.caddy.options import DeniedResponse, Matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class Snippet(Value):
     """What our snippet becomes in JSON."""
 
     matcher: Matcher
-    refusal: Refusal
+    refusal: DeniedResponse
     networks: frozenset[Network]
     effect: Effect = Effect.ALLOW
 
@@ -97,7 +97,7 @@ class Snippet(Value):
     def _refuses(self, handler: Json) -> bool:
         if handler.get("handler") != "static_response":
             return False
-        if self.refusal is Refusal.ABORT:
+        if self.refusal is DeniedResponse.ABORT:
             return handler.get("abort") is True
         return str(handler.get("status_code")) == "403"
 

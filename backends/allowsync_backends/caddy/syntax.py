@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.model.target import Effect
 from allowsync.model.types import by_network
 from allowsync.model.value import Value
-from allowsync_backends.caddy.options import Matcher, Refusal
+from allowsync_backends.caddy.options import DeniedResponse, Matcher
 from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class CaddySyntax(Value):
     """A snippet with a line for each network, IPv4 first, sorted; empty, it denies all, or none."""
 
     matcher: Matcher = Matcher.REMOTE_IP
-    refusal: Refusal = Refusal.ABORT
+    refusal: DeniedResponse = DeniedResponse.ABORT
     effect: Effect = Effect.ALLOW
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
@@ -59,7 +59,7 @@ class CaddySyntax(Value):
         return self._refusing("*") if self.effect is Effect.ALLOW else iter(())
 
     def _refusing(self, matcher: str) -> Iterator[str]:
-        if self.refusal is Refusal.ABORT:
+        if self.refusal is DeniedResponse.ABORT:
             yield f"abort {matcher}"
             return
         # A connection that is kept alive would outlast the next change.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.system.http_client import (
     HttpClient,
+    HttpRequest,
     NoResponse,
     NotSent,
-    Request,
     TooLarge,
     authorities,
 )
@@ -112,7 +112,7 @@ class ApiTransport:
 
     def _exchange(self, call: ApiCall, params: Mapping[str, str] | None, body: Any) -> Response:
         content = _encoded(call, body)
-        request = Request(
+        request = HttpRequest(
             call.method, self._url + call.path, self._headers(call, content), content, params
         )
         try:

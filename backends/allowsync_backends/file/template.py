@@ -44,7 +44,7 @@ class TemplateError(BackendError):
     """A template cannot be read, or makes no text. The text says where and why."""
 
 
-class Source(Value):
+class TemplateSource(Value):
     """A template as it was read.
 
     Attributes:
@@ -93,7 +93,7 @@ class View(Value):
         }
 
 
-def read(path: Path) -> Source:
+def read(path: Path) -> TemplateSource:
     """A template.
 
     Raises:
@@ -104,13 +104,13 @@ def read(path: Path) -> Source:
     except RefusedError as refused:
         raise TemplateError(f"{path}: {refused}") from None
     try:
-        return Source(path, content.decode())
+        return TemplateSource(path, content.decode())
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise TemplateError(f"{path}:{line}: this is not UTF-8 text") from None
 
 
-def render(source: Source, view: View) -> str:
+def render(source: TemplateSource, view: View) -> str:
     """The text a template makes.
 
     Raises:
@@ -123,7 +123,10 @@ def render(source: Source, view: View) -> str:
 
 
 def render_each(
-    source: Source, views: Sequence[View], seconds: int = SECONDS, megabytes: int = MEGABYTES
+    source: TemplateSource,
+    views: Sequence[View],
+    seconds: int = SECONDS,
+    megabytes: int = MEGABYTES,
 ) -> list[str | TemplateError]:
     """The texts a template makes of several views, each that or what is wrong.
 
@@ -155,7 +158,7 @@ def render_each(
     ]
 
 
-def _asked(source: Source, request: dict[str, Any]) -> dict[str, Any]:
+def _asked(source: TemplateSource, request: dict[str, Any]) -> dict[str, Any]:
     """What the process says that renders.
 
     Raises:
@@ -192,6 +195,6 @@ def _installed() -> bool:
     return find_spec("jinja2") is not None
 
 
-def _error(source: Source, failed: dict[str, Any]) -> TemplateError:
+def _error(source: TemplateSource, failed: dict[str, Any]) -> TemplateError:
     line = f":{failed['line']}" if failed["line"] else ""
     return TemplateError(f"{source.path}{line}: {failed['what']}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.types import Network
     from allowsync_backends.file.folder import Contents
-    from allowsync_backends.file.template import Source
+    from allowsync_backends.file.template import TemplateSource
 
 
 class Made(FileContent):
@@ -79,7 +79,7 @@ class TemplateBackend(FileBackend):
             held = ()  # said below
         return (*FileBackend.check(self), *wrong(source, self.allowlist, held))
 
-    def _source(self) -> Source:
+    def _source(self) -> TemplateSource:
         """The template. Raises TemplateError."""
         return replace(read(self.template), never_empty=self.never_empty)
 

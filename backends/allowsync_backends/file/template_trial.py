@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.file.template import Source, TemplateError, View, render_each
+from allowsync_backends.file.template import TemplateError, TemplateSource, View, render_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ def unreadable(error: TemplateError) -> Finding:
     return Finding(Severity.ERROR, str(error), "until then the file stays as it is")
 
 
-def wrong(source: Source, allowlist: str, held: tuple[Entry, ...]) -> Iterator[Finding]:
+def wrong(source: TemplateSource, allowlist: str, held: tuple[Entry, ...]) -> Iterator[Finding]:
     """Faults of a template, and its text without entries.
 
     Args:

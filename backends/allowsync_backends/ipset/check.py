@@ -135,7 +135,7 @@ def check_sets(
 
 
 def _unused(
-    ours: Mapping[str, Family], variant: Variant, found: set_store.Look, effect: Effect
+    ours: Mapping[str, Family], variant: Variant, found: set_store.SetsFound, effect: Effect
 ) -> Iterator[Finding]:
     for name, family in ours.items():
         one = found.sets[name]
@@ -166,7 +166,7 @@ def _unused(
 
 
 def _only_forwarded(
-    ours: Mapping[str, Family], unused: Family, variant: Variant, found: set_store.Look
+    ours: Mapping[str, Family], unused: Family, variant: Variant, found: set_store.SetsFound
 ) -> bool:
     """Whether the sets of other families are used, and for what is forwarded alone."""
     chains: list[str] = []
@@ -182,7 +182,7 @@ def _only_forwarded(
 
 
 def _docker(
-    sets: Mapping[str, Family], variant: Variant, found: set_store.Look
+    sets: Mapping[str, Family], variant: Variant, found: set_store.SetsFound
 ) -> Iterator[Finding]:
     """Ports that Docker publishes never come to INPUT, where most rules are."""
     for name, family in sets.items():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MANY = 8
 
 
-class Look(Value):
+class SetsFound(Value):
     """Our sets as they were found.
 
     Attributes:
@@ -68,7 +68,7 @@ def names_of(allowlist: str, families: Iterable[Family]) -> dict[str, Family]:
     return {set_name(allowlist, family): family for family in families}
 
 
-def look(ours: Mapping[str, Family], effect: Effect) -> Look:
+def look(ours: Mapping[str, Family], effect: Effect) -> SetsFound:
     """Our sets of an effect as they are now. What was there for the opposite one is not counted.
 
     Raises:
@@ -88,7 +88,7 @@ def look(ours: Mapping[str, Family], effect: Effect) -> Look:
             obstacles |= dict.fromkeys(wrong, advice)
         if draft_name(name) in names:
             flaws.append(f"set {draft_name(name)} was left behind")
-    return Look(found, names, tuple(flaws), obstacles)
+    return SetsFound(found, names, tuple(flaws), obstacles)
 
 
 def _listing(name: str) -> Completed:
@@ -154,7 +154,7 @@ def _networks(
 
 
 def _refused(
-    done: Completed, now: Look, ours: Mapping[str, Family], effect: Effect
+    done: Completed, now: SetsFound, ours: Mapping[str, Family], effect: Effect
 ) -> BackendError:
     for advice in now.obstacles.values():
         return BackendError(advice)

@@ -14,10 +14,10 @@ from allowsync.model.value import Value, field
 from allowsync_backends.jellyfin.errors import (
     REFUSALS,
     JellyfinError,
-    NoReply,
-    OddReply,
-    Refused,
-    Unreachable,
+    JellyfinNoReply,
+    JellyfinOddReply,
+    JellyfinRefused,
+    JellyfinUnreachable,
 )
 from allowsync_backends.jellyfin.pauses import Pauses
 
@@ -59,17 +59,18 @@ class JellyfinApi(Value):
         """
         document = self._json("GET", NETWORK)
         if not isinstance(document, dict):
-            raise OddReply(f"{self.url} did not give its network settings as documented")
+            raise JellyfinOddReply(f"{self.url} did not give its network settings as documented")
         return document
 
     def put_network(self, document: Mapping[str, Any]) -> None:
         """Replace the network settings.
 
         Raises:
-            JellyfinError: They were not; or, for `NoReply` and `OddReply`, they may have been.
+            JellyfinError: They were not; or, for `JellyfinNoReply` and `JellyfinOddReply`, they
+                may have been.
         """
         if self._sent("POST", NETWORK, document).body:
-            raise OddReply(f"{self.url} answered to a change with more than Jellyfin says")
+            raise JellyfinOddReply(f"{self.url} answered to a change with more than Jellyfin says")
 
     def restart(self) -> None:
         """Ask the server to restart, which it does a moment later."""
@@ -82,7 +83,9 @@ class JellyfinApi(Value):
             case {"IsLocal": bool(local), "IsInNetwork": bool(inside)}:
                 return local, inside
             case _:
-                raise OddReply(f"{self.url} did not say how it sees this machine as documented")
+                raise JellyfinOddReply(
+                    f"{self.url} did not say how it sees this machine as documented"
+                )
 
     def version(self) -> str:
         """Which Jellyfin it is: `10.11.6`. No key is needed for that."""
@@ -90,7 +93,7 @@ class JellyfinApi(Value):
             case {"Version": str(version)} if version.replace(".", "").isalnum():
                 return version
             case _:
-                raise OddReply(f"{self.url} did not tell its version as documented")
+                raise JellyfinOddReply(f"{self.url} did not tell its version as documented")
 
     def clients(self) -> list[tuple[str, str]]:
         """The devices with a session, and the address that Jellyfin takes for theirs."""
@@ -114,7 +117,9 @@ class JellyfinApi(Value):
             return json.loads(body)
         except (ValueError, RecursionError):
             what = "a page of HTML" if body.lstrip()[:1] == b"<" else "something that is no JSON"
-            raise OddReply(f"{self.url} answered with {what} (HTTP {response.status})") from None
+            raise JellyfinOddReply(
+                f"{self.url} answered with {what} (HTTP {response.status})"
+            ) from None
 
     def _sent(self, method: str, path: str, document: Any = None) -> Response:
         """A response that says it went well."""
@@ -122,23 +127,25 @@ class JellyfinApi(Value):
 
         from allowsync.system.http_client import (
             HttpClient,
+            HttpRequest,
             NoResponse,
             NotSent,
-            Request,
             TooLarge,
         )
 
         body = b"" if document is None else json.dumps(document).encode()
-        request = Request(method, self.url + path, self._headers, body)
+        request = HttpRequest(method, self.url + path, self._headers, body)
         try:
             with closing(HttpClient(self._trust(), LARGEST_BODY, self.pauses.now)) as client:
                 response = client.ask(request, REPLY_TIMEOUT)
         except NotSent as error:
-            raise Unreachable(f"no connection to Jellyfin at {self.url}: {error}") from None
+            raise JellyfinUnreachable(f"no connection to Jellyfin at {self.url}: {error}") from None
         except NoResponse as error:
-            raise NoReply(f"no reply from Jellyfin at {self.url}: {error}") from None
+            raise JellyfinNoReply(f"no reply from Jellyfin at {self.url}: {error}") from None
         except TooLarge:
-            raise OddReply(f"{self.url} answered with more than can be its settings") from None
+            raise JellyfinOddReply(
+                f"{self.url} answered with more than can be its settings"
+            ) from None
         if not 200 <= response.status < 300:
             raise self._refusal(response.status)
         return response
@@ -155,14 +162,14 @@ class JellyfinApi(Value):
         except OSError as error:
             why = error.strerror or type(error).__name__
             what = f"ca_file {self.ca_file} gives no certificate: {why}"
-            raise Unreachable(f"{what}; nothing was sent to Jellyfin") from None
+            raise JellyfinUnreachable(f"{what}; nothing was sent to Jellyfin") from None
 
     def _refusal(self, status: int) -> JellyfinError:
         what = REFUSALS.get(status, f"HTTP {status}")
         if 300 <= status < 400:
             what = f"it redirects elsewhere (HTTP {status}), where the API key is not sent: "
             what += "write the URL that it redirects to"
-        kind = OddReply if status >= 500 else Refused
+        kind = JellyfinOddReply if status >= 500 else JellyfinRefused
         return kind(f"{self.url}: {what}")
 
     @property

@@ -18,7 +18,7 @@ from allowsync.model.value import Value, field
 from allowsync_backends.jellyfin.api import JellyfinApi
 from allowsync_backends.jellyfin.content import changed, flaws, sorted_out
 from allowsync_backends.jellyfin.document import entries_of, obstacle, with_entries
-from allowsync_backends.jellyfin.errors import JellyfinError, NoReply, OddReply
+from allowsync_backends.jellyfin.errors import JellyfinError, JellyfinNoReply, JellyfinOddReply
 from allowsync_backends.jellyfin.options import JellyfinSetting
 from allowsync_backends.jellyfin.pauses import Pauses
 
@@ -146,7 +146,7 @@ class JellyfinBackend(Value):
         doubt = None
         try:
             self.api.put_network(with_entries(document, self.options.setting, made))
-        except (NoReply, OddReply) as error:
+        except (JellyfinNoReply, JellyfinOddReply) as error:
             doubt = error
         try:
             held = entries_of(self.api.network(), self.options.setting)

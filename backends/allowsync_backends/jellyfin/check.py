@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
     from allowsync_backends.jellyfin.api import JellyfinApi
-    from allowsync_backends.jellyfin.content import ListContent
+    from allowsync_backends.jellyfin.content import SettingContent
     from allowsync_backends.jellyfin.options import JellyfinOptions
 
 _OLDEST: Final = (10, 8)
@@ -66,7 +66,7 @@ def _version(version: str) -> Iterator[Finding]:
 
 
 def _effect(
-    api: JellyfinApi, document: dict[str, Any], options: JellyfinOptions, content: ListContent
+    api: JellyfinApi, document: dict[str, Any], options: JellyfinOptions, content: SettingContent
 ) -> Iterator[Finding]:
     if options.setting is JellyfinSetting.KNOWN_PROXIES:
         yield from _proxies(api, document, options, content)
@@ -109,7 +109,7 @@ def _fronted(api: JellyfinApi, document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _proxies(
-    api: JellyfinApi, document: dict[str, Any], options: JellyfinOptions, content: ListContent
+    api: JellyfinApi, document: dict[str, Any], options: JellyfinOptions, content: SettingContent
 ) -> Iterator[Finding]:
     if not options.restart:
         what = "Jellyfin reads its known proxies only when it starts"
@@ -155,7 +155,7 @@ def _networks(entries: Iterable[str]) -> list[Network]:
     return [one for one in map(network_of, entries) if one is not None]
 
 
-def _others(setting: JellyfinSetting, content: ListContent) -> Iterator[Finding]:
+def _others(setting: JellyfinSetting, content: SettingContent) -> Iterator[Finding]:
     if number := len(content.strangers):
         what = f"{setting.field} holds {counted(number, 'entry', 'entries')} of others, too"
         yield Finding(Severity.INFO, what, "see Dashboard > Networking in Jellyfin")

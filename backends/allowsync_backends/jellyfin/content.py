@@ -44,7 +44,7 @@ PRIVATE: Final = tuple(
 _NOTE: Final = ip_network("100::/128")
 
 
-class ListContent(Value):
+class SettingContent(Value):
     """What a list holds.
 
     Attributes:
@@ -66,7 +66,7 @@ class ListContent(Value):
         return tuple(one for one in found if mark_in(one) is None)
 
 
-def sorted_out(entries: Sequence[str], allowlist: str) -> ListContent:
+def sorted_out(entries: Sequence[str], allowlist: str) -> SettingContent:
     """Tell the entries of an allowlist from those of others."""
     networks = list(map(network_of, entries))
     mine = owner(allowlist)
@@ -82,7 +82,7 @@ def sorted_out(entries: Sequence[str], allowlist: str) -> ListContent:
             others.append(text)
         else:
             found.add(new)
-    return ListContent(
+    return SettingContent(
         _whole(found, Role.ENTRY),
         _whole(found, Role.GUARD),
         tuple(others[::-1]),
@@ -97,7 +97,7 @@ def _mark(network: Network | None, owner: int) -> int | None:
 
 
 def guards_of(
-    setting: JellyfinSetting, content: ListContent, wanted: Iterable[Network]
+    setting: JellyfinSetting, content: SettingContent, wanted: Iterable[Network]
 ) -> tuple[Network, ...]:
     """What has to stand beside the networks of an allowlist."""
     if setting is not JellyfinSetting.LAN_NETWORKS:
@@ -108,7 +108,7 @@ def guards_of(
 
 
 def flaws(
-    setting: JellyfinSetting, entries: Sequence[str], content: ListContent
+    setting: JellyfinSetting, entries: Sequence[str], content: SettingContent
 ) -> tuple[str, ...]:
     """What is wrong with a list around the entries."""
     found = []

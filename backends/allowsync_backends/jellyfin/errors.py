@@ -7,19 +7,19 @@ class JellyfinError(Exception):
     """A request did not give what it was to give."""
 
 
-class Unreachable(JellyfinError):
+class JellyfinUnreachable(JellyfinError):
     """No connection: the server never saw the request."""
 
 
-class NoReply(JellyfinError):
+class JellyfinNoReply(JellyfinError):
     """The request was sent, and no whole reply came: a change may have been made."""
 
 
-class OddReply(JellyfinError):
+class JellyfinOddReply(JellyfinError):
     """A reply that is not one of this API's, or says that the server is in trouble: HTTP 5xx."""
 
 
-class Refused(JellyfinError):
+class JellyfinRefused(JellyfinError):
     """The server said no (HTTP 4xx) or is elsewhere (3xx): nothing was changed."""
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.kubernetes.credentials import Access, content, header_token, trust
+from allowsync_backends.kubernetes.credentials import ClusterAccess, content, header_token, trust
 from allowsync_backends.kubernetes.errors import NoAccess
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _HOST: Final = "KUBERNETES_SERVICE_HOST"
 _PORT: Final = "KUBERNETES_SERVICE_PORT"
 
 
-def access_of(options: KubernetesOptions) -> Access:
+def access_of(options: KubernetesOptions) -> ClusterAccess:
     """How to get at the cluster of a target.
 
     Raises:
@@ -35,7 +35,7 @@ def access_of(options: KubernetesOptions) -> Access:
     return kubeconfig_access(options.kubeconfig, options.context)
 
 
-def _in_cluster() -> Access:
+def _in_cluster() -> ClusterAccess:
     host, port = os.environ.get(_HOST, ""), os.environ.get(_PORT, "")
     if not (host and port):
         raise NoAccess(
@@ -46,6 +46,6 @@ def _in_cluster() -> Access:
     # The kubelet puts both there, readable to all of the pod, and vouches for them.
     authority = content(SERVICE_ACCOUNT / "ca.crt", secret=False, vouched=True)
     token = content(SERVICE_ACCOUNT / "token", vouched=True)
-    return Access(
+    return ClusterAccess(
         f"https://{bracketed}:{port}", trust(authority), header_token(token, "the service account")
     )

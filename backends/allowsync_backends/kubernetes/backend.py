@@ -18,10 +18,10 @@ from allowsync_backends.kubernetes.access import access_of
 from allowsync_backends.kubernetes.error_messages import what_happened
 from allowsync_backends.kubernetes.errors import (
     KubernetesError,
+    KubernetesNoReply,
+    KubernetesOddReply,
+    KubernetesRefused,
     MissingApi,
-    NoReply,
-    OddReply,
-    Refused,
 )
 from allowsync_backends.kubernetes.objects import RESOURCES, url_path
 from allowsync_backends.kubernetes.view import ObjectView, networks, object_name
@@ -149,7 +149,7 @@ class KubernetesBackend(Value):
             with ClusterTransport(access_of(self.options)) as transport:
                 yield transport
         except KubernetesError as error:
-            stale = isinstance(error, Refused) and error.is_stale
+            stale = isinstance(error, KubernetesRefused) and error.is_stale
             raise BackendError(self._told(error), again=stale) from None
 
     def _told(self, error: KubernetesError) -> str:
@@ -160,12 +160,12 @@ class KubernetesBackend(Value):
     def _view(self, transport: ClusterTransport, version: str) -> ObjectView:
         try:
             found = transport.get(self._path(version))
-        except Refused as error:
+        except KubernetesRefused as error:
             if error.status.code != 404:
                 raise
             found = None
         if found is not None and found.get("kind") != self.options.kind.value:
-            raise OddReply("the API answered with another kind of object")
+            raise KubernetesOddReply("the API answered with another kind of object")
         return ObjectView(self.allowlist, self.options, version, found)
 
     def _path(self, version: str) -> str:
@@ -182,7 +182,7 @@ class KubernetesBackend(Value):
         """Make a change. Where its answer is lost, look whether it was made."""
         try:
             change()
-        except (NoReply, OddReply) as error:
+        except (KubernetesNoReply, KubernetesOddReply) as error:
             try:
                 made = is_made(self._look(transport))
             except KubernetesError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 
-class Access(NamedTuple):
+class ClusterAccess(NamedTuple):
     """One cluster, and who asks.
 
     Attributes:

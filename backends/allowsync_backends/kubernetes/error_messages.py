@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from allowsync.text import printable
-from allowsync_backends.kubernetes.errors import KubernetesError, MissingApi, Refused
+from allowsync_backends.kubernetes.errors import KubernetesError, KubernetesRefused, MissingApi
 
 _UNTOUCHED: Final = "nothing was changed"
 
@@ -22,7 +22,7 @@ def what_happened(error: KubernetesError, what: str, of: str) -> str:
         case MissingApi():
             todo = f"install the definitions (CRDs) of {of}" if of else "look which API it is"
             return f"{what}: the cluster has no such kind of object; {_UNTOUCHED}; {todo}"
-        case Refused():
+        case KubernetesRefused():
             return f"{what}: {_refused(error)}"
         case _:
             return f"{what}: {error}"
@@ -33,7 +33,7 @@ def conflict(managers: str) -> str:
     return f"take the list out of what {managers} applies, or say force: true to take it over"
 
 
-def _refused(error: Refused) -> str:
+def _refused(error: KubernetesRefused) -> str:
     said = printable(str(error))
     match error.status.code:
         case 401:

@@ -20,19 +20,19 @@ class NoAccess(KubernetesError):
     """What says where the cluster is and who asks cannot be used: nothing was sent."""
 
 
-class Unreachable(KubernetesError):
+class KubernetesUnreachable(KubernetesError):
     """No connection: the API never saw the request."""
 
     look_again = change_again = True
 
 
-class NoReply(KubernetesError):
+class KubernetesNoReply(KubernetesError):
     """The request was sent, and no whole reply came: a change may have been made."""
 
     look_again = True
 
 
-class OddReply(KubernetesError):
+class KubernetesOddReply(KubernetesError):
     """A reply that is not one of this API's, or HTTP 5xx: a change may have been made."""
 
     look_again = True
@@ -58,7 +58,7 @@ class ApiStatus(Value):
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Refused(KubernetesError):
+class KubernetesRefused(KubernetesError):
     """The API said no (HTTP 4xx): nothing was changed."""
 
     def __init__(self, status: ApiStatus) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync_backends.kubernetes.credentials import Access, content, header_token, trust
+from allowsync_backends.kubernetes.credentials import ClusterAccess, content, header_token, trust
 from allowsync_backends.kubernetes.errors import NoAccess
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class _Section:
             ) from None
 
 
-def kubeconfig_access(path: Path, context: str | None) -> Access:
+def kubeconfig_access(path: Path, context: str | None) -> ClusterAccess:
     """How a kubeconfig says to get at a cluster.
 
     Args:
@@ -107,7 +107,9 @@ def kubeconfig_access(path: Path, context: str | None) -> Access:
         raise cluster.wrong("server is no https:// URL; nothing was asked; write where the API is")
     secure = server.startswith("https:")
     trusted = _trust(cluster, user) if secure else None
-    return Access(server.rstrip("/"), trusted, _token(user), cluster.text("tls-server-name") or "")
+    return ClusterAccess(
+        server.rstrip("/"), trusted, _token(user), cluster.text("tls-server-name") or ""
+    )
 
 
 def _trust(cluster: _Section, user: _Section) -> Any:

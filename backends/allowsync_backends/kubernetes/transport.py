@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.system.http_client import HttpClient, NoResponse, NotSent, Request, TooLarge
+from allowsync.system.http_client import HttpClient, HttpRequest, NoResponse, NotSent, TooLarge
 from allowsync.text import abridge
 from allowsync_backends.kubernetes.errors import (
     ApiStatus,
     KubernetesError,
+    KubernetesNoReply,
+    KubernetesOddReply,
+    KubernetesRefused,
+    KubernetesUnreachable,
     MissingApi,
-    NoReply,
-    OddReply,
-    Refused,
-    Unreachable,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from allowsync_backends.kubernetes.credentials import Access
+    from allowsync_backends.kubernetes.credentials import ClusterAccess
 
 # etcd takes no object above 1.5 MiB, and with managedFields none is twice that.
 LARGEST_BODY: Final = 8 << 20  # bytes
@@ -37,7 +37,7 @@ _LONGEST_MESSAGE: Final = 300  # characters
 class ClusterTransport:
     """Sends requests, one after the other, over a connection that is kept; a context manager."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ClusterAccess) -> None:
         self._access = access
         self._client = HttpClient(access.trust, LARGEST_BODY)
 
@@ -73,7 +73,8 @@ class ClusterTransport:
             dry: Whether to try it only.
 
         Raises:
-            KubernetesError: It was not; or, for `NoReply` and `OddReply`, it may have been.
+            KubernetesError: It was not; or, for `KubernetesNoReply` and `KubernetesOddReply`, it
+                may have been.
         """
         params = {"fieldManager": manager, "fieldValidation": "Strict"}
         params["force"] = "true" if force else "false"
@@ -118,15 +119,15 @@ class ClusterTransport:
             headers["Authorization"] = f"Bearer {self._access.token.value}"
         if document is not None:
             headers["Content-Type"], content = kind, json.dumps(document).encode()
-        request = Request(method, server + path, headers, content, params, self._access.name)
+        request = HttpRequest(method, server + path, headers, content, params, self._access.name)
         try:
             response = self._client.ask(request, REPLY_TIMEOUT)
         except NotSent as error:
-            raise Unreachable(f"no connection to {server}: {error}") from None
+            raise KubernetesUnreachable(f"no connection to {server}: {error}") from None
         except NoResponse as error:
-            raise NoReply(f"no reply from {server}: {error}") from None
+            raise KubernetesNoReply(f"no reply from {server}: {error}") from None
         except TooLarge:
-            raise OddReply(f"{server} answered with more than an object can be") from None
+            raise KubernetesOddReply(f"{server} answered with more than an object can be") from None
         return self._understood(response.status, response.body)
 
     def _understood(self, code: int, body: bytes) -> dict[str, Any]:
@@ -139,17 +140,17 @@ class ClusterTransport:
         if code == 404 and not _names_object(document):
             raise MissingApi("the cluster has no such API")
         if 300 <= code < 400:
-            raise OddReply(
+            raise KubernetesOddReply(
                 f"{self._access.server} redirects elsewhere (HTTP {code}), where nothing is sent; "
                 "write the URL of the API itself"
             )
         if 400 <= code < 500:
-            raise Refused(_status(code, document))
+            raise KubernetesRefused(_status(code, document))
         if code >= 500 and isinstance(document, dict):
             said = abridge(str(document.get("message") or ""), _LONGEST_MESSAGE)
-            raise OddReply(f"{self._access.server} is in trouble (HTTP {code}): {said}")
+            raise KubernetesOddReply(f"{self._access.server} is in trouble (HTTP {code}): {said}")
         what = "a page of HTML" if body.lstrip()[:1] == b"<" else "something that is no object"
-        raise OddReply(f"{self._access.server} answered with {what} (HTTP {code})")
+        raise KubernetesOddReply(f"{self._access.server} answered with {what} (HTTP {code})")
 
 
 def _names_object(document: Any) -> bool:

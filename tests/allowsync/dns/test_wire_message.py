@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.dns.failure import Failure, Kind
-from allowsync.dns.wire_message import MAX_RECORDS, Malformed, Record, TooMany, parse
+from allowsync.dns.failure import Failure, FailureKind
+from allowsync.dns.wire_message import MAX_RECORDS, Malformed, TooManyRecords, WireRecord, parse
 from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import question
 from allowsync.model.answer import Found
@@ -37,7 +37,7 @@ def message(
     return made.to_wire()
 
 
-def by_dnspython(section: list[dns.rrset.RRset]) -> list[Record]:
+def by_dnspython(section: list[dns.rrset.RRset]) -> list[WireRecord]:
     """The records of one section as dnspython understands them."""
     found = []
     for rrset in section:
@@ -47,7 +47,7 @@ def by_dnspython(section: list[dns.rrset.RRset]) -> list[Record]:
         elif rrset.rdclass == 1 and rrset.rdtype in (2, 5):
             data = rrset[0].target.canonicalize().to_wire()
         owner = rrset.name.canonicalize().to_wire()
-        found.append(Record(owner, int(rrset.rdtype), int(rrset.rdclass), rrset.ttl, data))  # type: ignore[arg-type]
+        found.append(WireRecord(owner, int(rrset.rdtype), int(rrset.rdclass), rrset.ttl, data))  # type: ignore[arg-type]
     return found
 
 
@@ -79,7 +79,7 @@ def test_damaged_messages_are_read_as_dnspython_reads_them_or_not_at_all(
         damaged[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
     try:
         mine = parse(bytes(damaged))
-    except (Malformed, TooMany):
+    except (Malformed, TooManyRecords):
         mine = None
     try:
         theirs = dns.message.from_wire(bytes(damaged), one_rr_per_rrset=True)
@@ -146,7 +146,7 @@ def test_no_message_takes_long_to_read(wire: bytes) -> None:
 def test_more_records_than_an_answer_has_are_not_read() -> None:
     lines = [f"{NAME}. 60 IN A 203.0.{n // 250}.{n % 250}" for n in range(MAX_RECORDS)]
     told = read(message(*lines), Query(NAME, Family.IPV4))
-    assert told == Failure(Kind.ODD, "more than 512 records in one answer")
+    assert told == Failure(FailureKind.ODD, "more than 512 records in one answer")
     assert isinstance(read(message(*lines[2:]), Query(NAME, Family.IPV4)), Found)
 
 
@@ -183,7 +183,7 @@ def test_what_a_message_says_of_itself_has_to_be_sound(wire: bytes) -> None:
         dns.message.from_wire(wire)
     told = read(wire, Query(NAME, Family.IPV4))
     assert isinstance(told, Failure)
-    assert told.kind is Kind.GARBLED
+    assert told.kind is FailureKind.GARBLED
 
 
 @pytest.mark.parametrize("pointer", [12, 60, 16383])
@@ -195,4 +195,6 @@ def test_a_pointer_leads_backward_or_nowhere(pointer: int) -> None:
     if pointer == 12:
         assert isinstance(told, Found)
     else:
-        assert told == Failure(Kind.GARBLED, "malformed answer: a pointer that leads nowhere")
+        assert told == Failure(
+            FailureKind.GARBLED, "malformed answer: a pointer that leads nowhere"
+        )

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from allowsync.dns.failure import TRUNCATED, Failure, Kind
+from allowsync.dns.failure import TRUNCATED, Failure, FailureKind
 from allowsync.dns.wire_parse import Reading, read
 from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family, Query
@@ -182,7 +182,7 @@ NOT_PROVEN = {
 
 @pytest.mark.parametrize(("reason", "wire"), NOT_PROVEN.items(), ids=list(NOT_PROVEN))
 def test_an_answer_that_proves_nothing_says_why(reason: str, wire: bytes) -> None:
-    assert reading(wire) == Failure(Kind.ODD, reason)
+    assert reading(wire) == Failure(FailureKind.ODD, reason)
 
 
 def test_a_chain_of_eight_links_is_followed() -> None:
@@ -191,7 +191,7 @@ def test_a_chain_of_eight_links_is_followed() -> None:
 
 def test_an_alias_of_itself_is_a_loop() -> None:
     wire = response(answer=(f"{ALICE}. 60 IN CNAME {ALICE}.",), authority=(SOA,))
-    assert reading(wire) == Failure(Kind.ODD, "CNAME loop")
+    assert reading(wire) == Failure(FailureKind.ODD, "CNAME loop")
 
 
 @pytest.mark.parametrize(
@@ -201,14 +201,14 @@ def test_an_error_tells_nothing_even_with_addresses_inside(rcode: dns.rcode.Rcod
     wire = response(
         rcode=rcode, answer=(f"{ALICE}. 60 IN A {IPV4}",), authority=(SOA,), flags=dns.flags.TC
     )
-    assert reading(wire) == Failure(Kind.ERROR, dns.rcode.to_text(rcode))
+    assert reading(wire) == Failure(FailureKind.ERROR, dns.rcode.to_text(rcode))
 
 
 def test_an_extended_error_is_an_error() -> None:
     message = dns.message.from_wire(response(answer=(f"{ALICE}. 60 IN A {IPV4}",)))
     message.use_edns(0)
     message.set_rcode(dns.rcode.BADVERS)
-    assert reading(message.to_wire()) == Failure(Kind.ERROR, "BADVERS")
+    assert reading(message.to_wire()) == Failure(FailureKind.ERROR, "BADVERS")
 
 
 def test_a_truncated_answer_is_not_read() -> None:
@@ -219,7 +219,7 @@ def test_a_truncated_answer_is_not_read() -> None:
 def test_without_the_ad_bit_nothing_is_believed_where_dnssec_is_required() -> None:
     lines = (f"{ALICE}. 60 IN A {IPV4}",)
     query = Query(ALICE, Family.IPV4)
-    unvalidated = Failure(Kind.ODD, "not validated by DNSSEC")
+    unvalidated = Failure(FailureKind.ODD, "not validated by DNSSEC")
     assert read(response(answer=lines), query, validated=True) == unvalidated
     assert read(response(authority=(SOA,)), query, validated=True) == unvalidated
     authentic = response(answer=lines, flags=dns.flags.AD)
@@ -248,12 +248,12 @@ GARBLED = {
 def test_what_cannot_be_read_or_answers_something_else_is_garbled(wire: bytes) -> None:
     outcome = reading(wire)
     assert isinstance(outcome, Failure)
-    assert outcome.kind is Kind.GARBLED
+    assert outcome.kind is FailureKind.GARBLED
 
 
 def test_an_answer_to_the_other_family_is_garbled() -> None:
     assert reading(GOOD, Family.IPV6) == Failure(
-        Kind.GARBLED, "malformed answer: not to the question asked"
+        FailureKind.GARBLED, "malformed answer: not to the question asked"
     )
 
 

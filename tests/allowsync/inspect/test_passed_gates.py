@@ -12,7 +12,7 @@ from allowsync.inspect.guarded_packets import PacketAnswers
 from allowsync.inspect.guarded_target import GuardedTarget
 from allowsync.inspect.packet_verdicts import about_asked, beside_packets
 from allowsync.model.target import Guard, PortRange
-from allowsync.packetpath.question import Answer, Verdict
+from allowsync.packetpath.question import Answer, PacketVerdict
 from tests.support.values import HOME, T0, net
 
 NAME, SAID = "origin/nftables", "it admits cloudflare, which alice can come through"
@@ -23,13 +23,18 @@ PLACE = TargetAnswer(NAME, AccessVerdict.NO, (), SAID, "cloudflare")
 @pytest.mark.parametrize(
     ("met", "verdict", "said", "through"),
     [
-        (Verdict.DROPPED, AccessVerdict.NO, SAID, "cloudflare"),
-        (Verdict.UNKNOWN, AccessVerdict.UNKNOWN, SAID, "cloudflare"),
-        (Verdict.DELIVERED, AccessVerdict.YES, f"in no entry, and gets in: a rule; {SAID}", ""),
+        (PacketVerdict.DROPPED, AccessVerdict.NO, SAID, "cloudflare"),
+        (PacketVerdict.UNKNOWN, AccessVerdict.UNKNOWN, SAID, "cloudflare"),
+        (
+            PacketVerdict.DELIVERED,
+            AccessVerdict.YES,
+            f"in no entry, and gets in: a rule; {SAID}",
+            "",
+        ),
     ],
 )
 def test_a_gate_that_is_passed_through_a_cdn_is_one_until_packets_get_in(
-    met: Verdict, verdict: AccessVerdict, said: str, through: str
+    met: PacketVerdict, verdict: AccessVerdict, said: str, through: str
 ) -> None:
     scene = AccessAt(T0, T0, (), (), past=False)
     answer = Explanation(HOME, None, net(HOME), scene, (PLACE,), ())

@@ -16,7 +16,7 @@ from allowsync.inspect.packet_verdicts import about_asked, beside_packets
 from allowsync.inspect.reachability import about_friends, judged
 from allowsync.model.target import Guard, PortRange
 from allowsync.model.types import Entry
-from allowsync.packetpath.question import Answer, Verdict
+from allowsync.packetpath.question import Answer, PacketVerdict
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 PORTS: Final = (PortRange(443, 443, "tcp"),)
@@ -71,7 +71,7 @@ def test_who_gets_no_answer_does_not_get_in_as_a_host_and_does_as_a_stranger(
     place = TargetAnswer("x", listed)
     answer = Explanation("1.2.3.4", None, ip_network("1.2.3.4"), scene, (place,), ())
     found = {
-        question: (Answer(question, Verdict.DELIVERED, ("a rule",), unanswered=why),)
+        question: (Answer(question, PacketVerdict.DELIVERED, ("a rule",), unanswered=why),)
         for _, question in about_asked(answer, [target])
     }
     (told,) = beside_packets(answer, [target], PacketAnswers(found)).places

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.model.value import replace
-from allowsync.packetpath import Aim, Question, Verdict, ask, original
+from allowsync.packetpath import Aim, PacketVerdict, Question, ask, original
 from allowsync.packetpath.behind import MOST_NEIGHBOURS, MOST_NETWORKS
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.translation import (
@@ -175,6 +175,6 @@ def test_a_packet_that_is_stopped_tells_where_it_was_going(inside: Namespace, va
     inside.command("sh", "-ec", f"iptables-{variant} -I DOCKER-USER -j DROP")
     answers = inside.run(ask, [ASKED]).answers
     (one,) = (answer for answer in answers if answer.question.port == 9000)
-    assert one.verdict is Verdict.DROPPED
+    assert one.verdict is PacketVerdict.DROPPED
     assert one.to is not None
     assert one.to[1:] == (ip_address("172.17.0.2"), 8096)

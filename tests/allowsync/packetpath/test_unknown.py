@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from allowsync.packetpath import Question, Verdict, ask
+from allowsync.packetpath import PacketVerdict, Question, ask
 from tests.support import bpf
 from tests.support.netns import Namespace
 from tests.support.terminal import eventually
@@ -67,7 +67,7 @@ def test_a_process_that_ends_too_early_leaves_it_unknown(
     monkeypatch.setattr("allowsync.packetpath.inquiry.inquire", lambda *_: os._exit(7))
     told = machine.run(ask, [QUESTION])
     assert told.unknown == "the process that asks ended too early (exit code 7)"
-    assert [one.verdict for one in told.answers] == [Verdict.UNKNOWN]
+    assert [one.verdict for one in told.answers] == [PacketVerdict.UNKNOWN]
 
 
 def test_a_process_that_is_late_leaves_it_unknown(
@@ -87,10 +87,12 @@ def test_what_fails_in_the_copy_is_said(
 
 
 def test_ipsec_is_named(machine: Namespace) -> None:
-    assert [one.verdict for one in machine.run(ask, [QUESTION]).answers] == [Verdict.DELIVERED]
+    assert [one.verdict for one in machine.run(ask, [QUESTION]).answers] == [
+        PacketVerdict.DELIVERED
+    ]
     machine.batch("xfrm policy add src 203.0.113.0/24 dst 192.0.2.10/32 dir in action block")
     told = machine.run(ask, [QUESTION])
-    assert [one.verdict for one in told.answers] == [Verdict.UNKNOWN]
+    assert [one.verdict for one in told.answers] == [PacketVerdict.UNKNOWN]
     assert told.machine.caveats == ("IPsec policies decide about packets",)
     machine.batch("xfrm policy flush")
 
@@ -98,13 +100,13 @@ def test_ipsec_is_named(machine: Namespace) -> None:
 def test_an_outgoing_policy_decides_nothing(machine: Namespace) -> None:
     machine.batch("xfrm policy add src 192.0.2.10/32 dst 198.51.100.0/24 dir out action block")
     told = machine.run(ask, [QUESTION])
-    assert (told.machine.caveats, told.answers[0].verdict) == ((), Verdict.DELIVERED)
+    assert (told.machine.caveats, told.answers[0].verdict) == ((), PacketVerdict.DELIVERED)
 
 
 def test_a_place_for_tc_filters_without_any_decides_nothing(machine: Namespace) -> None:
     machine.command("tc", "qdisc", "add", "dev", "eth0", "clsact")
     told = machine.run(ask, [QUESTION])
-    assert (told.machine.caveats, told.answers[0].verdict) == ((), Verdict.DELIVERED)
+    assert (told.machine.caveats, told.answers[0].verdict) == ((), PacketVerdict.DELIVERED)
 
 
 CLSACT: Final = "tc qdisc add dev eth0 clsact"
@@ -134,9 +136,9 @@ SILENT: Final = {
 def test_who_is_not_found_or_does_not_answer_is_unknown(machine: Namespace) -> None:
     for (done, undone), why in SILENT.items():
         machine.command("sh", "-ec", done)
-        assert verdicts(machine) == {"eth0": (Verdict.UNKNOWN, why)}
+        assert verdicts(machine) == {"eth0": (PacketVerdict.UNKNOWN, why)}
         machine.command("sh", "-ec", undone)
-        assert verdicts(machine) == {"eth0": (Verdict.DELIVERED, "")}
+        assert verdicts(machine) == {"eth0": (PacketVerdict.DELIVERED, "")}
 
 
 HASHED: Final = "a hash by a number that the kernel keeps to itself decides"
@@ -157,7 +159,7 @@ nft add table ip f; nft add chain ip f i '{ type filter hook input priority 0; }
 def test_what_is_otherwise_in_each_kernel_is_unknown(machine: Namespace) -> None:
     for rule, why in BY_CHANCE.items():
         machine.command("sh", "-ec", f"{EMPTIED}\n{rule}")
-        expected = (Verdict.UNKNOWN, why) if why else (Verdict.DELIVERED, "")
+        expected = (PacketVerdict.UNKNOWN, why) if why else (PacketVerdict.DELIVERED, "")
         assert verdicts(machine) == {"eth0": expected}, rule
 
 
@@ -176,12 +178,12 @@ def test_whether_a_program_listens_is_not_taken_from_the_copy(
     machine.command(tool, *["-A", "INPUT", "-m", "socket", "--nowildcard", "-j", "ACCEPT"])
     machine.command(tool, *["-P", "INPUT", "DROP"])
     why = "whether a program listens there decides, and none does now"
-    assert verdicts(machine) == {"eth0": (Verdict.UNKNOWN, why)}
+    assert verdicts(machine) == {"eth0": (PacketVerdict.UNKNOWN, why)}
     with machine.start(sys.executable, "-c", ONE_LISTENS) as listening:
         assert listening.stdout is not None
         assert listening.stdin is not None
         assert listening.stdout.readline() == "listens\n"
-        assert verdicts(machine) == {"eth0": (Verdict.DELIVERED, "")}
+        assert verdicts(machine) == {"eth0": (PacketVerdict.DELIVERED, "")}
         listening.stdin.close()
 
 
@@ -197,13 +199,13 @@ def test_rules_at_the_interface_below_decide_first(machine: Namespace) -> None:
         *MACVLAN, "address add 192.0.2.130/25 dev mv0", "route add default dev mv0 metric 9"
     )
     assert verdicts(machine) == {
-        "eth0": (Verdict.DELIVERED, ""),
-        "mv0": (Verdict.DELIVERED, ""),
+        "eth0": (PacketVerdict.DELIVERED, ""),
+        "mv0": (PacketVerdict.DELIVERED, ""),
     }
     machine.nft(AT_ETH0)
     assert verdicts(machine) == {
-        "eth0": (Verdict.DROPPED, ""),
-        "mv0": (Verdict.UNKNOWN, "rules at eth0 decide first"),
+        "eth0": (PacketVerdict.DROPPED, ""),
+        "mv0": (PacketVerdict.UNKNOWN, "rules at eth0 decide first"),
     }
 
 
@@ -214,10 +216,12 @@ def test_programs_at_the_port_of_a_bridge_decide_first(machine: Namespace) -> No
         "route add default via 192.0.2.1",
     )
     machine.nft(AT_ETH0)
-    assert verdicts(machine) == {"br0": (Verdict.DROPPED, "")}
+    assert verdicts(machine) == {"br0": (PacketVerdict.DROPPED, "")}
     index = machine.run(socket.if_nametoindex, "eth0")
     machine.run(bpf.attach_to_interface, bpf.load(bpf.XDP), index)
-    assert verdicts(machine) == {"br0": (Verdict.UNKNOWN, "an XDP program at eth0 decides first")}
+    assert verdicts(machine) == {
+        "br0": (PacketVerdict.UNKNOWN, "an XDP program at eth0 decides first")
+    }
 
 
 LISTENS: Final = """
@@ -256,7 +260,7 @@ def test_filters_of_a_service_are_named(machine: Namespace, group: Path, way: in
         listening.stdin.close()
 
 
-def verdicts(machine: Namespace) -> dict[str, tuple[Verdict, str]]:
+def verdicts(machine: Namespace) -> dict[str, tuple[PacketVerdict, str]]:
     """What a packet meets, and why it is unknown, by interface."""
     answers = machine.run(ask, [QUESTION]).answers
     return {one.question.interface: (one.verdict, one.reason) for one in answers}
@@ -273,9 +277,9 @@ def test_what_an_interface_of_another_kind_meets_is_unknown(machine: Namespace, 
         f"meta {rule} tcp dport 22 drop\nmeta {rule} tcp dport 8096 accept\n}}\n}}"
     )
     assert verdicts(machine) == {
-        "eth0": (Verdict.DELIVERED, ""),
+        "eth0": (PacketVerdict.DELIVERED, ""),
         "vpn0": (
-            Verdict.UNKNOWN,
+            PacketVerdict.UNKNOWN,
             "the kind of an interface decides, and that of the copy is another",
         ),
     }
@@ -284,7 +288,7 @@ def test_what_an_interface_of_another_kind_meets_is_unknown(machine: Namespace, 
         f"table inet t {{ chain i {{ type filter hook input priority 0\n"
         f"tcp dport 22 meta {rule} drop\n}}\n}}"
     )
-    assert verdicts(machine)["vpn0"][0] is Verdict.DELIVERED
+    assert verdicts(machine)["vpn0"][0] is PacketVerdict.DELIVERED
 
 
 def test_nothing_is_left_of_a_process_that_is_killed(machine: Namespace) -> None:

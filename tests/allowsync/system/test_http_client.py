@@ -15,9 +15,9 @@ import pytest
 
 from allowsync.system.http_client import (
     HttpClient,
+    HttpRequest,
     NoResponse,
     NotSent,
-    Request,
     Response,
     TooLarge,
 )
@@ -73,7 +73,7 @@ def client() -> Iterator[HttpClient]:
 
 def test_a_response_is_whole(client: HttpClient) -> None:
     with server(OK + b"ETag: x\r\nContent-Length: 4\r\n\r\n", b"he", b"re") as (url, asked):
-        said = client.ask(Request("PUT", url, {"X-One": "1"}, b"body", {"a": "b c"}), 5)
+        said = client.ask(HttpRequest("PUT", url, {"X-One": "1"}, b"body", {"a": "b c"}), 5)
     assert (said.status, said.headers["etag"], said.body) == (200, "x", b"here")
     assert asked[0].startswith(b"PUT /?a=b+c HTTP/1.1\r\n")
     assert b"X-One: 1\r\n" in asked[0]
@@ -92,13 +92,13 @@ def test_no_proxy_and_no_password_of_the_environment_is_used(
         server(OK + b"Content-Length: 0\r\n\r\n") as (url, asked),
         closing(HttpClient(None, LARGEST)) as client,
     ):
-        assert client.ask(Request("GET", url), 5).status == 200
+        assert client.ask(HttpRequest("GET", url), 5).status == 200
     assert b"Authorization" not in asked[0]
 
 
 def test_a_redirect_is_a_response_like_any_other(client: HttpClient) -> None:
     with server(b"HTTP/1.1 307 x\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n") as (url, asked):
-        assert client.ask(Request("GET", url), 5).status == 307
+        assert client.ask(HttpRequest("GET", url), 5).status == 307
     assert len(asked) == 1
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_whole_response_may_have_been_carried_out(
     client: HttpClient, parts: tuple[bytes, ...], why: str
 ) -> None:
     with server(*parts) as (url, _), pytest.raises(NoResponse, match=why):
-        client.ask(Request("GET", url), 0.5)
+        client.ask(HttpRequest("GET", url), 0.5)
 
 
 GATHERED = zlib.compressobj(wbits=31)
@@ -142,13 +142,13 @@ def test_what_comes_a_little_at_a_time_ends(client: HttpClient, head: bytes, mor
         server(head, *[more] * 9999) as (url, _),
         pytest.raises(NoResponse, match="it did not come in time"),
     ):
-        client.ask(Request("GET", url), 0.3)
+        client.ask(HttpRequest("GET", url), 0.3)
 
 
 def test_a_response_that_began_in_time_has_all_of_it(client: HttpClient) -> None:
     head, end = OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"
     with server(head, *[b"1\r\nx\r\n"] * 20, end) as (url, _):
-        assert client.ask(Request("GET", url), 30, 10).body == b"x" * 20
+        assert client.ask(HttpRequest("GET", url), 30, 10).body == b"x" * 20
 
 
 def test_a_response_has_to_begin_in_its_share_of_the_time(client: HttpClient) -> None:
@@ -156,7 +156,7 @@ def test_a_response_has_to_begin_in_its_share_of_the_time(client: HttpClient) ->
         server(*[b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 9999) as (url, _),
         pytest.raises(NoResponse, match="it did not come in time"),
     ):
-        client.ask(Request("GET", url), 1e9, 0.2)
+        client.ask(HttpRequest("GET", url), 1e9, 0.2)
 
 
 def test_a_reader_that_takes_next_to_nothing_is_given_up(client: HttpClient) -> None:
@@ -174,7 +174,7 @@ def test_a_reader_that_takes_next_to_nothing_is_given_up(client: HttpClient) -> 
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
         try:
             with pytest.raises(NoResponse, match="it did not come in time"):
-                client.ask(Request("PUT", url, {}, bytes(1 << 25)), 0.5)
+                client.ask(HttpRequest("PUT", url, {}, bytes(1 << 25)), 0.5)
         finally:
             over.set()
             thread.join()
@@ -185,7 +185,7 @@ def test_silence_ends(client: HttpClient) -> None:
         socket.create_server(("127.0.0.1", 0)) as door,
         pytest.raises(NoResponse, match="it did not come in time"),
     ):
-        client.ask(Request("GET", f"http://127.0.0.1:{door.getsockname()[1]}"), 0.2)
+        client.ask(HttpRequest("GET", f"http://127.0.0.1:{door.getsockname()[1]}"), 0.2)
 
 
 @pytest.mark.parametrize(
@@ -193,18 +193,18 @@ def test_silence_ends(client: HttpClient) -> None:
 )
 def test_where_there_is_no_server_nothing_was_sent(client: HttpClient, url: str) -> None:
     with pytest.raises(NotSent):
-        client.ask(Request("GET", url), 5)
+        client.ask(HttpRequest("GET", url), 5)
 
 
 def test_a_header_that_cannot_be_one_is_not_sent_and_not_quoted(client: HttpClient) -> None:
     with server(b"") as (url, asked), pytest.raises(NotSent, match=r"cannot be one$"):
-        client.ask(Request("GET", url, {"Authorization": "Bearer secret\nX: y"}), 5)
+        client.ask(HttpRequest("GET", url, {"Authorization": "Bearer secret\nX: y"}), 5)
     assert b"secret" not in b"".join(asked)
 
 
 def test_without_authorities_no_certificate_is_good(client: HttpClient) -> None:
     with server(b"") as (url, asked), pytest.raises(NotSent):
-        client.ask(Request("GET", url.replace("http:", "https:")), 5)
+        client.ask(HttpRequest("GET", url.replace("http:", "https:")), 5)
     assert ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).verify_mode is ssl.CERT_REQUIRED
     assert b"GET" not in asked[0]
 
@@ -215,7 +215,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(client: HttpClient) -> 
         server(endless, b"x" * (LARGEST + 1)) as (url, _),
         pytest.raises(TooLarge, match="it is larger than 1 MiB") as caught,
     ):
-        client.ask(Request("GET", url), 5)
+        client.ask(HttpRequest("GET", url), 5)
     assert caught.value.status == 200
 
 
@@ -226,7 +226,7 @@ def test_lines_come_one_by_one_until_the_server_ends_it(client: HttpClient) -> N
         server(head, b"5\r\none\nt\r\n", b"3\r\nwo\n\r\n", b"4\r\nlast\r\n0\r\n\r\n") as (url, _),
         pytest.raises(NoResponse, match="the server ended it"),
     ):
-        got.extend(client.lines(Request("POST", url, {}, b"x"), 2))
+        got.extend(client.lines(HttpRequest("POST", url, {}, b"x"), 2))
     assert [one.body for one in got] == [b"one", b"two", b"last"]
     assert {one.status for one in got} == {200}
 
@@ -236,7 +236,7 @@ def test_a_line_without_an_end_is_too_large(client: HttpClient) -> None:
         server(OK + b"\r\n", b"x" * (LARGEST + 1)) as (url, _),
         pytest.raises(TooLarge),
     ):
-        list(client.lines(Request("GET", url), 2))
+        list(client.lines(HttpRequest("GET", url), 2))
 
 
 def test_lines_that_break_off_are_told(client: HttpClient) -> None:
@@ -244,7 +244,7 @@ def test_lines_that_break_off_are_told(client: HttpClient) -> None:
         server(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"4\r\none\n\r\n") as (url, _),
         pytest.raises(NoResponse),
     ):
-        list(client.lines(Request("GET", url), 2))
+        list(client.lines(HttpRequest("GET", url), 2))
 
 
 def test_lines_end_where_a_line_comes_octet_by_octet() -> None:
@@ -253,7 +253,7 @@ def test_lines_end_where_a_line_comes_octet_by_octet() -> None:
     with closing(HttpClient(None, LARGEST, lambda: float(next(ticks)))) as client:
         head = OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n"
         with server(head, *[b"1\r\nx\r\n"] * 100) as (url, _):
-            got = list(client.lines(Request("GET", url), 20))
+            got = list(client.lines(HttpRequest("GET", url), 20))
     assert [one.body for one in got] == [b"one"]
 
 
@@ -262,10 +262,10 @@ def test_the_first_line_has_a_time_of_its_own() -> None:
     head = OK + b"Transfer-Encoding: chunked\r\n\r\n"
     with closing(HttpClient(None, LARGEST, lambda: passed[0])) as client:
         with server(head, b"4\r\none\n\r\n", b"4\r\ntwo\n\r\n0\r\n\r\n") as (url, _):
-            lines = client.lines(Request("GET", url), 600, 60)
+            lines = client.lines(HttpRequest("GET", url), 600, 60)
             assert next(lines).body == b"one"
             passed[0] = 500.0
             assert next(lines).body == b"two"
         with socket.create_server(("127.0.0.1", 0)) as door:
             silent = f"http://127.0.0.1:{door.getsockname()[1]}"
-            assert list(client.lines(Request("GET", silent), 600, 0.2)) == []
+            assert list(client.lines(HttpRequest("GET", silent), 600, 0.2)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from allowsync_backends.caddy import Refusal
+from allowsync_backends.caddy import DeniedResponse
 from allowsync_backends.common.server.supervisor import Runtime
 
 from allowsync.backend.api import BackendError
@@ -82,8 +82,8 @@ def test_a_caddy_is_checked_and_told_by_its_own_program(inside: Namespace, tmp_p
     server = Caddy(inside, tmp_path)
     server.write()
     given: dict[str, Any] = {"pid_file": None, "container": NAME, "runtime": Runtime.PODMAN}
-    backend = server.backend(**given, refusal=Refusal.FORBIDDEN)
-    put(server, FRIEND, backend=server.backend(refusal=Refusal.FORBIDDEN))
+    backend = server.backend(**given, refusal=DeniedResponse.FORBIDDEN)
+    put(server, FRIEND, backend=server.backend(refusal=DeniedResponse.FORBIDDEN))
     argv = (caddy.PROGRAM, "run", "--config", str(server.config), "--adapter", "caddyfile")
     run(inside, NAME, argv, tmp_path)
     wait_for(inside, FRIEND, caddy.PORT)

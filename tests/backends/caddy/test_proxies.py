@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.caddy.options import Matcher, Refusal
+from allowsync_backends.caddy.options import DeniedResponse, Matcher
 from allowsync_backends.caddy.proxies import about_proxies, believed
 from allowsync_backends.caddy.snippet import Snippet
 from allowsync_backends.caddy.syntax import CaddySyntax
@@ -30,7 +30,7 @@ def seen(folder: Path, options: str, matcher: Matcher, sites: str) -> TrustedPro
     head = f"{{\n auto_https off\n servers {{\n  {options}\n }}\n}}\n"
     syntax = CaddySyntax(matcher=matcher)
     document = adapted(folder, sites, syntax, FRIENDS, head=head, program=NEWER)
-    return believed(document, Snippet(matcher, Refusal.ABORT, FRIENDS))
+    return believed(document, Snippet(matcher, DeniedResponse.ABORT, FRIENDS))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_of_networks_that_a_plugin_knows_nothing_is_known() -> None:
         "trusted_proxies": {"source": "cloudflare"},
     }
     config = {"apps": {"http": {"servers": {"srv0": server}}}}
-    assert believed(config, Snippet(Matcher.CLIENT_IP, Refusal.ABORT, frozenset())) is None
+    assert believed(config, Snippet(Matcher.CLIENT_IP, DeniedResponse.ABORT, frozenset())) is None
 
 
 def test_a_source_that_a_plugin_knows_is_said_to_be_unknown() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from allowsync_backends.caddy import Matcher, Refusal, check
+from allowsync_backends.caddy import DeniedResponse, Matcher, check
 from allowsync_backends.caddy.check import MIGRATION
 
 from allowsync.backend.api import BackendError
@@ -57,7 +57,7 @@ class Maker:
         self.inside, self.folder, self.program = inside, folder, program
         self.made: list[Caddy] = []
 
-    def __call__(self, *, refusal: Refusal = Refusal.ABORT, **options: Any) -> Caddy:
+    def __call__(self, *, refusal: DeniedResponse = DeniedResponse.ABORT, **options: Any) -> Caddy:
         one = Caddy(self.inside, self.folder, program=self.program, **options)
         one.write()
         put(one, *FRIENDS, backend=one.backend(refusal=refusal))
@@ -128,14 +128,14 @@ def test_a_connection_that_is_kept_alive_ends_when_its_owner_is_taken_out(start:
 
 @EACH
 def test_strangers_may_be_answered(start: Maker) -> None:
-    caddy = start(refusal=Refusal.FORBIDDEN)
+    caddy = start(refusal=DeniedResponse.FORBIDDEN)
     assert answers(caddy) == [OK, OK, FORBIDDEN, FORBIDDEN]
-    assert caddy.inside.run(caddy.backend(refusal=Refusal.FORBIDDEN).check) == ()
+    assert caddy.inside.run(caddy.backend(refusal=DeniedResponse.FORBIDDEN).check) == ()
 
 
 def test_another_refusal_is_a_file_to_be_written_anew(start: Maker) -> None:
     caddy = start()
-    put(caddy, *FRIENDS, backend=caddy.backend(refusal=Refusal.FORBIDDEN))
+    put(caddy, *FRIENDS, backend=caddy.backend(refusal=DeniedResponse.FORBIDDEN))
     assert answers(caddy) == [OK, OK, FORBIDDEN, FORBIDDEN]
 
 

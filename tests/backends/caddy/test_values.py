@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allowsync_backends.caddy import TYPE, CaddyOptions, Matcher, Refusal
+from allowsync_backends.caddy import TYPE, CaddyOptions, DeniedResponse, Matcher
 from allowsync_backends.caddy.admin_api import AdminAddress, place
 from allowsync_backends.caddy.server import caddy
 from allowsync_backends.caddy.snippet import Snippet, SnippetGate, admin_address, admin_is_off
@@ -54,7 +54,7 @@ def test_a_network_is_a_line_of_a_matcher_that_is_negated() -> None:
 
 
 def test_a_trusted_proxy_may_name_the_client_and_strangers_may_be_answered() -> None:
-    text = CaddySyntax(Matcher.CLIENT_IP, Refusal.FORBIDDEN).render("x", FRIENDS)
+    text = CaddySyntax(Matcher.CLIENT_IP, DeniedResponse.FORBIDDEN).render("x", FRIENDS)
     assert "\t\t\tclient_ip 81.2.69.1/32\n" in text
     assert "\trespond @allowsync_x 403 {\n\t\tclose\n\t}\n}\n" in text
     assert "abort" not in text
@@ -63,18 +63,20 @@ def test_a_trusted_proxy_may_name_the_client_and_strangers_may_be_answered() -> 
 @pytest.mark.parametrize(
     ("refusal", "body"),
     [
-        (Refusal.ABORT, "\tabort *\n"),
-        (Refusal.FORBIDDEN, "\trespond * 403 {\n\t\tclose\n\t}\n"),
+        (DeniedResponse.ABORT, "\tabort *\n"),
+        (DeniedResponse.FORBIDDEN, "\trespond * 403 {\n\t\tclose\n\t}\n"),
     ],
 )
-def test_an_empty_allowlist_refuses_everybody(refusal: Refusal, body: str) -> None:
+def test_an_empty_allowlist_refuses_everybody(refusal: DeniedResponse, body: str) -> None:
     text = CaddySyntax(refusal=refusal).render("x", ())
     assert text == f"{HEADER}(allowsync_x) {{\n{body}}}\n"
     assert CaddySyntax().parse(text) == FileContent("x", frozenset())
 
 
-@given(networks, st.sampled_from(Matcher), st.sampled_from(Refusal))
-def test_what_was_written_is_read(held: frozenset[Any], matcher: Matcher, refusal: Refusal) -> None:
+@given(networks, st.sampled_from(Matcher), st.sampled_from(DeniedResponse))
+def test_what_was_written_is_read(
+    held: frozenset[Any], matcher: Matcher, refusal: DeniedResponse
+) -> None:
     syntax = CaddySyntax(matcher, refusal)
     text = syntax.render("x", held)
     assert syntax.parse(text) == FileContent("x", held)
@@ -147,7 +149,7 @@ def adapted(
 
 def gates(folder: Path, sites: str, held: frozenset[Any] = FRIENDS) -> list[SnippetGate]:
     document = adapted(folder, sites, CaddySyntax(), held)
-    return list(Snippet(Matcher.REMOTE_IP, Refusal.ABORT, held).gates(document))
+    return list(Snippet(Matcher.REMOTE_IP, DeniedResponse.ABORT, held).gates(document))
 
 
 SITES = {
@@ -240,11 +242,11 @@ def test_every_site_is_looked_at(tmp_path: Path) -> None:
     assert sorted(one.site for one in found) == ["a.example", "b.example", "c.example"]
 
 
-@pytest.mark.parametrize("refusal", Refusal)
-def test_each_refusal_is_known_and_no_other(tmp_path: Path, refusal: Refusal) -> None:
+@pytest.mark.parametrize("refusal", DeniedResponse)
+def test_each_refusal_is_known_and_no_other(tmp_path: Path, refusal: DeniedResponse) -> None:
     site = ":80 {\n import allowsync_x\n file_server\n}"
     document = adapted(tmp_path, site, CaddySyntax(refusal=refusal), FRIENDS)
-    for looked_for in Refusal:
+    for looked_for in DeniedResponse:
         found = list(Snippet(Matcher.REMOTE_IP, looked_for, FRIENDS).gates(document))
         assert bool(found) is (looked_for is refusal)
     assert list(Snippet(Matcher.CLIENT_IP, refusal, FRIENDS).gates(document)) == []
@@ -295,5 +297,5 @@ def test_the_admin_api_is_where_the_caddyfile_says(
     ids=range(5),
 )
 def test_nothing_is_made_of_what_is_not_understood(config: dict[str, Any]) -> None:
-    assert list(Snippet(Matcher.REMOTE_IP, Refusal.ABORT, FRIENDS).gates(config)) == []
+    assert list(Snippet(Matcher.REMOTE_IP, DeniedResponse.ABORT, FRIENDS).gates(config)) == []
     assert not admin_is_off(config)

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 from allowsync_backends.file import template
-from allowsync_backends.file.template import Source, TemplateError, View, render, render_each
+from allowsync_backends.file.template import (
+    TemplateError,
+    TemplateSource,
+    View,
+    render,
+    render_each,
+)
 
 from tests.support.templates import entries
 
@@ -23,7 +29,7 @@ FRIENDS = entries(
 
 
 def made(text: str) -> str:
-    return render(Source(HERE, text), View("jellyfin", FRIENDS))
+    return render(TemplateSource(HERE, text), View("jellyfin", FRIENDS))
 
 
 def refused(text: str) -> str:
@@ -172,11 +178,11 @@ POWERS = "{{ (7 ** (7 ** 9)) % 10 }}"  # one step, which nothing in Python could
 @pytest.mark.parametrize("text", [ENDLESS, POWERS], ids=("loop", "power"))
 def test_what_would_take_for_ever_is_ended(text: str) -> None:
     with pytest.raises(TemplateError, match="takes more than 1 s of processor time"):
-        render_each(Source(HERE, text), [View("x")], seconds=1)
+        render_each(TemplateSource(HERE, text), [View("x")], seconds=1)
 
 
 def test_one_view_that_fails_keeps_no_other_from_being_made() -> None:
-    source = Source(HERE, "{{ hosts.alice.networks | length }}")
+    source = TemplateSource(HERE, "{{ hosts.alice.networks | length }}")
     nobody, everybody, friends = render_each(
         source, [View("x"), View("x", everybody=True), View("x", FRIENDS)]
     )
@@ -207,8 +213,8 @@ def test_a_process_that_cannot_work_is_told_of(
 def test_no_part_of_jinja_is_imported_by_who_asks_for_a_text() -> None:
     code = (
         "import json, sys\nfrom pathlib import Path\n"
-        "from allowsync_backends.file.template import Source, View, render\n"
-        "text = render(Source(Path('/x'), '{{ allowlist }}'), View('x'))\n"
+        "from allowsync_backends.file.template import TemplateSource, View, render\n"
+        "text = render(TemplateSource(Path('/x'), '{{ allowlist }}'), View('x'))\n"
         "print(json.dumps([text, sorted({'jinja2', 'markupsafe'} & sys.modules.keys())]))"
     )
     from allowsync.system.process import Command, run
@@ -220,9 +226,9 @@ def test_no_part_of_jinja_is_imported_by_who_asks_for_a_text() -> None:
 def test_a_template_is_another_when_what_it_is_made_with_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = Source(HERE, "x")
+    source = TemplateSource(HERE, "x")
     before = source.digest
-    assert before == Source(Path("/elsewhere"), "x").digest
-    assert before != Source(HERE, "y").digest
+    assert before == TemplateSource(Path("/elsewhere"), "x").digest
+    assert before != TemplateSource(HERE, "y").digest
     monkeypatch.setattr(template, "_GENERATION", b"next")
     assert source.digest != before

@@ -9,7 +9,7 @@ from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ipset import IpsetOptions
 from allowsync_backends.ipset.inspection import chain_flaws, hook_flaws, hooks, table
 from allowsync_backends.ipset.rules import IpsetGate, load_script, removal_script
-from allowsync_backends.ipset.set_store import Look
+from allowsync_backends.ipset.set_store import SetsFound
 from allowsync_backends.ipset.sets import (
     MIN_CAPACITY,
     IpsetListingError,
@@ -57,9 +57,9 @@ def test_a_set_that_counts_is_read_with_its_counts() -> None:
     found = held(counting, NAME, V4)
     assert (found.shape, found.counts) == (Shape.SOUND, (3, 0))
     assert held(LISTING, NAME, V4).counts is None
-    assert Look({NAME: found}).traffic(()) == Traffic(counts={HOME: 3, OFFICE: 0})
-    assert Look({NAME: found, "other": held(LISTING, NAME, V4)}).traffic(()) is None
-    assert Look({NAME: SetContent(Shape.MISSING)}).traffic(["gone"]) == Traffic(anew=True)
+    assert SetsFound({NAME: found}).traffic(()) == Traffic(counts={HOME: 3, OFFICE: 0})
+    assert SetsFound({NAME: found, "other": held(LISTING, NAME, V4)}).traffic(()) is None
+    assert SetsFound({NAME: SetContent(Shape.MISSING)}).traffic(["gone"]) == Traffic(anew=True)
 
 
 def test_the_names_of_sets_are_read_and_nothing_else() -> None:
