@@ -123,7 +123,8 @@ def where(asked: Network, holding: TargetContents) -> TargetAnswer:
     others = [one for one in sorted(holding.others, key=str) if touches(one, asked)]
     sure = [one.network for one in mine if one.network not in holding.doubtful]
     doubts = [holding.doubtful[one.network] for one in mine if one.network in holding.doubtful]
-    foreign = f"{', '.join(map(str, others))} was added outside allowsync" if others else ""
+    were = "were" if len(others) > 1 else "was"
+    foreign = f"{', '.join(map(short, others))} {were} added outside allowsync" if others else ""
     left = without(asked, Coverage([*sure, *others]))
     said = "; ".join(part for part in (foreign, *shut, *doubts) if part)
     return TargetAnswer(holding.target, _verdict(left, asked, doubts), mine, said)

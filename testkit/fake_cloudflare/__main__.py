@@ -16,8 +16,10 @@ from testkit.fake_cloudflare.cloud import ACCOUNT, TOKEN
 def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m testkit.fake_cloudflare")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--token", default=TOKEN, help="a token with every permission")
-    parser.add_argument("--account", default=ACCOUNT, help="32 hexadecimal digits")
+    parser.add_argument(
+        "--token", default=TOKEN, help="a token with every permission (%(default)s)"
+    )
+    parser.add_argument("--account", default=ACCOUNT, help="32 hexadecimal digits (%(default)s)")
     parser.add_argument(
         "--plan", choices=[each.name.lower() for each in AccountPlan], default="free"
     )

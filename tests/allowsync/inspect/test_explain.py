@@ -74,7 +74,7 @@ def test_a_network_is_allowed_where_what_is_held_covers_it(
 
 def test_what_others_put_there_lets_in_as_well_and_is_said() -> None:
     place = where(net(HOME), TargetContents(WEB, others=frozenset(nets(MOVED, HOME))))
-    assert place == TargetAnswer(WEB, YES, said=f"{HOME}/32 was added outside allowsync")
+    assert place == TargetAnswer(WEB, YES, said=f"{HOME} was added outside allowsync")
 
 
 def test_what_may_have_been_missing_is_not_claimed() -> None:
@@ -253,11 +253,11 @@ def test_everything_there_is_to_say_of_a_place_is_said() -> None:
     doubtful = {net("81.2.69.1"): "lost", net("81.2.69.3"): MISSING}
     entries = tuple(Entry(one, ("alice",)) for one in doubtful)
     found = where(ip_network("81.2.69.0/24"), TargetContents(WEB, entries, others, doubtful))
-    named = ", ".join(sorted(f"{one}/32" for one in (HOME, MOVED)))
-    assert found.said == f"{named} was added outside allowsync; lost; {MISSING}"
+    named = ", ".join(sorted((HOME, MOVED)))
+    assert found.said == f"{named} were added outside allowsync; lost; {MISSING}"
     (place,) = host(ALICE, ALICE_TOO, holding=TargetContents(WEB, others=others)).places
     foreign = "was added outside allowsync"
-    assert place.said == f"{HOME}/32 {foreign}; {MOVED}/32 {foreign}"
+    assert place.said == f"{HOME} {foreign}; {MOVED} {foreign}"
 
 
 def test_who_is_let_in_lacks_nothing_where_others_of_the_network_are_not() -> None:
@@ -267,5 +267,5 @@ def test_who_is_let_in_lacks_nothing_where_others_of_the_network_are_not() -> No
     half = replace(HOLDING, entries=(entry(HOME, "alice"),), others=frozenset(nets(MOVED)))
     found = of_network(str(wide), wide, scene(ALICE, holdings=(half,)), {WEB: ["bob"]})
     assert found.places[0].said == (
-        f"{MOVED}/32 was added outside allowsync; alice is not among the hosts of web"
+        f"{MOVED} was added outside allowsync; alice is not among the hosts of web"
     )
