@@ -167,7 +167,7 @@ class Effect(Enum):
 
 
 class Placement(Value):
-    """Where a backend stands.
+    """The target that a backend is made for.
 
     Attributes:
         allowlist: The allowlist, or the denylist, it enforces.
