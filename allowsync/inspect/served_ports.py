@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import questions, translated
@@ -20,6 +21,7 @@ from allowsync.inspect.reachability import (
 from allowsync.inspect.trusted_proxies import dropped_by_gates
 from allowsync.model.target import Finding, Guard, PortRange, Severity
 from allowsync.model.value import replace
+from allowsync.system.owner import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -37,8 +39,11 @@ _MOST_TRANSLATED: Final = 4  # hosts of a server that ask for each port that tra
 def served(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
     """The servers that clients come to directly, each with its ports and whom it lets in.
 
-    Others may get as far as these ports: the server refuses them.
+    Others may get as far as these ports: the server refuses them. Servers are looked at by
+    programs that only root may run without being asked for a password; nor can others try packets.
     """
+    if os.geteuid() != ROOT:
+        return ()
     known = {one.target: one for one in held if one.readable}
     return tuple(
         GuardedTarget(target.name, _at(proxies.ports), known[target.name].entries)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,6 @@ from tests.support.program import allowsync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
 
@@ -121,3 +122,28 @@ def test_a_port_at_which_no_program_listens_is_none_of_the_server(machine: WebSe
     machine.inside.nft(CLOSED)
     assert machine.told() == []
     assert machine.explained("alice")["allowed"] == "yes"
+
+
+def test_only_root_has_a_server_looked_at_by_its_own_program() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        program, called, config = folder / "caddy", folder / "any" / "c", folder / "config.yaml"
+        called.parent.mkdir()
+        called.parent.chmod(0o777)
+        program.write_text(f"#!/bin/sh\necho >> {called}\n")
+        program.chmod(0o755)
+        caddy = {"path": str(folder / "a.caddy"), "program": str(program), "pid_file": "/run/none"}
+        document = {
+            "hosts": {"alice": {"networks": [ALICE]}},
+            "allowlists": {"web": {"targets": [{"caddy": caddy}]}},
+            "state": str(folder / "state" / "state.db"),
+        }
+        config.write_text(json.dumps(document))
+        config.chmod(0o644)
+        other = ("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups")
+        allowsync("explain", "alice", "--config", config, prefix=other)
+        assert not called.exists()
+        with Namespace() as inside:
+            inside.run(allowsync, "explain", "alice", "--config", config)
+        assert called.exists()
