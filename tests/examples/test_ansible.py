@@ -67,9 +67,9 @@ def put_ansible(root: Path) -> None:
     for part in PARTS:
         for file in distribution(part).files or ():
             source, target = Path(str(file.locate())), root / "opt/ansible" / str(file)
-            if file.suffix not in (".so", ".pyc") and ".." not in file.parts and source.is_file():
+            if file.suffix != ".so" and ".." not in file.parts and source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, target)
+                shutil.copy2(source, target)  # compiled files name the time of their source
 
 
 def built(folder: Path) -> Path:
