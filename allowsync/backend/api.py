@@ -119,6 +119,7 @@ class Marked(Value):
         backend: What reads and clears it. Nothing is ever applied by it.
         installation: The installation in its mark (`Placement.installation`); empty where none is.
         drops: Whether it drops every packet now that comes from elsewhere.
+        opens: Whether it lets in what it holds by rules of its own, and would do so for good.
     """
 
     allowlist: str
@@ -126,6 +127,7 @@ class Marked(Value):
     backend: Backend
     installation: str = ""
     drops: bool = False
+    opens: bool = False
 
 
 def _no_needs(_: object) -> Needs:

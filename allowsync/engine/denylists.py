@@ -127,7 +127,7 @@ def drafted(
         outcome = Outcome.REFUSED
     old = ", ".join(f"lists.{name}" for name in given.over)
     reasons = [f"{old}: nothing of it is blocked, it is older than `keep`"] if old else []
-    if given.unknown and refusal is None and meant.spans != given.meant.spans:
+    if given.unknown and given.adds and not refusal and meant.spans != given.meant.spans:
         reasons.append(f"nothing is added while it is not known where {given.unknown[0]} is")
     report = TargetReport(
         target.name,

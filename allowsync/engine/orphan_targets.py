@@ -219,4 +219,6 @@ def told(one: OrphanTarget) -> Notice:
     if one.unsettled:
         what = "may still be enforced: its last change failed, or was not confirmed"
         return Notice(one.name, f"is no longer configured, and {what}; {removal}")
-    return Notice(one.name, f"is no longer configured but still enforced; {removal}")
+    opens = one.marked is not None and one.marked.opens  # also to who is to have no access now
+    exit_code = ExitCode.FAILED if opens else ExitCode.IN_STEP
+    return Notice(one.name, f"is no longer configured but still enforced; {removal}", exit_code)

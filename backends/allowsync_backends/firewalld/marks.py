@@ -47,7 +47,7 @@ def _marked(allowlist: str, place: Place, installation: str) -> Marked:
         if name == allowlist
     }
     options = FirewalldOptions(ports=tuple(sorted(ports, key=str)))
-    return Marked(allowlist, place, FirewalldBackend(allowlist, options), installation)
+    return Marked(allowlist, place, FirewalldBackend(allowlist, options), installation, opens=True)
 
 
 def _text(path: Path) -> str:

@@ -46,4 +46,4 @@ def marked(known: Collection[Place]) -> Iterator[Marked]:
         options = UfwOptions(ports=tuple(sorted(ports, key=str)), route=route)
         (place,) = options.places(allowlist)
         if place not in known:
-            yield Marked(allowlist, place, UfwBackend(allowlist, options), installation)
+            yield Marked(allowlist, place, UfwBackend(allowlist, options), installation, opens=True)
