@@ -14,6 +14,7 @@ from allowsync.typed import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import NoReturn
 
     from allowsync.config.settings import Config
     from allowsync.text import Line
@@ -140,10 +141,6 @@ class Invocation(Value):
 
             text = marked(text, PRIORITY_OF.get(colour, INFO), 2)
         say(styled(text, colour), err=err, color=None if self.colour else False)
-
-
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 
 def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = True) -> None:

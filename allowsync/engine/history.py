@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allowsync.model.memory import TargetMemory
-from allowsync.model.networks import cidr, parsed
+from allowsync.model.networks import Coverage, cidr, parsed
 from allowsync.model.outcome import DONE, Outcome
 from allowsync.model.types import Entry
 from allowsync.state import EntryChange
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from allowsync.model.memory import Inherited
     from allowsync.model.plan import Plan
     from allowsync.model.types import Network
     from allowsync.plan.reasons import Reasons
@@ -43,9 +44,27 @@ def settled(
         confirmed = report.outcome is not Outcome.UNKNOWN
         if confirmed and not plan.idle:
             entries = tuple(entry for entry in plan.final if entry.hosts)
-            contents.append((report.target, TargetMemory(entries, report.inherited, report.claims)))
+            left = _left_of(report.inherited, plan)
+            contents.append((report.target, TargetMemory(entries, left, report.claims)))
         changes += changes_of(plan, reasons, confirmed=confirmed)
     return contents, changes, told
+
+
+def _left_of(inherited: tuple[Inherited, ...], plan: Plan) -> tuple[Inherited, ...]:
+    """The entries of unknown origin that a plan did not remove.
+
+    Those would be put back by a restart before the next run.
+    """
+    if not (inherited and plan.remove):
+        return inherited
+    removed, final = (
+        Coverage(one.network for one in entries) for entries in (plan.remove, plan.final)
+    )
+    return tuple(
+        one
+        for one in inherited
+        if removed.covering(one.network) is None or final.covering(one.network) is not None
+    )
 
 
 def changes_of(plan: Plan, reasons: Reasons, *, confirmed: bool = True) -> list[EntryChange]:

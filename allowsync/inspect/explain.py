@@ -11,19 +11,13 @@ from allowsync.model.special_purpose import acceptable, rejection
 from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from allowsync.inspect.access_at import AccessAt
-    from allowsync.model.types import Network, Policy
-    from allowsync.policy.decision import Decision
-    from allowsync.state.history import AccessPeriod, Past
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from allowsync.inspect.access_at import AccessAt, HostAccess, TargetContents
-    from allowsync.model.types import Entry, Network
+    from allowsync.model.types import Entry, Network, Policy
     from allowsync.packetpath.question import Answer
+    from allowsync.policy.decision import Decision
+    from allowsync.state.history import AccessPeriod, Past
 
 
 class AccessVerdict(Enum):

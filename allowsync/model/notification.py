@@ -10,12 +10,6 @@ from allowsync.model.value import Value
 if TYPE_CHECKING:
     from datetime import datetime
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 class Event(Enum):
     """What a notice can be about."""

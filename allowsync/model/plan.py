@@ -8,8 +8,6 @@ from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Plan(Value):

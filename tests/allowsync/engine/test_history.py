@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from allowsync.engine.history import began, ended, turns
+from allowsync.engine.history import began, ended, settled, turns
+from allowsync.model.memory import Inherited
 from allowsync.model.outcome import Outcome
 from allowsync.model.plan import Plan
 from allowsync.plan.limits import LimitRefusal
@@ -107,3 +108,28 @@ def test_a_refusal_says_what_the_limit_said() -> None:
     refusal = LimitRefusal(("alice", "bob"), 1, 4, emptied=False, entries=())
     report = replace(WELL, outcome=Outcome.REFUSED, refusal=refusal)
     assert list(turns([report], T0)) == [TargetTransition(T0, "web/file", "refused", refusal.said)]
+
+
+@pytest.mark.parametrize(
+    ("removed", "final", "left"),
+    [
+        ((), ("81.2.69.7/32", "81.2.70.0/24"), {"81.2.69.7/32", "81.2.70.8/32"}),
+        (("81.2.69.7/32",), ("81.2.70.0/24",), {"81.2.70.8/32"}),
+        (("81.2.70.0/24",), ("81.2.69.7/32", "81.2.70.8/32"), {"81.2.69.7/32", "81.2.70.8/32"}),
+        (("81.2.70.0/24",), ("81.2.69.7/32",), {"81.2.69.7/32"}),
+    ],
+    ids=["nothing", "the one itself", "a wider one for it", "a wider one with it"],
+)
+def test_what_a_plan_removes_of_unknown_origin_is_remembered_no_more(
+    removed: tuple[str, ...], final: tuple[str, ...], left: set[str]
+) -> None:
+    inherited = tuple(Inherited(net(one), T0) for one in ("81.2.69.7/32", "81.2.70.8/32"))
+    plan = Plan(
+        "web/file",
+        add=(entry("81.2.71.1/32"),),
+        remove=tuple(map(entry, removed)),
+        withheld=tuple(map(entry, final)),
+    )
+    report = TargetReport("web/file", "web", Outcome.APPLIED, plan, inherited=inherited)
+    ((_, known),), _, _ = settled([report], Reasons({}, T0))
+    assert {str(one.network) for one in known.inherited} == left

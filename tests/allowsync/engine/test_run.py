@@ -267,6 +267,16 @@ class TestLostState:
         world.runs(3)
         assert world.held == (ALL | {"81.2.69.77"}) - {"81.2.69.1"}
 
+    def test_what_went_then_is_not_put_back_by_a_restart(self, world: World) -> None:
+        world.run()
+        world.state.unlink()
+        world.says["alice.example.org"] = found("81.2.69.77")
+        world.runs(4)
+        world.store.networks.clear()
+        world.store.flaws = ["the gate is gone"]
+        world.run(offline=True)
+        assert world.held == (ALL | {"81.2.69.77"}) - {"81.2.69.1"}
+
     def test_what_strangers_add_later_is_removed_all_the_same(self, world: World) -> None:
         world.run()
         world.state.unlink()
