@@ -46,8 +46,8 @@ class RetentionState(Value):
         unavailable_runs: How many runs in a row without a usable answer.
         summary: The last answer in short, to notice when it changes.
         reason: Why the last answer was not a good one; empty after a good one.
-        latched: Whether the absence lasted longer than `latch_absent`. Lasts until a good answer or
-            an approval.
+        latched: Whether the absence lasted longer than `latch_absent`. Lasts until an approval, or
+            a good answer while the name is held by its other family.
         held_back: What a guard refused of the last answer, a line for each address.
         past: Addresses that were replaced lately: what comes back if their successor is refuted.
     """

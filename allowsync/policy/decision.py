@@ -208,7 +208,10 @@ def conclude(
         before = {query: revoke(track, own, host) for query, track in before.items()}
     after = dict(before)
     for one in judged:
-        after[one.query] = fold(before[one.query], one, host, now, unclear.get(one.query, ()))
+        track = fold(before[one.query], one, host, now, unclear.get(one.query, ()))
+        if before[one.query].latched and not track.latched and latched(before, one.query.hostname):
+            track = replace(track, latched=True)
+        after[one.query] = track
     lately = arrivals(host, memory, before, after, now)
     if lately is not memory.arrivals:
         memory = replace(memory, arrivals=lately)

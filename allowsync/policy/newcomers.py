@@ -12,7 +12,7 @@ from allowsync.model.networks import covers, overlap
 from allowsync.model.value import Value
 from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import by_hostname, networks_given, plainly_held
-from allowsync.policy.tracking import former_tracks, latched, long_held, settled_tracks
+from allowsync.policy.tracking import former_tracks, held_by, latched, long_held, settled_tracks
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,20 +100,24 @@ def _new_to(
     now: Now,
 ) -> Iterator[NewAddress]:
     tracks = settled_tracks(host, memory or HostMemory(), now)
+    shut = {name for name in host.hostnames if latched(tracks, name)}
     lastingly: dict[Network, bool] = {}
     for track in tracks.values():
         for old in track.held:
             held = network_of(old.address, host)
             lastingly[held] = long_held(old, host, now) or lastingly.get(held, False)
     for query, address, given in _given_or_young(host, judged, tracks, young):
+        if query.hostname in shut and given not in held_by(tracks[query], host):
+            # Nothing else opens a latch: no other name of the host, nor a fixed network.
+            yield NewAddress(host, query, address, given, latched=True)
+            continue
         lasts = lastingly.get(given)
         granted = lasts is not None
         # What one name gave, another may give as well.
         if lasts or (granted and not _is_young(young, host.hostnames, given)):
             continue
         if not any(covers(mine, given) for mine in host.networks):
-            shut = not granted and latched(tracks, query.hostname)
-            yield NewAddress(host, query, address, given, shut, granted)
+            yield NewAddress(host, query, address, given, latched=False, granted=granted)
     yield from _may_come_back(host, tracks, young, now)
 
 

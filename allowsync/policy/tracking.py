@@ -325,6 +325,11 @@ def latched(tracks: Mapping[Query, RetentionState], hostname: str) -> bool:
     return any(track.latched for track in mine) and not alive
 
 
+def held_by(track: RetentionState, host: Host) -> set[Network]:
+    """The networks that a host holds by one question."""
+    return {network_of(one.address, host) for one in track.held}
+
+
 def recent(arrivals: Mapping[Network, datetime], now: Now) -> dict[Network, datetime]:
     """What of that arrived within the last day; nothing lies in the future."""
     return {

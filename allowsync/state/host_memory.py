@@ -305,7 +305,7 @@ def _approve_name(connection: sqlite3.Connection, host: str, hostname: str, at: 
     where = (host, hostname)
     connection.execute(
         "UPDATE tracks SET latched = 0, held_back = '', absent_since = ? "
-        "WHERE host = ? AND hostname = ? AND absent_since IS NOT NULL",
+        "WHERE host = ? AND hostname = ? AND (absent_since IS NOT NULL OR latched)",
         (number(at), *where),
     )
     connection.execute(

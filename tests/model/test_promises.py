@@ -458,6 +458,18 @@ def test_the_promises_hold_in_any_order_of_events() -> None:
     record("promises", where="any order of events", examples=EXAMPLES, broken=0)
 
 
+def test_a_latched_name_is_opened_by_no_other_name_of_its_host() -> None:
+    """Both gave one page, and one of them had been gone for a week; then it was free to move."""
+    life = Life()
+    life.begin(agreement=1)
+    life.is_gone_for_a_week(label="alice", reason="NXDOMAIN")
+    life.is_gone_for_a_week(label="carol", reason="NXDOMAIN")
+    life.shares_a_host(label="carol", other="dave", then=0)
+    life.are_parked(labels={"carol", "dave"}, page=PARKING[0], then=1)
+    life.moves_everywhere(label="carol", number=2, then=4)
+    life.teardown()
+
+
 def test_what_a_guest_takes_over_after_a_lost_state_is_there_when_the_guest_is_gone() -> None:
     """The second look of one run saw the wide entry alone, and forgot what it stood for."""
     life = Life()

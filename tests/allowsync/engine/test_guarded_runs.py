@@ -9,7 +9,7 @@ import pytest
 
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.testing.memory import MemoryStore, memory_type
-from tests.support.values import GONE, SERVFAIL, V6, found, host
+from tests.support.values import GONE, SERVFAIL, V6, found, host, net
 from tests.support.world import FRIENDS, World, allowlist
 
 if TYPE_CHECKING:
@@ -215,6 +215,35 @@ def test_a_name_gone_for_long_is_let_back_by_nobody_but_an_approval(world: World
     report = world.runs(5)
     assert (STRANGER in world.held, report.exit_code) == (False, 3)
     assert world.look().decisions["alice"].latched == ("alice.example.org",)
+
+
+def test_no_other_name_of_a_host_opens_the_latch_of_one(world: World) -> None:
+    """A stranger registers the lapsed name, gives what the other one has, and moves from there."""
+    names = ("alice.example.org", "alice.example.net")
+    world.hosts["alice"] = host("alice", hostnames=names)
+    world.says["alice.example.net"] = found("81.2.69.1")
+    world.run()
+    world.says["alice.example.net"] = GONE
+    world.runs(9, after=DAY)
+    for address in ("81.2.69.1", STRANGER):
+        world.says["alice.example.net"] = found(address)
+        report = world.runs(3)
+        assert report.decisions["alice"].latched == ("alice.example.net",)
+        assert world.held == {f"81.2.69.{number}" for number in range(1, 5)}
+
+
+@pytest.mark.parametrize("network", ["81.2.69.0/24", STRANGER])
+def test_no_fixed_network_opens_a_latch(world: World, network: str) -> None:
+    world.run()
+    world.says["alice.example.org"] = GONE
+    world.runs(9, after=DAY)
+    world.change("alice", networks=(net(network),))
+    world.says["alice.example.org"] = found(str(net(network)[1 % net(network).num_addresses]))
+    world.run()
+    world.change("alice", networks=())
+    world.says["alice.example.org"] = found(STRANGER)
+    world.runs(5)
+    assert STRANGER not in world.held
 
 
 def test_what_moves_too_often_is_let_in_when_its_day_is_over(world: World) -> None:

@@ -214,6 +214,65 @@ def test_silence_and_refusals_open_no_latch() -> None:
     assert [hostname for hostname, _ in decision.held_back] == [NAME]
 
 
+OTHER_NAME = "other.example.org"
+BESIDE = {
+    "another name of the host, for long": (
+        host(hostnames=(OTHER_NAME, NAME)),
+        holding(HOME, query=Query(OTHER_NAME, V4)).tracks,
+    ),
+    "another name of the host, lately": (
+        host(hostnames=(OTHER_NAME, NAME)),
+        {Query(OTHER_NAME, V4): RetentionState((HeldAddress(ip_address(HOME), T0, T0),), T0)},
+    ),
+    "a name that was edited away": (
+        host(hostnames=(NAME,)),
+        holding(HOME, query=Query(OTHER_NAME, V4)).tracks,
+    ),
+    "a fixed network": (host(networks=(net("81.2.69.0/24"),)), {}),
+}
+
+
+@pytest.mark.parametrize(("who", "beside"), BESIDE.values(), ids=BESIDE)
+def test_nothing_that_a_host_has_beside_opens_a_latch(
+    who: Host, beside: dict[Query, RetentionState]
+) -> None:
+    memory = HostMemory({**beside, **gone_since(8 * DAY).tracks})
+    ledger = Ledger((Sighting(OTHER_NAME, net(HOME), decoy=False, first=T0, last=T0),))
+    for address in (HOME, MOVED):
+        seen = verdict({A: found(address)}, who, memories={"alice": memory}, ledger=ledger)
+        assert told(only(seen.judged))[1] == [address]
+        decision = conclude(who, seen.judged["alice"], memory, NOW)
+        memory = decision.memory
+        assert decision.latched == (NAME,)
+        assert not memory.tracks[A].held
+
+
+def test_what_another_host_has_opens_no_latch() -> None:
+    bob = Query("bob.example.org", V4)
+    memories = {"alice": gone_since(8 * DAY), "bob": holding(HOME, query=bob)}
+    believed = guarded({A: found(HOME)}, host(), host("bob"), memories=memories)
+    assert told(believed["alice"][0])[1] == [HOME]
+
+
+def test_who_comes_back_to_the_address_that_is_still_held_is_in_and_the_latch_is_shut() -> None:
+    """The machine slept for a week after one run in which the name was absent."""
+    who, held = host(), holding(HOME).tracks[A].held
+    memory = gone_since(8 * DAY, held=held, absent_runs=1)
+    for address, granted in ((HOME, HOME), (MOVED, HOME)):
+        believed = guarded({A: found(address)}, who, memories={"alice": memory})
+        decision = conclude(who, believed["alice"], memory, NOW)
+        memory = decision.memory
+        assert [str(one.network) for one in decision.grants] == [f"{granted}/32"]
+        assert decision.latched == (NAME,)
+
+
+def test_a_family_opens_its_latch_while_the_name_is_held_by_the_other() -> None:
+    who = host(families=(V4, V6))
+    tracks = {AAAA: holding(HOME6).tracks[A], **gone_since(8 * DAY, latched=True).tracks}
+    decision = conclude(who, judgements(who, {A: found(HOME)}), HostMemory(tracks), NOW)
+    assert not decision.memory.tracks[A].latched
+
+
 def test_a_host_that_ended_waits_for_no_approval() -> None:
     ended = conclude(host(until=T0), (), gone_since(8 * DAY), NOW)
     assert ended.latched == ()

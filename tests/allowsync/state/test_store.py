@@ -138,6 +138,15 @@ def test_an_approval_takes_the_latch_off_and_is_remembered(path: Path) -> None:
     assert said == [("ipv4",), ("ipv6",)]
 
 
+def test_an_approval_takes_the_latch_off_a_name_that_gives_what_is_held(path: Path) -> None:
+    back = replace(ALICE.tracks[A], latched=True, absent_since=None)
+    known = replace(ALICE, tracks={**ALICE.tracks, A: back})
+    written(path, record(hosts={"alice": known}))
+    with Store.writing(path) as store:
+        store.approve("alice", [A.hostname], T0 + HOUR)
+        assert not store.hosts()["alice"].tracks[A].latched
+
+
 def test_what_arrived_at_a_host_is_forgotten_with_it(path: Path) -> None:
     written(path, record(), record(hosts={}, configured=frozenset()))
     with closing(sqlite3.connect(path)) as raw:
