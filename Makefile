@@ -33,7 +33,7 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
         allowsync/model/types.py,$\
         allowsync/notify/prometheus.py,allowsync/plan/claims.py,allowsync/plan/limits.py,$\
         allowsync/plan/planner.py,allowsync/plan/reasons.py,allowsync/plan/result.py,$\
-        allowsync/policy/absence.py,allowsync/policy/blocking.py,allowsync/policy/clock.py,allowsync/policy/crowd.py,$\
+        allowsync/policy/absence.py,allowsync/policy/denylist.py,allowsync/policy/clock.py,allowsync/policy/crowd.py,$\
         allowsync/policy/decision.py,allowsync/policy/evidence.py,allowsync/policy/fleet.py,allowsync/policy/fold.py,allowsync/policy/guards.py,allowsync/policy/inheritance.py,allowsync/policy/list_formats.py,$\
         allowsync/policy/lists.py,allowsync/policy/newcomers.py,allowsync/policy/orders.py,allowsync/policy/orphans.py,$\
         allowsync/policy/screening.py,allowsync/policy/sightings.py,allowsync/policy/tracking.py,$\

@@ -13,9 +13,9 @@ from allowsync.inspect.packets import guarded, open_ports
 from allowsync.inspect.status import look
 from allowsync.model.outcome import ExitCode
 from allowsync.model.value import replace
+from allowsync.schedule.facts import schedule_facts
 from allowsync.schedule.files import Disk
 from allowsync.schedule.service_user import broken_targets, closed_channels, closed_hosts_file
-from allowsync.schedule.upcoming import schedule_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

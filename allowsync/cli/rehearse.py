@@ -123,8 +123,8 @@ def _interval(invocation: Invocation) -> timedelta:
     """How often the schedule that is installed starts runs; where there is none, the usual."""
     from pathlib import Path
 
+    from allowsync.schedule.facts import schedule_facts
     from allowsync.schedule.files import Disk
-    from allowsync.schedule.upcoming import schedule_facts
 
     found = schedule_facts(invocation.place.absolute(), Disk(Path("/")), instant())
     return (None if found is None else found.interval) or USUAL_INTERVAL

@@ -16,7 +16,7 @@ from allowsync.config.schema.object import Object, Option
 from allowsync.config.settings import Denylist
 from allowsync.config.targets import PlacesInUse, Targets
 from allowsync.model.target import Effect
-from allowsync.policy.blocking import too_wide
+from allowsync.policy.denylist import too_wide
 from allowsync.policy.lists import WIDEST
 from allowsync.text import quote
 

@@ -12,7 +12,7 @@ from allowsync.config.secure_file import digest_of
 from allowsync.engine.never_blocked import spared_by
 from allowsync.model.value import Value
 from allowsync.plan.limits import LimitRefusal
-from allowsync.policy.blocking import (
+from allowsync.policy.denylist import (
     LARGEST_SHARE,
     NOTHING,
     SPECIAL_PURPOSE,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from allowsync.config.settings import Config, Denylist
-    from allowsync.policy.blocking import NeverBlocked, Spans
     from allowsync.policy.decision import Decision
+    from allowsync.policy.denylist import NeverBlocked, Spans
     from allowsync.state.lists import KeptList
 
 FORM: Final = 2  # of what is made of the same lists; another one is made anew

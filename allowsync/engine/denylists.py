@@ -25,7 +25,7 @@ from allowsync.model.value import replace
 from allowsync.plan.claims import Situation
 from allowsync.plan.planner import planned
 from allowsync.plan.result import BlockReport, TargetReport
-from allowsync.policy.blocking import NOTHING, Blocked, blocked, common, spans_of, united
+from allowsync.policy.denylist import NOTHING, Blocked, blocked, common, spans_of, united
 from allowsync.state import StateError, TargetRecord
 from allowsync.state.lock import installations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from allowsync.engine.memory import Memory
     from allowsync.model.target import Current
     from allowsync.model.types import Network
-    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
+    from allowsync.policy.denylist import NeverBlocked
 
 
 def block(

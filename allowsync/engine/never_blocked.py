@@ -9,7 +9,7 @@ from allowsync.backend.api import BackendError
 from allowsync.dns.resolv_conf import BEHIND_STUB, nameservers_in, system_nameservers
 from allowsync.engine.lockout import current
 from allowsync.packetpath.own_networks import own_networks
-from allowsync.policy.blocking import NeverBlocked
+from allowsync.policy.denylist import NeverBlocked
 from allowsync.state import StateError
 from allowsync.system.sessions import remote_addresses
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target
     from allowsync.model.types import Entry, Network
     from allowsync.plan.result import TargetReport
-    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
+    from allowsync.policy.denylist import NeverBlocked
     from allowsync.state import Store
 
 

@@ -11,7 +11,7 @@ from allowsync.inspect.layers import gates
 from allowsync.model.networks import overlap, short
 from allowsync.model.target import Effect, Finding, Severity, remedy
 from allowsync.model.types import BOTH_FAMILIES, Family, by_network
-from allowsync.policy.blocking import spans_of, touches
+from allowsync.policy.denylist import spans_of, touches
 from allowsync.state.lists import read_list
 from allowsync.text import counted
 

@@ -10,13 +10,13 @@ from allowsync.packetpath.isolation import enter, new_network, prepare
 from allowsync.packetpath.netlink import NETFILTER, ROUTE, Netlink
 from allowsync.packetpath.outside import Outside
 from allowsync.packetpath.question import PacketsUnavailable
-from allowsync.packetpath.tracing import legacy_traces
+from allowsync.packetpath.trace import legacy_traces
 from allowsync.packetpath.unlimited import unlimited
 
 if TYPE_CHECKING:
     from allowsync.packetpath.isolation import Tools
     from allowsync.packetpath.original import Original
-    from allowsync.packetpath.tracing import TraceEvent
+    from allowsync.packetpath.trace import TraceEvent
 
 TABLE: Final = "allowsync_packetpath"
 _TRACE_GROUP: Final = 1 << 8  # NFNLGRP_NFTRACE

@@ -16,7 +16,7 @@ from allowsync.packetpath import packet
 from allowsync.packetpath.copy import has_passed
 from allowsync.packetpath.netlink import attributes, first
 from allowsync.packetpath.original import leads_to
-from allowsync.packetpath.tracing import LegacyEvent
+from allowsync.packetpath.trace import LegacyEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.original import Link, Original
     from allowsync.packetpath.probe import Prober
-    from allowsync.packetpath.tracing import TraceEvent
+    from allowsync.packetpath.trace import TraceEvent
     from allowsync.packetpath.words import Words
 
 _WITHOUT: Final = 0x80 | 0x10  # interfaces that ask no neighbours, or have one alone

@@ -13,7 +13,7 @@ from allowsync.packetpath.netlink import first, given, number, text
 from allowsync.packetpath.original import bridge_of
 from allowsync.packetpath.question import Aim, Answer, PacketVerdict
 from allowsync.packetpath.routing import Travel, no_way
-from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
+from allowsync.packetpath.trace import ACCEPT, QUEUE, RULE
 from allowsync.packetpath.unlimited import counts_only, limited
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.probe import Probe, Prober
     from allowsync.packetpath.question import Address
-    from allowsync.packetpath.tracing import LegacyEvent, TraceEvent
+    from allowsync.packetpath.trace import LegacyEvent, TraceEvent
     from allowsync.packetpath.words import Words
 
 _TRANSLATES: Final = frozenset({"nat", "redir"})

@@ -18,7 +18,7 @@ from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, give
 from allowsync.packetpath.original import leads_to
 from allowsync.packetpath.outside import patience, stay
 from allowsync.packetpath.question import Aim, PacketsUnavailable, is_private
-from allowsync.packetpath.tracing import event, legacy_event
+from allowsync.packetpath.trace import event, legacy_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.question import Address, Question
-    from allowsync.packetpath.tracing import LegacyEvent, TraceEvent
+    from allowsync.packetpath.trace import LegacyEvent, TraceEvent
 
 _FIRST_PORT, _PORTS = 33000, 32000
 _BATCH: Final = 256

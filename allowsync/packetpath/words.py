@@ -11,14 +11,14 @@ from allowsync.packetpath.isolation import enter, new_network
 from allowsync.packetpath.netlink import NETFILTER, Netlink, attributes, first, number, text
 from allowsync.packetpath.nftables import FAMILIES, INET, IPV4, IPV6
 from allowsync.packetpath.question import PacketsUnavailable
-from allowsync.packetpath.tracing import DROP, POLICY
+from allowsync.packetpath.trace import DROP, POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.nftables import Expression
-    from allowsync.packetpath.tracing import LegacyEvent, TraceEvent
+    from allowsync.packetpath.trace import LegacyEvent, TraceEvent
 
 _HANDLE: Final = re.compile(r" # handle \d+$")
 _HEAD: Final = re.compile(r"\s*(table|chain) ")

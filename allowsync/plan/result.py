@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from allowsync.model.target import Current
     from allowsync.model.types import Entry, Network
     from allowsync.plan.limits import LimitRefusal
-    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
+    from allowsync.policy.denylist import NeverBlocked
 
 
 class TargetReport(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import short
-from allowsync.report.blocking import spared_lines
+from allowsync.report.denylists import spared_lines
 from allowsync.report.html_markup import Html, cell, head, joined, row, table, tag, time
 from allowsync.text import counted
 

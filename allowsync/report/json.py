@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from allowsync.model.outcome import ExitCode, Notice
     from allowsync.model.types import Entry, Grant
     from allowsync.plan.result import BlockReport, RunReport, TargetReport
-    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
+    from allowsync.policy.denylist import NeverBlocked
     from allowsync.policy.screening import ScreenedAnswer
 
 Json = dict[str, Any]

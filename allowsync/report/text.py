@@ -50,7 +50,7 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
     for target in report.targets:
         yield from _target_lines(target, reasons, every_target=every_target, dry_run=report.dry_run)
     if report.blocked:
-        from allowsync.report.blocking import block_lines
+        from allowsync.report.denylists import block_lines
 
         yield from block_lines(report, every_target=every_target)
 
@@ -198,7 +198,7 @@ def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line
     for target in standing.targets:
         yield from _standing_lines(target)
     if standing.blocked:
-        from allowsync.report.blocking import status_lines as blocked_lines
+        from allowsync.report.denylists import status_lines as blocked_lines
 
         yield from blocked_lines(standing.blocked)
     yield from _run_lines(standing)

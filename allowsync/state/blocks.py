@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync.config.secure_file import digest_of
 from allowsync.model.value import Value, field
-from allowsync.policy.blocking import Blocked, NeverBlocked
+from allowsync.policy.denylist import Blocked, NeverBlocked
 from allowsync.state.kept_files import read_body, read_heading, write_kept
 from allowsync.state.lists import instant_of, number_of
 

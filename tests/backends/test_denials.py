@@ -12,7 +12,7 @@ from allowsync_backends.file.syntax import DenySyntax, JsonSyntax, TextSyntax
 from allowsync_backends.nginx.syntax import GeoSyntax
 
 from allowsync.model.target import Effect, Severity
-from allowsync.policy.blocking import NeverBlocked, blocked, spans_of
+from allowsync.policy.denylist import NeverBlocked, blocked, spans_of
 from tests.support.apache import PORT as APACHE
 from tests.support.apache import Apache
 from tests.support.caddy import PORT as CADDY

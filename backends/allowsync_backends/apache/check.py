@@ -22,7 +22,7 @@ from allowsync_backends.apache.remote_ip import (
     open_protocols,
     proxy_lists,
 )
-from allowsync_backends.common.server.listening import everybody
+from allowsync_backends.common.server.listeners import everybody
 from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:

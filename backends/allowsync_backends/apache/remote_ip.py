@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync_backends.apache.configuration import directives
-from allowsync_backends.common.server.listening import is_open, listening_ports
+from allowsync_backends.common.server.listeners import is_open, listening_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

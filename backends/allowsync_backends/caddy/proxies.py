@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.model.networks import overlap
 from allowsync.model.target import Finding, Severity, TrustedProxies
 from allowsync_backends.caddy.options import Matcher
-from allowsync_backends.common.server.listening import (
+from allowsync_backends.common.server.listeners import (
     everybody,
     is_open,
     listening_ports,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync.model.value import Value
-from allowsync_backends.common.server.listening import listening_ports
+from allowsync_backends.common.server.listeners import listening_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

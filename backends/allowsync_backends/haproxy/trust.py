@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.common.server.listening import is_open
+from allowsync_backends.common.server.listeners import is_open
 from allowsync_backends.haproxy.configuration import SAID, addresses, uses
 
 if TYPE_CHECKING:

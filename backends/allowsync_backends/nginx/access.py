@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import overlap
-from allowsync_backends.common.server.listening import everybody
+from allowsync_backends.common.server.listeners import everybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

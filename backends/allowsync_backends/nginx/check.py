@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Effect, Finding, Severity
-from allowsync_backends.common.server.listening import is_open
+from allowsync_backends.common.server.listeners import is_open
 from allowsync_backends.nginx.access import (
     RULES,
     answers_anyone,

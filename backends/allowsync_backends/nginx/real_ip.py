@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
-from allowsync_backends.common.server.listening import listening_ports, together
+from allowsync_backends.common.server.listeners import listening_ports, together
 from allowsync_backends.nginx.configuration import places, walk
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.value import Value
-from allowsync_backends.common.server.listening import everybody
+from allowsync_backends.common.server.listeners import everybody
 from allowsync_backends.traefik.document import definition
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.common.server.listening import everybody
+from allowsync_backends.common.server.listeners import everybody
 from allowsync_backends.traefik.api import Api, ApiError, ApiUnreachable
 from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.options import MiddlewareKind

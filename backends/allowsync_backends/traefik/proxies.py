@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync.model.value import replace
-from allowsync_backends.common.server.listening import listening_ports, together
+from allowsync_backends.common.server.listeners import listening_ports, together
 from allowsync_backends.traefik.api import Api, ApiError
 from allowsync_backends.traefik.check import guarded_routers, reached
 

@@ -17,7 +17,7 @@ from allowsync.model.list_source import ListSource
 from allowsync.model.outcome import ExitCode, Outcome
 from allowsync.model.target import Capabilities, Effect
 from allowsync.model.value import replace
-from allowsync.report.blocking import block_lines, status_lines
+from allowsync.report.denylists import block_lines, status_lines
 from allowsync.report.json import status_document
 from allowsync.state import StateUnwritable, Store
 from allowsync.state.blocks import blocks_path

@@ -19,7 +19,7 @@ from allowsync.model.access_order import Revocation
 from allowsync.model.outcome import Notice
 from allowsync.model.types import Basis
 from allowsync.model.value import replace as replace_value
-from allowsync.policy.blocking import SPECIAL_PURPOSE, NeverBlocked
+from allowsync.policy.denylist import SPECIAL_PURPOSE, NeverBlocked
 from allowsync.report.html_page import page
 from allowsync.report.html_style import CSS
 from allowsync.state.history import Past

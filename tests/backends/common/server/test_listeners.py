@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
-from allowsync_backends.common.server.listening import everybody, listening_ports, together
+from allowsync_backends.common.server.listeners import everybody, listening_ports, together
 
 from allowsync.model.target import TrustedProxies
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from allowsync.model.networks import span
 from allowsync.model.spans import joined, subtracted
 from allowsync.model.types import Family
-from allowsync.policy.blocking import (
+from allowsync.policy.denylist import (
     LARGEST_SHARE,
     NOTHING,
     SPECIAL,
@@ -31,7 +31,7 @@ from allowsync.policy.blocking import (
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
-    from allowsync.policy.blocking import Spans
+    from allowsync.policy.denylist import Spans
 
 
 def nets(text: str) -> list[Network]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.schedule.facts import ANOTHER, NONE, by_systemd, schedule_facts
 from allowsync.schedule.files import Disk, marked
 from allowsync.schedule.status import ScheduleStatus
-from allowsync.schedule.upcoming import ANOTHER, NONE, by_systemd, schedule_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import short
 from allowsync.model.outcome import DONE
-from allowsync.policy.blocking import SPECIAL
+from allowsync.policy.denylist import SPECIAL
 from allowsync.text import Line, counted
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from allowsync.inspect.block_status import BlockStatus
     from allowsync.model.types import Entry
     from allowsync.plan.result import BlockReport, RunReport, TargetReport
-    from allowsync.policy.blocking import NeverBlocked
+    from allowsync.policy.denylist import NeverBlocked
 
 MOST: Final = 8  # networks that are named
 
