@@ -289,11 +289,13 @@ def _unknown_origin(
     """Entries of unknown origin, those whose time is not over, and what explains them after all."""
     if memory is not None and not memory.inherited and not unsure:
         return (), frozenset(), frozenset()
-    from allowsync.policy.orphans import closed, inherited_after, still_protected
+    from allowsync.policy.orphans import closed, confirmed_by, inherited_after, still_protected
 
     held = (entry.network for entry in current.entries)
-    gone = bool(current.flaws) and not current.entries
-    inherited = inherited_after(memory, held, wanted, now, unsure=unsure, gone=gone)
+    gone, confirmed = bool(current.flaws) and not current.entries, confirmed_by(decisions)
+    inherited = inherited_after(
+        memory, held, wanted, now, confirmed=confirmed, unsure=unsure, gone=gone
+    )
     over = closed(decisions) if inherited else frozenset()
     return inherited, still_protected(inherited, decisions, now), over
 

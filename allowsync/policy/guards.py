@@ -23,6 +23,7 @@ from allowsync.model.answer import Absent, Found
 from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import network, overlap
 from allowsync.model.types import Family, Query
+from allowsync.model.value import replace
 from allowsync.policy.dns64 import PROBE, looks_synthesized
 from allowsync.policy.evidence import all_told, decoys, key_of, parent_of, unproven
 from allowsync.policy.screening import GuardRefusal, without
@@ -113,6 +114,8 @@ def guard(
             if refuted:
                 refuted.discard((one.query.hostname, one.network))
             continue
+        if one not in made_up and _is_tenable(one, evidence, *certain):
+            refusal = replace(refusal, tenable=True)
         refused.setdefault((name, one.query), {})[one.address] = refusal
         if one.granted:
             refuted.add((one.query.hostname, one.network))
@@ -223,6 +226,13 @@ def _doubt(
     if one.granted:
         return refusal
     return _latched(one) or refusal or _too_few_agree(one, evidence) or _too_many_moves(one, moves)
+
+
+def _is_tenable(one: NewAddress, evidence: Evidence, ledger: SightingIndex, crowd: Crowd) -> bool:
+    """Whether an arrival that is refused would not be taken back if its host held it."""
+    if one.granted or one.latched or _too_few_agree(one, evidence):
+        return False
+    return _doubt(replace(one, granted=True), evidence, ledger, crowd, {}) is None
 
 
 def _latched(one: NewAddress) -> GuardRefusal | None:

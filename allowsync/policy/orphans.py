@@ -30,6 +30,7 @@ def inherited_after(
     wanted: Collection[Network],
     now: Now,
     *,
+    confirmed: Collection[Network] = (),
     unsure: bool = False,
     gone: bool = False,
 ) -> tuple[Inherited, ...]:
@@ -43,6 +44,7 @@ def inherited_after(
         held: What the target holds.
         wanted: What it should hold: that is explained, and inherited no longer.
         now: The instant of the run.
+        confirmed: What answers gave that counts as a sign of life (see `confirmed_by`).
         unsure: Whether it may hold what a run put there that is not on record.
         gone: Whether the target lost all it held (a flush, a reboot).
     """
@@ -57,9 +59,26 @@ def inherited_after(
         return found
     present = Coverage(held)
     return found + tuple(
-        replace(one, since=min(one.since, now.instant), runs=one.runs + now.counts)
+        Inherited(one.network, now.instant)
+        if one.network in confirmed
+        else replace(one, since=min(one.since, now.instant), runs=one.runs + now.counts)
         for one in known.inherited
         if one.network not in wanted and (gone or present.covering(one.network) is not None)
+    )
+
+
+def confirmed_by(decisions: Iterable[Decision]) -> frozenset[Network]:
+    """The networks that answers gave, and that only a guard on new ones keeps out.
+
+    A host that holds one keeps it by such an answer. One that held it before the state was lost is
+    not new, though it looks so: its time starts anew with each of them.
+    """
+    return frozenset(
+        network_of(rejected.address, one.host)
+        for one in decisions
+        for judged in one.judged
+        for rejected in judged.rejected
+        if rejected.tenable
     )
 
 

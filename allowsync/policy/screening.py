@@ -28,12 +28,14 @@ UNHEARD: Final = "fleet: "  # … of none, where another machine asks the DNS an
 class RejectedAddress(Value):
     """An address that was rejected, and why.
 
-    `guarded` says that a guard refused it for now, although it could be a home.
+    `guarded` says that a guard refused it for now, although it could be a home; `tenable`, that it
+    would stay if its host held it.
     """
 
     address: Address
     reason: str
     guarded: bool = False
+    tenable: bool = False
 
 
 class GuardRefusal(Value):
@@ -42,10 +44,12 @@ class GuardRefusal(Value):
     Attributes:
         seen: What was seen, in words that are the same in every run that sees the same.
         advice: What can be done about it.
+        tenable: Whether it speaks against new addresses only: it takes none back that is held.
     """
 
     seen: str
     advice: str
+    tenable: bool = False
 
     @property
     def said(self) -> str:
@@ -107,7 +111,10 @@ def without(judged: ScreenedAnswer, refused: Mapping[Address, GuardRefusal]) -> 
     if not mine:
         return judged
     left = tuple(address for address in judged.answer.addresses if address not in refused)
-    rejected = tuple(RejectedAddress(one, refused[one].said, guarded=True) for one in mine)
+    rejected = tuple(
+        RejectedAddress(one, refused[one].said, guarded=True, tenable=refused[one].tenable)
+        for one in mine
+    )
     answer: Answer = Found(left, judged.answer.ttl)
     if not left:
         what = f"{REJECTED}{mine[0]}: {refused[mine[0]].seen}"

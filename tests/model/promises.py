@@ -257,8 +257,8 @@ class Account:
                     continue
                 if network in heard:
                     # What had its time does not have it again because a guard refuses it now. And
-                    # after a lost state any nameserver's word keeps out what is new to it.
-                    if not one.may_end(at.truth) and (one.only is None or at.agreement == 1):
+                    # after a lost state as many have to give it as of what is new.
+                    if not one.may_end(at.truth) and (one.only is None or network in given):
                         one.given, one.without, one.absent = at.truth, [], []
                         one.boots = 0
                 elif agreed:

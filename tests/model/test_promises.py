@@ -495,6 +495,18 @@ def test_one_nameserver_of_three_takes_no_home_by_giving_it_for_others() -> None
     life.teardown()
 
 
+def test_after_a_lost_state_one_nameserver_of_three_takes_no_home() -> None:
+    """The others give it for its name alone, as two did before that is forgotten."""
+    life = Life()
+    life.begin(agreement=2)
+    life.the_first_nameserver_gives_a_home_for_any_name(whose="alice", number=1, then=2)
+    life.loses_its_state(whole=True, then=2)
+    for _ in range(5):
+        life.runs(minutes=23 * 60)
+    assert net("81.2.0.1") in life.at.stores["web/packets"].networks
+    life.teardown()
+
+
 def test_a_run_for_one_list_loses_nothing_of_a_hostname_that_another_host_has_now() -> None:
     """What was known of it stood under a label of that list, whose host has another name now."""
     life = Life()

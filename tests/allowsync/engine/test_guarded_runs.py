@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,6 +113,23 @@ def test_with_agreement_every_nameserver_is_asked_about_what_is_new(world: World
     world.run()
     assert {one.hostname for one in world.surveyed} >= {"alice.example.org"}
     assert not {one.hostname for one in world.surveyed} & {"bob.example.org", "carol.example.org"}
+
+
+def test_after_a_lost_state_no_single_nameserver_takes_a_home(world: World) -> None:
+    """One of three gives it for made-up names as well, which keeps out what is new."""
+    world.resolver = ResolverSettings(agreement=2)
+    world.nameservers = {"192.0.2.53": {}, "192.0.2.54": {}, "192.0.2.55": {}}
+    world.run()
+    rmtree(world.state.parent)
+    wild = {"*.example.org": found("81.2.69.1")}
+    world.nameservers["192.0.2.53"] = wild
+    world.runs(9, after=DAY)
+    assert world.held == {f"81.2.69.{number}" for number in range(1, 5)}
+    world.nameservers["192.0.2.54"] = wild
+    world.runs(2, after=DAY)
+    assert "81.2.69.1" in world.held
+    world.runs(3, after=DAY)
+    assert "81.2.69.1" not in world.held
 
 
 @pytest.mark.parametrize("others", [SERVFAIL, found("81.2.70.1")])

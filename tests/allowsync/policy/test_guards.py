@@ -21,6 +21,7 @@ from allowsync.policy.dns64 import PROBE, translation_prefixes
 from allowsync.policy.evidence import Evidence, disputed, siblings, to_prove
 from allowsync.policy.guards import Verdict, guard
 from allowsync.policy.newcomers import NewAddress, newcomers
+from allowsync.policy.orphans import confirmed_by
 from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import Ledger, given_again
 from allowsync.policy.tracking import latched, recent, settled_tracks
@@ -410,6 +411,37 @@ def test_as_many_nameservers_as_agreement_says_must_give_it(
     assert (told(judged)[1] == []) is believed
     if not believed:
         assert "fewer than agreement (2)" in judged.rejected[0].reason
+
+
+WILD_AT_ONE: dict[str, Answer] = {"one": found(HOME), "two": GONE, "three": GONE}
+GIVEN_BY = {
+    "a wildcard at one nameserver": ({}, WILD_AT_ONE, 3, HostMemory(), True),
+    "a wildcard at two": ({}, {**WILD_AT_ONE, "two": found(HOME)}, 3, HostMemory(), False),
+    "a name at one": ({}, {}, 1, HostMemory(), False),
+    "a latched name": ({}, {}, 3, gone_since(8 * DAY), False),
+    "too many moves": ({"max_moves": 0}, {}, 3, HostMemory(), True),
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "beside", "giving", "memory", "tenable"), GIVEN_BY.values(), ids=GIVEN_BY
+)
+def test_what_is_kept_out_as_new_is_told_from_what_is_believed_of_no_host(
+    policy: dict[str, object],
+    beside: dict[str, Answer],
+    giving: int,
+    memory: HostMemory,
+    tenable: bool,
+) -> None:
+    given = {str(number): found(HOME) for number in range(giving)}
+    evidence = Evidence((), 2, {A: (SIBLING,)}, {A: given, SIBLING: beside})
+    who = host(**policy)
+    seen = guarded({A: found(HOME)}, who, memories={"alice": memory}, evidence=evidence)
+    (rejected,) = only(seen).rejected
+    assert rejected.tenable is tenable
+    assert confirmed_by([conclude(who, seen["alice"], memory, NOW)]) == (
+        {net(HOME)} if tenable else frozenset()
+    )
 
 
 def test_every_disputed_question_is_asked_once() -> None:

@@ -69,6 +69,18 @@ def test_inherited_entries_grow_older_and_go_when_they_are_gone_or_explained() -
     assert inherited_after(known, held, nets(HOME), jumped) == (Inherited(OLD, T0, 1),)
 
 
+def test_the_time_of_an_entry_that_a_host_gives_starts_anew() -> None:
+    known = TargetMemory(
+        inherited=(Inherited(OLD, T0 - 900 * MINUTES, 9), Inherited(net(HOME), T0))
+    )
+    held = nets("81.2.69.200", HOME)
+    assert inherited_after(known, held, (), Now(T0), confirmed={OLD}) == (
+        Inherited(OLD, T0, 1),
+        Inherited(net(HOME), T0, 2),
+    )
+    assert inherited_after(known, nets(HOME), (), Now(T0), confirmed={OLD})[0].network == net(HOME)
+
+
 def test_an_entry_that_a_wider_one_took_over_is_remembered_as_long_as_it_would_be() -> None:
     memory = TargetMemory((), (Inherited(OLD, T0),))
     wide = nets("81.2.69.0/24")
