@@ -121,7 +121,7 @@ def test_after_a_lost_state_no_single_nameserver_takes_a_home(world: World) -> N
     world.nameservers = {"192.0.2.53": {}, "192.0.2.54": {}, "192.0.2.55": {}}
     world.run()
     rmtree(world.state.parent)
-    wild = {"*.example.org": found("81.2.69.1")}
+    wild: dict[str, Answer] = {"*.example.org": found("81.2.69.1")}
     world.nameservers["192.0.2.53"] = wild
     world.runs(9, after=DAY)
     assert world.held == {f"81.2.69.{number}" for number in range(1, 5)}

@@ -415,19 +415,19 @@ def test_as_many_nameservers_as_agreement_says_must_give_it(
 
 WILD_AT_ONE: dict[str, Answer] = {"one": found(HOME), "two": GONE, "three": GONE}
 GIVEN_BY = {
-    "a wildcard at one nameserver": ({}, WILD_AT_ONE, 3, HostMemory(), True),
-    "a wildcard at two": ({}, {**WILD_AT_ONE, "two": found(HOME)}, 3, HostMemory(), False),
-    "a name at one": ({}, {}, 1, HostMemory(), False),
-    "a latched name": ({}, {}, 3, gone_since(8 * DAY), False),
-    "too many moves": ({"max_moves": 0}, {}, 3, HostMemory(), True),
+    "a wildcard at one nameserver": (12, WILD_AT_ONE, 3, HostMemory(), True),
+    "a wildcard at two": (12, {**WILD_AT_ONE, "two": found(HOME)}, 3, HostMemory(), False),
+    "a name at one": (12, {}, 1, HostMemory(), False),
+    "a latched name": (12, {}, 3, gone_since(8 * DAY), False),
+    "too many moves": (0, {}, 3, HostMemory(), True),
 }
 
 
 @pytest.mark.parametrize(
-    ("policy", "beside", "giving", "memory", "tenable"), GIVEN_BY.values(), ids=GIVEN_BY
+    ("moves", "beside", "giving", "memory", "tenable"), GIVEN_BY.values(), ids=GIVEN_BY
 )
 def test_what_is_kept_out_as_new_is_told_from_what_is_believed_of_no_host(
-    policy: dict[str, object],
+    moves: int,
     beside: dict[str, Answer],
     giving: int,
     memory: HostMemory,
@@ -435,7 +435,7 @@ def test_what_is_kept_out_as_new_is_told_from_what_is_believed_of_no_host(
 ) -> None:
     given = {str(number): found(HOME) for number in range(giving)}
     evidence = Evidence((), 2, {A: (SIBLING,)}, {A: given, SIBLING: beside})
-    who = host(**policy)
+    who = host(max_moves=moves)
     seen = guarded({A: found(HOME)}, who, memories={"alice": memory}, evidence=evidence)
     (rejected,) = only(seen).rejected
     assert rejected.tenable is tenable
