@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import copies, idle, ipsets, packets, resolving, sets, ufw, whole
+from tests.bench import copies, encrypted, idle, ipsets, packets, resolving, sets, ufw, whole
 
 if TYPE_CHECKING:
     from tests.bench.scenario import Scenario
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 ALL: Final[tuple[Scenario, ...]] = (
     *idle.SCENARIOS,
     *resolving.SCENARIOS,
+    *encrypted.SCENARIOS,
     *sets.SCENARIOS,
     *ipsets.SCENARIOS,
     *ufw.SCENARIOS,
