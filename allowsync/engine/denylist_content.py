@@ -84,7 +84,7 @@ class Listed(Value):
         over: Its lists that are too old to count.
         refusal: Why nothing may be added; None where it may.
         adds: Whether anything is added at all; not so offline.
-        unknown: Hosts of which nothing is known: nothing is added to what is blocked already.
+        unknown: Why nothing is added to what is blocked already: hosts that may be anywhere.
         accepted: What it came to last that was accepted; None where that is not known.
     """
 
@@ -126,6 +126,7 @@ def listed(
     said: Mapping[str, ListSaid],
     now: datetime,
     *,
+    unknown: tuple[str, ...] = (),
     keep: bool = False,
 ) -> Listed:
     """What a denylist has to say now. Raises nothing.
@@ -137,6 +138,7 @@ def listed(
         decisions: What was decided about hosts.
         said: What its lists say.
         now: The instant.
+        unknown: Why nothing is added: hosts that may be anywhere.
         keep: Whether what it comes to is kept for runs to come.
     """
     known = {one.network for one in never}
@@ -156,7 +158,6 @@ def listed(
         parts = (one for one in spans.values() if one is not None)
         found = blocked(united([spans_of(denylist.networks), *parts]), every)
     over = tuple(name for name, one in mine.items() if one.over)
-    unknown = tuple(name for name, one in decisions.items() if one.undecided)
     fine = not (lacking or found.refusal or unknown)
     accepted = found if fine else kept.blocked()
     if keep:

@@ -19,6 +19,7 @@ from allowsync.engine.denylist_content import Listed, listed, lists_said, refuse
 from allowsync.engine.never_blocked import never_blocked
 from allowsync.engine.orphan_targets import of_another
 from allowsync.engine.prepare import Draft
+from allowsync.engine.unheard_hosts import unheard_hosts
 from allowsync.model.memory import TargetMemory
 from allowsync.model.outcome import WRONG, Outcome
 from allowsync.model.value import replace
@@ -75,11 +76,21 @@ def block(
     now, force = memory.now.instant, request.force
     said = lists_said(config, (one for one, _ in chosen), now, force=force)
     keep = not (request.dry_run or request.offline)
+    unknown = _unknown(memory, decisions, keep=keep)
     found = {
-        one.name: listed(config, one, never, decisions, said, now, keep=keep)
+        one.name: listed(config, one, never, decisions, said, now, unknown=unknown, keep=keep)
         for one in {one.name: one for one, _ in chosen}.values()
     }
     return tuple(_blocked(target, found[one.name], memory) for one, target in chosen)
+
+
+def _unknown(memory: Memory, decisions: Mapping[str, Decision], *, keep: bool) -> tuple[str, ...]:
+    """Why nothing is added: hosts that may be anywhere, and lists of which no host is known."""
+    view, lost = memory.fleet, memory.behind or memory.chronology.last is None
+    hosts = unheard_hosts(memory.config.state, decisions, memory.now, lost=lost, keep=keep)
+    if view is None or view.is_whole:
+        return hosts
+    return ("nothing is added while no document of the fleet is known", *hosts)
 
 
 def _blocked(target: Target, given: Listed, memory: Memory) -> BlockReport:
@@ -128,7 +139,7 @@ def drafted(
     old = ", ".join(f"lists.{name}" for name in given.over)
     reasons = [f"{old}: nothing of it is blocked, it is older than `keep`"] if old else []
     if given.unknown and given.adds and not refusal and meant.spans != given.meant.spans:
-        reasons.append(f"nothing is added while it is not known where {given.unknown[0]} is")
+        reasons.append(given.unknown[0])
     report = TargetReport(
         target.name,
         target.allowlist,

@@ -10,17 +10,18 @@ from allowsync.backend.api import BackendError
 from allowsync.engine.denylist_content import listed, lists_said
 from allowsync.engine.denylists import drafted
 from allowsync.engine.never_blocked import never_blocked
+from allowsync.engine.unheard_hosts import unheard_hosts
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value
 from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from allowsync.config.settings import Config, Target
     from allowsync.model.types import Entry, Network
     from allowsync.plan.result import TargetReport
+    from allowsync.policy.clock import Now
     from allowsync.policy.decision import Decision
     from allowsync.policy.denylist import NeverBlocked
     from allowsync.state import Store
@@ -62,7 +63,7 @@ def block_statuses(
     decisions: Mapping[str, Decision],
     store: Store,
     held: Iterable[tuple[str, Iterable[Entry]]],
-    now: datetime,
+    now: Now,
 ) -> Iterator[BlockStatus]:
     """How each target of a denylist stands. Raises nothing.
 
@@ -81,9 +82,10 @@ def block_statuses(
         for one in config.denylists.values():
             yield from (_unknown(target, str(error)) for target in one.targets)
         return
-    said = lists_said(config, config.denylists.values(), now)
+    said = lists_said(config, config.denylists.values(), now.instant)
+    unknown = unheard_hosts(config.state, decisions, now)
     for one in config.denylists.values():
-        given = listed(config, one, never, decisions, said, now)
+        given = listed(config, one, never, decisions, said, now.instant, unknown=unknown)
         for target in one.targets:
             began = time.monotonic()
             draft, spared = drafted(target, given, partial(installations, config.state))

@@ -199,7 +199,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
             failing = _failing(store, now, notices)
             targets = tuple(replace(one, failing=failing.get(one.target)) for one in targets)
         uses = _uses(config, targets, store, now, notices)
-        blocked = _blocked(config, decisions, store, targets, now)
+        blocked = _blocked(config, decisions, store, targets, still)
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
     unread = unread or bool(store.unwritable)
@@ -228,7 +228,7 @@ def _blocked(
     decisions: Mapping[str, Decision],
     store: Store,
     targets: Iterable[TargetStatus],
-    now: datetime,
+    now: Now,
 ) -> tuple[BlockStatus, ...]:
     """How the targets of denylists stand; loaded where there are any."""
     if not config.denylists:

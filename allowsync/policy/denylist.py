@@ -6,6 +6,7 @@ Everything here is spans of addresses: lists overlap what they must not hold by 
 from __future__ import annotations
 
 from bisect import bisect_left
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -20,12 +21,17 @@ from allowsync.model.special_purpose import (
 from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value
 from allowsync.policy.lists import WIDEST
+from allowsync.policy.tracking import NOTHING_KNOWN
+from allowsync.text import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from allowsync.model.spans import Span
     from allowsync.model.types import Network
+    from allowsync.policy.clock import Now
+    from allowsync.policy.decision import Decision
 
 Spans: TypeAlias = "tuple[Sequence[Span], Sequence[Span]]"  # of IPv4, of IPv6
 
@@ -131,6 +137,34 @@ def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
     spared = (one for one in every if touches(lists, one.network))
     shares = (_size(ipv4) / 2**32, _size(ipv6) / 2**125)  # of 2000::/3: nothing else is left
     return Blocked((ipv4, ipv6), tuple(spared), shares)
+
+
+def unheard(decision: Decision, since: datetime, now: Now) -> str:
+    """Why a host of which nothing is known keeps additions from denylists; empty where none does.
+
+    It does for as long as an address would have stayed that was known: `keep_unavailable`, and as
+    many runs. What lists and other sources give stays without an end, and so does this.
+
+    Args:
+        decision: What was decided about it.
+        since: The first run that knew nothing of it.
+        now: The instant.
+    """
+    host = decision.host
+    if not decision.undecided:
+        return ""
+    what = f"nothing is added while it is not known where {host.name} is"
+    way_out = f"'allowsync revoke {host.name}' ends that"
+    if host.sources:
+        return f"{what}; {way_out}"
+    from allowsync.policy.fold import UNAVAILABLE_RUNS
+
+    tracks = [decision.memory.tracks.get(query, NOTHING_KNOWN) for query in host.queries]
+    silent = all(one.known or one.unavailable_runs >= UNAVAILABLE_RUNS for one in tracks)
+    left = host.policy.keep_unavailable - now.passed(since)
+    if silent and left <= timedelta(0):
+        return ""
+    return f"{what}, for {said(left)} more at most; {way_out}"
 
 
 def _size(spans: Iterable[Span]) -> int:

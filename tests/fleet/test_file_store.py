@@ -18,6 +18,7 @@ from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
     from testkit.fake_dns.nameserver import NameServer
+    from tests.support.program import ProgramResult
 
 ALICE = {"hostname": "alice.example.org", "families": ["ipv4"]}
 
@@ -566,3 +567,30 @@ def test_a_run_tells_monitors_of_its_fleet(resolver: Machine, applier: Machine) 
         assert f'allowsync_fleet_leads{{fleet="home"}} {int(leads)}' in said
         sequence = 'allowsync_fleet_list_sequence{fleet="home",allowlist="web"}'
         assert f"{sequence} {number}" in said
+
+
+def test_a_denylist_adds_nothing_while_no_document_is_known(
+    resolver: Machine, applier: Machine, tmp_path: Path
+) -> None:
+    """Friends of the fleet may be where it says, and no host of theirs is known here by name."""
+    denied = tmp_path / "denied"
+
+    def block(*networks: str) -> ProgramResult:
+        target = {"file": {"path": str(denied)}}
+        applier.more = {"denylists": {"scanners": {"networks": networks, "targets": [target]}}}
+        return applier("apply")
+
+    assert resolver("apply").code == 0
+    assert block("9.9.9.0/24").code == 0
+    for kept in (*applier.state.parent.glob("state.db*"), applier.file):
+        kept.unlink()
+    document = tmp_path / "store" / "web.json"
+    away = document.rename(tmp_path / "away")
+    done = block("9.9.9.0/24", "81.2.69.0/24")
+    said = " ".join(done.err.split())
+    assert "nothing is added while no document of the fleet is known" in said
+    assert "81.2.69" not in denied.read_text()
+    away.rename(document)
+    assert block("9.9.9.0/24", "81.2.69.0/24").code == 0
+    assert "81.2.69.128/25" in denied.read_text()
+    assert "81.2.69.1/32" not in denied.read_text()

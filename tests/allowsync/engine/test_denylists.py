@@ -22,8 +22,9 @@ from allowsync.report.json import status_document
 from allowsync.state import StateUnwritable, Store
 from allowsync.state.blocks import blocks_path
 from allowsync.state.lists import KeptList, list_path
+from allowsync.state.unheard import unheard_path
 from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
-from tests.support.values import GONE, SERVFAIL, T0, found, net
+from tests.support.values import GONE, SERVFAIL, T0, found, host, net
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -140,7 +141,10 @@ def test_a_lost_state_blocks_nobody_who_was_excepted(world: Denied, *, whole: bo
         blocks_path(world.state, "scanners").unlink()
     world.deny(LISTED, "9.9.8.0/24", spared=("alice",))
     report = world.run()
-    assert only(report).report.reason == "nothing is added while it is not known where alice is"
+    assert only(report).report.reason == (
+        "nothing is added while it is not known where alice is, for 3 d more at most; "
+        "'allowsync revoke alice' ends that"
+    )
     assert not world.blocks("81.2.69.1")
     assert not world.blocks("9.9.8.1")
     assert world.blocks("81.2.68.1")
@@ -154,6 +158,99 @@ def test_a_lost_state_blocks_nobody_who_was_excepted(world: Denied, *, whole: bo
     report = world.run()
     assert (only(report).report.reason, world.blocks("9.9.8.1")) == ("", True)
     assert not world.blocks("81.2.69.1")
+
+
+def test_a_name_that_never_answers_holds_a_denylist_up_no_longer_than_it_would_keep_an_address(
+    world: Denied,
+) -> None:
+    world.run()
+    world.hosts["erin"] = host("erin")
+    world.says["erin.example.org"] = SERVFAIL
+    world.run()
+    world.deny(LISTED, "9.9.8.0/24")
+    assert "where erin is, for 3 d more at most" in only(world.run()).report.reason
+    assert not world.run(after=timedelta(hours=23)).has_changes
+    world.runs(2, after=timedelta(hours=23))
+    assert not world.blocks("9.9.8.1")
+    assert [one.in_step for one in world.look().blocked] == [True]
+    report = world.runs(1, after=timedelta(hours=3))
+    assert (only(report).report.reason, world.blocks("9.9.8.1")) == ("", True)
+    world.wall.networks.clear()
+    world.run()
+    assert world.blocks("9.9.8.1")
+    world.says["erin.example.org"] = found("9.9.8.7")
+    world.run()
+    assert not world.blocks("9.9.8.7")
+    assert not unheard_path(world.state).exists()
+
+
+def test_the_time_begins_anew_when_the_state_is_lost(world: Denied) -> None:
+    world.run()
+    world.hosts["erin"] = host("erin")
+    world.says["erin.example.org"] = SERVFAIL
+    world.runs(4, after=timedelta(hours=20))
+    world.deny(LISTED, "9.9.8.0/24")
+    world.state.unlink()
+    world.runs(3, after=timedelta(minutes=1))
+    assert not world.blocks("9.9.8.1")
+    world.runs(4, after=timedelta(hours=20))
+    assert world.blocks("9.9.8.1")
+
+
+def test_a_clock_that_jumps_ends_nothing(world: Denied) -> None:
+    world.run()
+    world.hosts["erin"] = host("erin")
+    world.says["erin.example.org"] = SERVFAIL
+    world.runs(2)
+    world.deny(LISTED, "9.9.8.0/24")
+    world.run(after=timedelta(days=365))
+    world.runs(3)
+    assert not world.blocks("9.9.8.1")
+
+
+def test_the_time_is_counted_for_each_host_and_no_longer_than_it_is_unknown(world: Denied) -> None:
+    world.run()
+    world.hosts |= {"erin": host("erin"), "frank": host("frank")}
+    world.says |= {"erin.example.org": SERVFAIL, "frank.example.org": SERVFAIL}
+    world.runs(2, after=timedelta(hours=20))
+    del world.hosts["frank"]
+    world.run(after=timedelta(hours=20))
+    world.hosts["frank"] = host("frank")
+    world.deny(LISTED, "9.9.8.0/24")
+    report = world.runs(2, after=timedelta(hours=20))
+    assert "where frank is, for 2 d 4 h more" in only(report).report.reason
+    assert not world.blocks("9.9.8.1")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b"x\n{}\n[]"])
+def test_where_it_is_damaged_the_time_begins_anew(world: Denied, damage: bytes) -> None:
+    world.run()
+    world.hosts["erin"] = host("erin")
+    world.says["erin.example.org"] = SERVFAIL
+    world.runs(4, after=timedelta(hours=20))
+    world.deny(LISTED, "9.9.8.0/24")
+    kept = unheard_path(world.state)
+    kept.write_bytes(damage)
+    report = world.run()
+    assert "where erin is, for 3 d more" in only(report).report.reason
+    kept.unlink()
+    kept.mkdir()
+    assert "where erin is, for 3 d more" in only(world.run()).report.reason
+    world.says["erin.example.org"] = found("81.2.70.9")
+    assert world.run().exit_code == 0
+    assert world.blocks("9.9.8.1")
+
+
+def test_a_revocation_ends_the_wait_for_a_host(world: Denied) -> None:
+    world.run()
+    world.hosts["erin"] = host("erin")
+    world.says["erin.example.org"] = SERVFAIL
+    world.run()
+    world.deny(LISTED, "9.9.8.0/24")
+    world.run()
+    world.change("erin", revoked=world.instant)
+    world.run()
+    assert world.blocks("9.9.8.1")
 
 
 def test_a_denylist_begins_though_nothing_was_ever_known_of_a_host(world: Denied) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,9 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.networks import span
 from allowsync.model.spans import joined, subtracted
 from allowsync.model.types import Family
+from allowsync.model.value import replace
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import Decision
 from allowsync.policy.denylist import (
     LARGEST_SHARE,
     NOTHING,
@@ -26,8 +31,10 @@ from allowsync.policy.denylist import (
     spans_of,
     too_wide,
     touches,
+    unheard,
     united,
 )
+from tests.support.values import T0, host
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
@@ -182,3 +189,38 @@ def test_fifty_thousand_networks_take_no_time() -> None:
     assert time.process_time() - began < 5
     assert len(found.spared) == 1000
     assert len(found.networks) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("runs", "passed", "sources", "expected"),
+    [
+        (2, timedelta(days=3), (), None),
+        (1, timedelta(days=3), (), ", for 0 s more at most"),
+        (2, timedelta(days=3, seconds=-1), (), ", for 1 s more at most"),
+        (9, timedelta(0), (), ", for 3 d more at most"),
+        (9, timedelta(days=99), ("lists.office",), ""),
+    ],
+)
+def test_a_host_is_waited_for_as_long_as_its_address_would_stay(
+    runs: int, passed: timedelta, sources: tuple[str, ...], expected: str | None
+) -> None:
+    alice = replace(host("alice"), sources=sources)
+    tracks = dict.fromkeys(alice.queries, RetentionState(unavailable_runs=runs))
+    decision = Decision(alice, memory=HostMemory(tracks), undecided=True)
+    said = unheard(decision, T0, Now(T0 + passed))
+    if expected is None:
+        assert not said
+    else:
+        assert said == (
+            f"nothing is added while it is not known where alice is{expected}; "
+            "'allowsync revoke alice' ends that"
+        )
+
+
+def test_no_host_is_waited_for_of_which_something_is_known() -> None:
+    assert not unheard(Decision(host("alice")), T0, Now(T0))
+
+
+def test_a_question_that_was_not_asked_lets_no_time_run_out() -> None:
+    decision = Decision(host("alice"), undecided=True)
+    assert ", for 0 s more at most" in unheard(decision, T0, Now(T0 + timedelta(days=9)))

@@ -1,0 +1,50 @@
+"""Since when nothing is known of hosts: a file beside the state, as long as there are any."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from allowsync.config.secure_file import digest_of
+from allowsync.state.errors import StateError
+from allowsync.state.files import as_owner
+from allowsync.state.kept_files import read_body, read_heading, write_kept
+from allowsync.state.lists import instant_of, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+
+def unheard_path(state: Path) -> Path:
+    """Where it is kept."""
+    return state.with_name(f"{state.name}.unheard")
+
+
+def read_unheard(state: Path) -> dict[str, datetime]:
+    """By host, the first run that knew nothing of it; empty where that is not known."""
+    path = unheard_path(state)
+    if not os.path.lexists(path):
+        return {}
+    try:
+        body = read_body(path, read_heading(path)["digest"])
+        plain = json.loads(body or b"")
+        return {str(host): instant_of(since) for host, since in plain.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return {}
+
+
+def write_unheard(state: Path, unheard: Mapping[str, datetime]) -> None:
+    """Keep it, as far as that can be done."""
+    path = unheard_path(state)
+    if unheard:
+        body = json.dumps({host: number_of(since) for host, since in unheard.items()}).encode()
+        write_kept(path, {"digest": digest_of(body)}, body)
+        return
+    try:
+        with as_owner(path):
+            path.unlink(missing_ok=True)
+    except (OSError, StateError):
+        return
