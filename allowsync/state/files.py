@@ -16,12 +16,14 @@ from allowsync.system.owner import ROOT, acting_as, owner_of
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
 _CAREFULLY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # no link, no wait for a pipe
 _LONGEST_NAME: Final = 200
 _NEVER: Final = 253_402_300_800_000_000  # the year 10000, in microseconds since 1970
+_READONLY: Final = 8  # sqlite.org/rescode.html#readonly
 _HEADER: Final = 100  # bytes of any database (sqlite.org/fileformat2.html#the_database_header)
 COMPANIONS: Final = ("-journal", "-wal", "-shm")
 # How a journal ends that names a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
@@ -52,6 +54,8 @@ class as_owner:  # noqa: N801 - reads as a statement
         self._acting.__exit__()
         if isinstance(error, StateUnwritable) and self.user != os.geteuid():
             what = f"{error.why} (as user {self.user}, who may change what is there)"
+            if _denied(error.__cause__) and (whose := two_owners(self._state)):
+                raise StateUnwritable(self._state, whose) from error
             raise StateUnwritable(error.path, what) from error
 
 
@@ -76,13 +80,38 @@ def _advice(state: Path, error: OSError) -> str:
 
 def refusal(state: Path, error: OSError) -> str | None:
     """What the operating system says, or whose the file is: a copy that another user put back."""
-    if isinstance(error, PermissionError):
-        with suppress(OSError):
-            file, folder = os.lstat(state).st_uid, state.parent.stat().st_uid
-            if file != folder:
-                whose = f"it belongs to user {file}, and its folder to user {folder}"
-                return f"{whose}; chown {folder} {state}"
-    return reason(error)
+    return (two_owners(state) if _denied(error) else "") or reason(error)
+
+
+def _denied(cause: BaseException | None) -> bool:
+    """Whether the operating system or SQLite refused for want of a permission."""
+    code: int = getattr(cause, "sqlite_errorcode", 0)
+    return isinstance(cause, PermissionError) or code & 0xFF == _READONLY
+
+
+def two_owners(state: Path) -> str:
+    """Whose a state and its folder are, and what helps; empty where both are one user's.
+
+    A user writes neither in the folder of another one nor in the file of one. Root acts as one of
+    them, who cannot either.
+    """
+    with suppress(OSError):
+        file, folder = os.lstat(state).st_uid, state.parent.stat().st_uid
+        if file != folder:
+            own = os.getuid() == file != ROOT
+            user, paths = (
+                (file, [state.parent]) if own else (folder, [state, *_locked(state, folder)])
+            )
+            whose = f"it belongs to user {file}, and its folder to user {folder}"
+            return f"{whose}; chown {user} {' '.join(map(str, paths))}"
+    return ""
+
+
+def _locked(state: Path, user: int) -> Iterator[Path]:
+    """The file beside a state that runs lock, where it is not a user's."""
+    with suppress(OSError):
+        if os.lstat(lock := state.with_name(f"{state.name}.lock")).st_uid != user:
+            yield lock
 
 
 def judge(state: Path) -> os.stat_result:

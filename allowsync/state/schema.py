@@ -16,7 +16,7 @@ from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
 from allowsync.state.evidence import AGAIN as SIGHTINGS_AGAIN
 from allowsync.state.evidence import SCHEMA as EVIDENCE
 from allowsync.state.evidence import UNPROVEN
-from allowsync.state.files import create, prepare_folder, set_aside
+from allowsync.state.files import create, prepare_folder, set_aside, two_owners
 from allowsync.state.host_memory import AGAIN as HOSTS_AGAIN
 from allowsync.system.owner import acting_as
 from allowsync.typed import TYPE_CHECKING, Any, Final, Self
@@ -166,7 +166,8 @@ def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateEr
     if code in (0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StateDamaged(path, str(error))
     if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
-        return StateUnwritable(path, str(error))
+        readonly = code == sqlite3.SQLITE_READONLY and two_owners(path)
+        return StateUnwritable(path, readonly or str(error))
     return StateDamaged(path, str(error))
 
 

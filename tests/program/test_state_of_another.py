@@ -210,6 +210,44 @@ def test_a_copy_that_root_put_back_is_told_with_the_way_out(here: Installation) 
     assert (here("apply").code, here("history").code) == (0, 0)
 
 
+# Whose the folder is, the state and what is beside it, and who runs allowsync.
+OWNERS = {
+    "root, a copy in root's folder": (0, SOMEBODY, 0, 0),
+    "root, all files in root's folder": (0, SOMEBODY, SOMEBODY, 0),
+    "root, files of one user in a folder of another": (SOMEBODY + 1, SOMEBODY, SOMEBODY, 0),
+    "a user, all files in root's folder": (0, SOMEBODY, SOMEBODY, SOMEBODY),
+    "a user, root's copy": (SOMEBODY, 0, SOMEBODY, SOMEBODY),
+}
+
+
+@pytest.mark.parametrize(("folder", "state", "beside", "runs"), OWNERS.values(), ids=OWNERS)
+def test_a_state_and_a_folder_of_two_users_are_told_with_the_way_out(
+    here: Installation, folder: int, state: int, beside: int, runs: int
+) -> None:
+    """To SQLite some of them are "a readonly database", and others are denied."""
+    here("apply")
+    here.path.chmod(0o644)
+    for one in (here.folder, here.file) if runs else ():
+        os.chown(one, runs, runs)
+    for one in here.state.parent.iterdir():
+        os.chown(one, beside, beside)
+    os.chown(here.state, state, state)
+    here.state.chmod(0o644)
+    here.state.parent.chmod(0o755)
+    os.chown(here.state.parent, folder, folder)
+    prefix = ("setpriv", f"--reuid={runs}", f"--regid={runs}", "--clear-groups") if runs else ()
+    granted = ("grant", "198.51.100.7", "--for", "1h", "--config", here.path)
+    done = allowsync(*granted, prefix=prefix)
+    whose = (
+        f"{here.state}: not granted: it belongs to user {state}, and its folder to user {folder}; "
+    )
+    assert (done.code, whose in done.err) == (1, True), done.err
+    way_out = done.err.partition(whose)[2].split()
+    assert way_out[0] == "chown"
+    subprocess.run(way_out, check=True)
+    assert allowsync(*granted, prefix=prefix).code == 0
+
+
 def test_a_folder_that_others_may_write_in_is_refused(here: Installation) -> None:
     here("apply")
     listed = here.file.read_text()
