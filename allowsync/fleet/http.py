@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 import time
+from math import inf
 from typing import TYPE_CHECKING, Final
 
-from allowsync.fleet.store import NoConnection, StoreError
+from allowsync.fleet.store import NoAnswer, NoConnection, StoreError
 from allowsync.system.http_client import (
     HttpClient,
     HttpRequest,
@@ -36,6 +37,11 @@ class Client:
         self._ends = time.monotonic() + SECONDS
         self._client = HttpClient(_context(authority), largest, connect=_CONNECT)
 
+    @property
+    def left(self) -> float:
+        """The seconds that are left for all requests; none where there are no more."""
+        return max(self._ends - time.monotonic(), 0.0)
+
     def ask(
         self,
         method: str,
@@ -43,6 +49,8 @@ class Client:
         headers: Mapping[str, str],
         body: bytes = b"",
         share: float = 1.0,
+        *,
+        seconds: float = inf,
     ) -> Response:
         """Put a request.
 
@@ -52,16 +60,20 @@ class Client:
             headers: Further headers.
             body: What is sent along.
             share: The part of the time left in which the answer has to begin.
+            seconds: How long it may take, to the end of the answer, where that is less.
 
         Raises:
-            NoConnection: There is no answer in time.
+            NoConnection: The server cannot be reached.
+            NoAnswer: There is no whole answer in time.
             StoreError: The answer is larger than it may be.
         """
-        left = max(self._ends - time.monotonic(), 0.1)
+        left = max(min(self.left, seconds), 0.1)
         try:
             return self._client.ask(HttpRequest(method, url, headers, body), left, left * share)
-        except (NotSent, NoResponse) as error:
+        except NotSent as error:
             raise NoConnection(str(error)) from None
+        except NoResponse as error:
+            raise NoAnswer(str(error)) from None
         except TooLarge as error:
             raise StoreError(f"its answer: {error}") from None
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from allowsync.fleet.envelope import LARGEST
 from allowsync.fleet.file_store import file_name
 from allowsync.fleet.http import Client
-from allowsync.fleet.store import Fetched, Look, NoConnection, Seen, StoreError, Unreadable
+from allowsync.fleet.store import (
+    Fetched,
+    Look,
+    NoAnswer,
+    NoConnection,
+    Seen,
+    StoreError,
+    Unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +37,41 @@ class HttpsStore:
         self._authority = authority
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Ask for the files; those with the tag that is held are not sent."""
+        """Ask for the files; those with the tag that is held are not sent.
+
+        One that is cut or does not come in time is unreadable alone, unless all are so.
+        """
         client = Client(self._authority, LARGEST)
         try:
-            return {name: self._look(client, name, mark) for name, mark in marks.items()}
+            return self._seen(client, marks)
         finally:
             client.close()
 
-    def _look(self, client: Client, name: str, mark: str) -> Seen:
-        url = f"{self._url}/{file_name(name)}"
+    def _seen(self, client: Client, marks: Mapping[str, str]) -> dict[str, Seen]:
+        seen: dict[str, Seen] = {}
+        lost: dict[str, NoAnswer] = {}
+        waiting = sorted(marks, key=lambda _: os.urandom(4))  # none is always behind silent ones
+        while waiting and (client.left or not lost):
+            name = waiting.pop()
+            seconds = client.left / 2 if waiting else client.left
+            try:
+                seen[name] = self._look(client, name, marks[name], seconds)
+            except NoAnswer as error:
+                lost[name] = error
+        if lost and not seen:
+            raise next(iter(lost.values()))
+        late = NoAnswer("there was no time left")
+        for name in (*lost, *waiting):
+            seen[name] = Unreadable(f"{self._of(name)}: {lost.get(name, late)}")
+        return seen
+
+    def _of(self, name: str) -> str:
+        return f"{self._url}/{file_name(name)}"
+
+    def _look(self, client: Client, name: str, mark: str, seconds: float) -> Seen:
+        url, held = self._of(name), {"If-None-Match": mark} if mark else {}
         try:
-            response = client.ask("GET", url, {"If-None-Match": mark} if mark else {})
+            response = client.ask("GET", url, held, seconds=seconds)
         except NoConnection:
             raise
         except StoreError as error:

@@ -18,6 +18,10 @@ class NoConnection(StoreError):
     """There is no connection, or none that lasts: nothing is known of what was asked."""
 
 
+class NoAnswer(NoConnection):
+    """What was asked got no whole answer in time; another question may get one."""
+
+
 class Superseded(StoreError):
     """Another resolver leads by now: what this one decided was refused."""
 

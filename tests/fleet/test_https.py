@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from allowsync.fleet import http
+from allowsync.fleet.https_store import HttpsStore
+from allowsync.fleet.store import Fetched, StoreError, Unreadable
 from testkit.fake_dns.tls import Authority
 from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from allowsync.fleet.store import Seen
     from testkit.fake_dns.nameserver import NameServer
 
 HOSTS: dict[str, Any] = {
@@ -32,6 +36,9 @@ class Front(ThreadingHTTPServer):
         status: What it answers instead.
         endless: Whether its answers go on and on.
         refused: The one file that it does not hand out.
+        cut: The one file of which it hands out a part.
+        silent: The files about which it says nothing.
+        over: Set when it may go on.
     """
 
     daemon_threads = True
@@ -42,7 +49,9 @@ class Front(ThreadingHTTPServer):
         self.answered: list[int] = []
         self.status = 0
         self.endless = False
-        self.refused = ""
+        self.refused = self.cut = ""
+        self.silent: tuple[str, ...] = ()
+        self.over = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,6 +65,9 @@ class Handler(BaseHTTPRequestHandler):
             status = 304
         if path.name == self.server.refused:
             status = 403
+        if path.name in self.server.silent:
+            self.server.over.wait()
+            return
         self.server.answered.append(status)
         self.send_response(status)
         self.send_header("ETag", tag)
@@ -63,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
         if not self.server.endless:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if path.name == self.server.cut:
+            body, self.close_connection = body[:9], True
         self.wfile.write(body)
         if self.server.endless:
             with_patience = b"x" * 2**20
@@ -87,6 +101,7 @@ def served(folder: Path, authority: Authority) -> Iterator[Front]:
         thread = threading.Thread(target=front.serve_forever, daemon=True)
         thread.start()
         yield front
+        front.over.set()
         front.shutdown()
         thread.join()
 
@@ -152,6 +167,71 @@ def test_a_document_that_is_refused_holds_up_no_other_list(
     assert "fleet home.ssh: nothing new is known of it: " in said
     assert "ssh.json: HTTP status 403; what it holds stays" in said
     assert "81.2.70.0/24" in (tmp_path / "web").read_text()
+
+
+LISTS = ("ftp", "ssh", "web")
+
+
+@pytest.fixture
+def several(machines: Machines, applier: Machine, tmp_path: Path) -> Machine:
+    """The same with three lists, each held already, and a newer document of each."""
+    resolver = machines.resolver("several", **HOSTS)
+    resolver.more = {"allowlists": {name: {"publish": True} for name in LISTS}}
+    applier.more = {
+        "allowlists": {
+            name: {"follow": True, "targets": [{"file": {"path": str(tmp_path / name)}}]}
+            for name in LISTS
+        }
+    }
+    assert resolver("apply").code == applier("apply").code == 0
+    resolver.hosts = {**HOSTS, "branch": {"networks": ["81.2.71.0/24"]}}
+    assert resolver("apply").code == 0
+    return applier
+
+
+def test_a_document_that_is_cut_holds_up_no_other_list(
+    several: Machine, front: Front, tmp_path: Path
+) -> None:
+    front.cut = "ssh.json"
+    done = several("apply")
+    said = " ".join(done.err.split())
+    assert (done.code, said.count("nothing new is known of it")) == (3, 1)
+    assert "ssh.json: the connection broke; what it holds stays" in said
+    texts = {name: (tmp_path / name).read_text() for name in LISTS}
+    assert [name for name, text in texts.items() if "81.2.71.0/24" in text] == ["ftp", "web"]
+    assert all("81.2.70.0/24" in text for text in texts.values())
+    front.cut = ""
+    assert several("apply").code == 0
+    assert "81.2.71.0/24" in (tmp_path / "ssh").read_text()
+
+
+def seen(front: Front, authority: Authority) -> Mapping[str, Seen]:
+    url = f"https://127.0.0.1:{front.server_address[1]}"
+    store = HttpsStore(url, str(authority.certificate))
+    return store.look(dict.fromkeys(LISTS, ""))
+
+
+@pytest.mark.usefixtures("several")
+def test_a_document_about_which_a_server_is_silent_holds_up_no_other_list(
+    front: Front, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "SECONDS", 4.0)
+    front.silent = ("ssh.json",)
+    found = seen(front, authority)
+    assert isinstance(found["ftp"], Fetched)
+    assert isinstance(found["web"], Fetched)
+    assert isinstance(found["ssh"], Unreadable)
+    assert found["ssh"].why.endswith("/ssh.json: it did not come in time")
+
+
+@pytest.mark.usefixtures("several")
+def test_a_server_that_is_silent_about_all_is_the_trouble_of_all(
+    front: Front, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "SECONDS", 0.5)
+    front.silent = tuple(f"{name}.json" for name in LISTS)
+    with pytest.raises(StoreError, match="it did not come in time"):
+        seen(front, authority)
 
 
 def test_a_server_without_end_is_left(applier: Machine, front: Front) -> None:
