@@ -1,7 +1,7 @@
-"""Who could come from where at some instant, and what each target held: now, or by the history.
+"""Access of hosts and contents of targets at an instant: now, or reconstructed from the history.
 
-The past is found by going back from what targets are remembered to hold, change by change. What
-is not known is said to be unknown, never guessed.
+The past is reconstructed by undoing recorded changes, newest first, from the remembered contents
+of the targets. Unknown facts are reported as unknown, never guessed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class HostAccess(Value):
-    """That a host could come from a network.
+    """Access of a host from one network.
 
     Attributes:
         host: The host.
-        network: The network.
-        hostname: The name that gave it; empty for a fixed network.
-        basis: What it rested on; None where only the history is known.
-        since: Since when.
-        until: When it ends, or ended, by what is known; None when nothing says so.
+        hostname: The hostname that resolved to it; empty for a fixed network.
+        basis: The basis of the grant; None where only the history is known.
+        since: The start of the access.
+        until: The end of the access, past or expected; None when none is known.
+        said: The age of the answer, or the reason for the end, as text.
         said: How fresh it was, or why it ended.
     """
 
@@ -45,15 +45,15 @@ class HostAccess(Value):
 
 
 class TargetContents(Value):
-    """What one target held.
+    """The contents of one target.
 
     Attributes:
         target: Its full name.
-        entries: What it held, with the hosts it was for.
+        entries: Its entries, with the hosts that own them.
         others: Foreign entries at the same place.
-        doubtful: What it may or may not have held, and why that is not known.
-        unknown: Why nothing is known of it; empty when something is.
-        beside: The families that a target beside it holds in its stead.
+        doubtful: Entries whose presence is uncertain, each with the reason.
+        unknown: The reason why the contents are unknown; empty when they are known.
+        beside: The families that another target at the same place holds instead of this one.
         ineffective: Entries that let no packet in, each with the reason.
     """
 
@@ -66,21 +66,21 @@ class TargetContents(Value):
     ineffective: Mapping[Network, str] = field(default_factory=dict)
 
     def concerned(self, accesses: Iterable[HostAccess]) -> tuple[HostAccess, ...]:
-        """Those of some accesses that are not another target's."""
+        """The accesses, except those of families that another target holds instead."""
         return tuple(one for one in accesses if Family.of(one.network) not in self.beside)
 
 
 class AccessAt(Value):
-    """All that was the case at an instant, as far as is known.
+    """Access and target contents at one instant, as far as known.
 
     Attributes:
         at: The instant.
         run: The last run before it; None when none is on record.
-        accesses: Who could come from where.
-        holdings: What the targets held.
-        past: Whether it is told by the history alone.
-        gates: Gates that were left behind, and drop what comes from elsewhere.
-        unclear: Hosts of which nothing is known, and that may have access all the same.
+        accesses: The hosts' accesses.
+        holdings: The contents of the targets.
+        past: Whether the history is the only source.
+        gates: Orphaned gates, which drop packets from other source addresses.
+        unclear: Hosts of unknown access, which may have it all the same.
     """
 
     at: datetime
@@ -93,7 +93,7 @@ class AccessAt(Value):
 
 
 def present(standing: AccessStatus) -> AccessAt:
-    """What is the case now."""
+    """Access and target contents now."""
     accesses = tuple(
         _access(grant, standing.now)
         for decision in standing.decisions.values()
@@ -139,7 +139,7 @@ def _access(grant: Grant, now: datetime) -> HostAccess:
 
 
 def with_retained(scene: AccessAt, standing: AccessStatus, past: Past) -> AccessAt:
-    """The same with what configured hosts are not granted any more and was not withdrawn yet."""
+    """The same, with networks that are no longer granted and not withdrawn yet."""
     left = tuple(
         replace(_stayed(one), said=f"{not_withdrawn(standing.decisions[one.host])}, retained")
         for one in past.stays
@@ -149,7 +149,7 @@ def with_retained(scene: AccessAt, standing: AccessStatus, past: Past) -> Access
 
 
 def lingering(scene: AccessAt, past: Past, host: str) -> AccessAt:
-    """The same with what a host that is not configured any more has not lost yet."""
+    """The same, with the remaining access of a host that was removed from the configuration."""
     said = "removed from the configuration: ends with the next apply"
     left = tuple(
         replace(_stayed(one), said=said)
@@ -162,11 +162,11 @@ def lingering(scene: AccessAt, past: Past, host: str) -> AccessAt:
 def remembered(
     past: Past, targets: Mapping[str, tuple[Entry, ...]], at: datetime, run: datetime | None
 ) -> AccessAt:
-    """What was the case at an instant, by the history.
+    """Access and target contents at an instant, according to the history.
 
     Args:
-        past: Everything on record.
-        targets: What each target is remembered to hold now.
+        past: The history.
+        targets: The remembered contents of each target now.
         at: The instant.
         run: The last run before it.
     """
@@ -185,7 +185,7 @@ def _stayed(one: AccessPeriod) -> HostAccess:
 
 
 def _rewound(target: str, entries: Iterable[Entry], late: list[PastChange]) -> TargetContents:
-    """What a target held before changes, the latest of which led to what it holds now."""
+    """The contents of a target before later changes, given its contents now."""
     held = {one.network: one for one in entries}
     doubtful: dict[Network, str] = {}
     for one in reversed(late):

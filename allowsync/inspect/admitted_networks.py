@@ -1,6 +1,6 @@
-"""Networks that rules name, of no host of an allowlist, and that reach a guarded port. Pure.
+"""Networks named in rules that reach a guarded port and belong to no host. Pure.
 
-An office or a monitor that a rule lets in on purpose is a host of the allowlist, by its `networks`.
+An office or monitor admitted on purpose belongs on the allowlist, as a host with `networks`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _ADVICE: Final = (
 
 
 def about_named(targets: Iterable[GuardedTarget]) -> Iterator[Question]:
-    """Whether networks that rules name reach what is guarded."""
+    """Questions whether networks named in rules reach the guarded ports."""
     for one in _known(targets):
         for source in NAMED:
             yield from questions(source, one.guard)
 
 
 def _known(targets: Iterable[GuardedTarget]) -> Iterator[GuardedTarget]:
-    """Those of which it is known that no others are to get in."""
+    """Targets that are known to admit no networks beside their own."""
     return (one for one in targets if not one.assumed)
 
 
 def admitted(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Networks that get in where strangers do not, one finding for each rule."""
+    """Networks that reach a guarded port where strangers do not; one finding for each rule."""
     for one in _known(targets):
         for port in one.guard.ports:
             given = [answer for source in NAMED for answer in met(answers, source, one.guard, port)]

@@ -1,4 +1,4 @@
-"""Targets without ports of their own: what rules of the administrator guard with their sets."""
+"""Ports guarded by the administrator's rules with the sets of targets that have no ports."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SETS: Final = ("nftables set", "ipset")
 
 
 def guarded_by_rules(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
-    """What rules guard with the sets of targets, as far as that can be read."""
+    """Guards formed by rules that match the targets' sets, as far as the rules can be read."""
     known = {one.target: one for one in held if one.readable}
     names = {one.name: _sets(one) for one in config.targets if one.name in known}
     every = {name for several in names.values() for name in several}
     try:
         ports = ports_of_sets(every) if every else {}
     except PacketsUnavailable:
-        return ()  # packets cannot be tried then either, and that is said
+        return ()  # packets cannot be tried then either, and that is reported
     return tuple(
         GuardedTarget(target, guard, known[target].entries, known[target].others, assumed=True)
         for target, several in names.items()
@@ -38,15 +38,15 @@ def guarded_by_rules(config: Config, held: Iterable[TargetStatus]) -> tuple[Guar
 
 
 def _sets(target: Target) -> tuple[tuple[str, ...], ...]:
-    """The sets of a target that guards nothing by itself."""
-    with suppress(BackendError):  # what else is asked of the target says so
+    """The sets of a target without a guard of its own."""
+    with suppress(BackendError):  # reported by the other checks of the target
         if target.guard is None and target.effect is Effect.ALLOW:
             return tuple(one.name for one in target.places if one.kind in _SETS)
     return ()
 
 
 def _guards(ports: Iterable[SetPort]) -> Iterator[Guard]:
-    """The ports of this machine, and those that are forwarded."""
+    """Guards for ports of this machine and for forwarded ports."""
     ordered = sorted(ports)
     for forwarded in (False, True):
         here = [one for one in ordered if one.forwarded is forwarded]

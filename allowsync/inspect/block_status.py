@@ -1,4 +1,4 @@
-"""How targets of denylists stand."""
+"""Status of the targets of denylists."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 class BlockStatus(Value):
-    """How a target of a denylist stands.
+    """The status of one target of a denylist.
 
     Attributes:
         target: Its full name.
         denylist: The denylist enforced there.
-        in_step: Whether it blocks just what it should.
-        held: What it blocks.
-        reason: What is wrong with it; empty when nothing is.
-        readable: Whether it could be looked at.
-        spared: What its lists name and is never blocked.
-        seconds: How long it took to look at it.
+        in_step: Whether it blocks exactly the desired networks.
+        held: The networks it blocks.
+        reason: The problem, as text; empty when there is none.
+        readable: Whether it could be read.
+        spared: Listed networks that are never blocked.
+        seconds: The time taken to read it.
     """
 
     target: str
@@ -52,7 +52,7 @@ class BlockStatus(Value):
 
     @property
     def state(self) -> str:
-        """How it stands, in a word or three, as of any target."""
+        """Its state in one to three words, as for any target."""
         if not self.readable:
             return "failed"
         return "in sync" if self.in_step else "out of sync"
@@ -65,13 +65,13 @@ def block_statuses(
     held: Iterable[tuple[str, Iterable[Entry]]],
     now: Now,
 ) -> Iterator[BlockStatus]:
-    """How each target of a denylist stands. Raises nothing.
+    """The status of each target of a denylist. Raises nothing.
 
     Args:
         config: The configuration.
-        decisions: Where hosts may come from.
+        decisions: The decision for each host.
         store: The state.
-        held: What the targets of allowlists let in.
+        held: The entries of the targets of allowlists.
         now: The instant.
     """
     if not config.denylists:

@@ -1,4 +1,4 @@
-"""What the next boot makes of allowlists: saved rules that bring back an old state, or fail."""
+"""Effects of saved rules at the next boot: they restore outdated entries, or fail to load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def about_boot(config: Config) -> Iterator[Located]:
-    """What each kind of target finds, whether one is configured or not: a file outlives them."""
+    """Findings of every kind of target, configured or not: saved files outlive targets."""
     configured = configured_places(config)
     for kind in kinds_of(config):
         try:

@@ -1,4 +1,4 @@
-"""What is to be known about denylists: whether they have an effect, and what they block."""
+"""Findings about denylists: their sync state, coverage, cost and effect."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from allowsync.model.target import PortRange
     from allowsync.model.types import Network
 
-SLOW: Final = 1.0  # seconds that each run may spend on looking at one target
+SLOW: Final = 1.0  # seconds that each run may spend on reading one target
 
 
 def about_blocked(found: Iterable[BlockStatus], *, ran: bool) -> Iterator[Located]:
-    """What is to be known about how targets of denylists stand.
+    """Findings about the status of denylist targets.
 
     Args:
-        found: How they stand.
+        found: The status of each.
         ran: Whether anything was ever applied.
     """
     for one in found:
@@ -50,7 +50,7 @@ def about_blocked(found: Iterable[BlockStatus], *, ran: bool) -> Iterator[Locate
 
 
 def about_denylists(config: Config) -> Iterator[Located]:
-    """Denylists without effect: at their ports a gate lets in hosts alone anyway."""
+    """Denylists without effect: a gate at their ports admits only hosts anyway."""
     for denylist in config.denylists.values():
         for target in denylist.targets:
             ports = tuple(_ports(target))
@@ -66,7 +66,7 @@ def about_denylists(config: Config) -> Iterator[Located]:
 
 
 def _ports(target: Target) -> Iterator[PortRange]:
-    """The ports of this machine at which a target of a denylist drops packets."""
+    """The ports of this machine at which a denylist target drops packets."""
     if target.options is None or target.effect is not Effect.DENY:
         return
     try:
@@ -77,14 +77,14 @@ def _ports(target: Target) -> Iterator[PortRange]:
 
 
 def _guarded_by(config: Config, port: PortRange) -> Iterator[str]:
-    """The gates of allowlists that guard all of some ports."""
+    """The gates of allowlists that guard the whole of a port range."""
     for _, target, guard in gates(config):
         if any(one.shared(port) == port for one in guard.ports):
             yield target.name
 
 
 def about_asked(asked: Network, found: Iterable[BlockStatus], config: Config) -> Iterator[str]:
-    """Whether denylists block a network, a sentence for each target that does or spares it."""
+    """Whether denylists block a network: a sentence for each target that blocks or exempts it."""
     for one in found:
         hits = [network for network in one.held if overlap(network, asked)]
         if hits:
@@ -98,7 +98,7 @@ def about_asked(asked: Network, found: Iterable[BlockStatus], config: Config) ->
 
 
 def _listing(asked: Network, denylist: Denylist, config: Config) -> Iterator[str]:
-    """The parts of a denylist that name a network."""
+    """The parts of a denylist that contain a network."""
     if touches(spans_of(denylist.networks), asked):
         yield f"{denylist.name}.networks"
     for name in denylist.lists:

@@ -1,4 +1,4 @@
-"""What the nameservers say, and what is wrong: the facts behind `resolve` and `check`."""
+"""Nameserver answers and configuration problems: the facts behind `resolve` and `check`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def about_file(key: str, path: Path) -> Iterator[Located]:
-    """Whether the file that a key of the configuration names can be put where it is to be."""
+    """Whether a file named by a key of the configuration can be written at its path."""
     from allowsync.model.target import Finding, Severity
 
     if path.is_dir():
@@ -52,7 +52,7 @@ def about_file(key: str, path: Path) -> Iterator[Located]:
 
 
 class Located(Value):
-    """A finding and what it is about."""
+    """A finding and its subject."""
 
     where: str
     finding: Finding
@@ -63,7 +63,7 @@ class Located(Value):
 
 
 class NameserverAnswers(Value):
-    """One question of one host: what each nameserver answered, and what of that is believed."""
+    """The answers of each nameserver to one question of a host, screened."""
 
     host: str
     query: Query
@@ -75,9 +75,9 @@ def heard(
     answers: Mapping[Query, Mapping[str, Answer]],
     published: tuple[Network, ...] = (),
 ) -> Iterator[NameserverAnswers]:
-    """What each nameserver said of each host, judged by the host's policy.
+    """The answers of each nameserver for each host, screened by the host's policy.
 
-    `published` is what Cloudflare is known to publish, where that is known.
+    `published` is the set of networks known to be published by Cloudflare; empty where unknown.
     """
     for host in hosts:
         for query in host.queries:
@@ -89,7 +89,7 @@ def heard(
 def answered_networks(
     hosts: Iterable[Host], all_heard: Iterable[NameserverAnswers]
 ) -> Iterator[Network]:
-    """What hosts would be granted by what their nameservers answer now."""
+    """The networks that hosts would be granted by their nameservers' current answers."""
     by_name = {one.name: one for one in hosts}
     for one in all_heard:
         for judged in one.answers.values() if one.host in by_name else ():
@@ -112,7 +112,7 @@ def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
 
 
 def about_memory(config: Config, memory: Mapping[str, HostMemory], now: Now) -> Iterator[Located]:
-    """Names that wait for an approval, and addresses a guard held back in the last run."""
+    """Names pending approval, and addresses that a guard rejected in the last run."""
     for name, host in config.hosts.items():
         known = recall(host, memory.get(name, HostMemory()), now)
         for what in (f"{hostname}: {text}" for hostname, text in known.held_back):
@@ -125,7 +125,7 @@ def about_memory(config: Config, memory: Mapping[str, HostMemory], now: Now) -> 
 
 
 def about_revocations(revocations: Iterable[Revocation]) -> Iterator[Located]:
-    """Hosts and networks that have no access by command."""
+    """Hosts and networks revoked by command."""
     for one in revocations:
         what = f"revoked on {one.at:%Y-%m-%d %H:%M} UTC: it has no access, whatever the DNS says"
         advice = f"to let it in again: allowsync approve {one.subject}"
@@ -133,7 +133,7 @@ def about_revocations(revocations: Iterable[Revocation]) -> Iterator[Located]:
 
 
 def about_sources(asked: Mapping[str, SourceRecord]) -> Iterator[Located]:
-    """Sources that gave no networks that can be believed."""
+    """Sources without credible networks."""
     for name, kept in asked.items():
         if kept.trouble and not name.startswith(LISTS):
             severity = Severity.ERROR if kept.fetched is None else Severity.WARNING
@@ -141,7 +141,7 @@ def about_sources(asked: Mapping[str, SourceRecord]) -> Iterator[Located]:
 
 
 def about_lists(known: ListsKnown | None) -> Iterator[Located]:
-    """Lists that are old, not known, or say what is not believed."""
+    """Lists that are outdated, unknown, or rejected."""
     for one in () if known is None else known.notices:
         record = known.records.get(one.where) if known else None
         lost = record is not None and not record.networks
@@ -152,7 +152,7 @@ def about_lists(known: ListsKnown | None) -> Iterator[Located]:
 def about_resolver(
     settings: ResolverSettings, nameservers: Sequence[Nameserver]
 ) -> Iterator[Located]:
-    """Demands on answers that the nameservers there are cannot meet, or anyone can fake."""
+    """Requirements on answers that the nameservers cannot meet, or that can be forged."""
     if settings.agreement > len(nameservers):
         what = f"{settings.agreement} cannot agree: there are {len(nameservers)} nameservers"
         advice = "name more in resolver.nameservers; until then nothing new is believed"
@@ -175,11 +175,11 @@ _MISTYPED: Final = "check the name; to change it: allowsync config edit"
 
 
 def about_names(all_heard: Collection[NameserverAnswers]) -> Iterator[Located]:
-    """Names that gave no address, and addresses that are rejected."""
+    """Names without an address, and rejected addresses."""
     by_host: dict[str, list[NameserverAnswers]] = {}
     for one in all_heard:
         by_host.setdefault(one.host, []).append(one)
-    if len(by_host) > 1 and not any(map(_usable, all_heard)):  # it is no fault of the names
+    if len(by_host) > 1 and not any(map(_usable, all_heard)):  # not the names' fault
         what = f"no nameserver gave a usable answer for any of {', '.join(by_host)}"
         advice = "runs keep the last known addresses meanwhile"
         yield Located("hosts", Finding(Severity.ERROR, what, advice))
@@ -212,7 +212,7 @@ def _without_address(questions: list[NameserverAnswers]) -> Finding:
 
 
 def _absent_names(questions: list[NameserverAnswers]) -> Iterator[Finding]:
-    """Hostnames that do not exist, of a host that has an address by another one."""
+    """Nonexistent hostnames of a host that has an address by another hostname."""
     by_name: dict[str, list[Answer]] = {}
     for one in questions:
         said = [judged.answer for judged in one.answers.values()]
@@ -234,7 +234,7 @@ def _reason(answer: Answer) -> str:
 
 
 def about_nameservers(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
-    """Nameservers that answer nothing, that strip proofs of absence, or that disagree."""
+    """Nameservers that fail to answer, or that strip proofs of absence."""
     by_server: dict[str, list[Answer]] = {}
     for one in all_heard:
         for name, judged in one.answers.items():
@@ -258,7 +258,7 @@ def _stripped() -> Finding:
 
 
 def about_target(target: Target) -> Iterator[Located]:
-    """What the backend of a target finds, and whatever `apply` would trip over there."""
+    """Findings of a target's backend, and obstacles that `apply` would meet there."""
     try:
         backend = target.driver()
         findings = list(backend.check())
@@ -271,7 +271,7 @@ def about_target(target: Target) -> Iterator[Located]:
 
 
 def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
-    """What keeps a run from planning anything for a target."""
+    """Obstacles to planning for a target."""
     try:
         if why := unusable(target.backend):
             yield Finding(Severity.ERROR, why)
@@ -281,7 +281,7 @@ def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, f"could not be read: {error}")
         return
     try:
-        target.guard  # noqa: B018 - what it gives is looked at elsewhere
+        target.guard  # noqa: B018 - its value is checked elsewhere
         marks_of(target.backend, ())
     except BackendError as error:
         what = f"what it guards, or left behind, is unknown: {error}"
@@ -289,9 +289,9 @@ def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
 
 
 def about_entries(standing: AccessStatus) -> Iterator[Located]:
-    """Entries that a target lacks or should not hold, once something was applied.
+    """Missing and unexpected entries of targets, once something was applied.
 
-    Packets do not show them: those meet what the target holds, and hosts are tried by that.
+    Packet tests do not reveal them: they test the entries that the target holds.
     """
     if standing.last_run is None:
         return
@@ -308,13 +308,13 @@ def about_entries(standing: AccessStatus) -> Iterator[Located]:
 
 
 def _entries(entries: Sequence[Entry]) -> str:
-    """The first of them with their hosts, and how many there are beside."""
+    """The first three entries with their hosts, and the number of the others."""
     named = [short(one.network) + f" ({', '.join(one.hosts)})" * bool(one.hosts) for one in entries]
     return ", ".join(named[:3]) + f" and {len(named) - 3} more" * (len(named) > 3)
 
 
 def believed(judged: ScreenedAnswer) -> str:
-    """What of an answer is believed, in words."""
+    """The credible part of an answer, as text."""
     match judged.answer:
         case Found(addresses, ttl):
             found = ", ".join(str(one) for one in addresses)
@@ -329,7 +329,7 @@ _TEST: Final = "This is a test notification, sent by allowsync check --notify."
 
 
 def about_hosts_file(config: Config) -> Iterator[Located]:
-    """A file of hosts (`hosts_from`) that is not used."""
+    """An unused file of hosts (`hosts_from`)."""
     for notice in config.hosts_trouble:
         yield Located(notice.where, Finding(Severity.ERROR, notice.what))
 
@@ -339,7 +339,7 @@ def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
 
     Args:
         config: The configuration.
-        tell: Send a test notice to each, and say what came of it.
+        tell: Send a test notification to each, and report the outcome.
     """
     for notice in config.broken_channels:
         yield Located(notice.where, Finding(Severity.ERROR, notice.what))

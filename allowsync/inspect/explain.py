@@ -34,11 +34,11 @@ class TargetAnswer(Value):
 
     Attributes:
         target: Its full name.
-        verdict: Whether it lets in what was asked about.
-        entries: The entries that do.
-        said: What is to be known about it; empty when nothing is.
-        through: The source of networks that what was asked about comes through there, of a gate
-            that admits those instead; empty where it has to pass by itself.
+        verdict: Whether it admits the subject of the question.
+        entries: The entries that admit it.
+        said: Remarks; empty when there are none.
+        through: The source of networks through which the subject passes a gate that admits these
+            instead; empty where it passes by its own address.
     """
 
     target: str
@@ -49,26 +49,26 @@ class TargetAnswer(Value):
 
 
 class MetPacket(Value):
-    """What a packet to a port that a target guards meets."""
+    """The answer to a packet sent to a port that a target guards."""
 
     target: str
     answer: Answer
 
 
 class Explanation(Value):
-    """The answer.
+    """The explanation of an address, a network or a host.
 
     Attributes:
-        asked: What was asked about, as it was written.
+        asked: The subject as written.
         host: The host asked about; None for an address or a network.
         network: The network asked about; None for a host.
-        scene: What the answer was made from.
+        scene: Access and target contents at the instant of the question.
         places: The answer for each target.
-        accesses: The access it rests on.
-        reasons: Why not, or what else is to be known, a sentence each.
-        shut_out: Gates that were left behind and do not let it pass.
+        accesses: The access behind the answer.
+        reasons: Reasons against it, and further remarks, a sentence each.
+        shut_out: Orphaned gates that drop its packets.
         open: Ports that are open to strangers, each with its target.
-        packets: What packets of what was asked about meet.
+        packets: The answers to packets from the subject.
     """
 
     asked: str
@@ -84,7 +84,7 @@ class Explanation(Value):
 
     @property
     def verdict(self) -> AccessVerdict:
-        """Whether it is allowed anywhere: what is certain first."""
+        """Whether it is allowed at any target; certain verdicts come first."""
         found = {one.verdict for one in self.places}
         if self.shut_out and found & {AccessVerdict.YES, AccessVerdict.PARTLY}:
             return AccessVerdict.UNKNOWN
@@ -98,7 +98,7 @@ class Explanation(Value):
 
 
 def asked_network(text: str) -> Network | None:
-    """The network that was asked about, host bits set or not; None when it is no address at all."""
+    """The network written in a question, host bits set or not; None when it is no address."""
     try:
         found: IPv4Network | IPv6Network = ip_network(text.strip(), strict=False)
     except ValueError:
@@ -107,7 +107,7 @@ def asked_network(text: str) -> Network | None:
 
 
 def where(asked: Network, holding: TargetContents) -> TargetAnswer:
-    """Whether a target lets a network in."""
+    """Whether a target admits a network."""
     if holding.unknown:
         return TargetAnswer(holding.target, AccessVerdict.UNKNOWN, said=holding.unknown)
     found = [one for one in holding.entries if touches(one.network, asked)]
@@ -143,10 +143,10 @@ def of_network(
     """The answer for an address or a network.
 
     Args:
-        text: How it was written.
+        text: The subject as written.
         asked: The network.
-        scene: What is, or was, the case.
-        members: The hosts of the allowlist of each target, now.
+        scene: Access and target contents at the instant of the question.
+        members: The present hosts of each target's allowlist.
     """
     accesses = tuple(one for one in scene.accesses if touches(one.network, asked))
     places = tuple(
@@ -162,13 +162,13 @@ def of_network(
 def of_host(
     text: str, name: str, scene: AccessAt, members: Mapping[str, Collection[str]]
 ) -> Explanation:
-    """The answer for a host: a target lets it in when it lets in what the host comes from.
+    """The answer for a host: a target admits it when it admits the host's networks.
 
     Args:
-        text: How it was written.
+        text: The subject as written.
         name: The host.
-        scene: What is, or was, the case.
-        members: The hosts of the allowlist of each target, now.
+        scene: Access and target contents at the instant of the question.
+        members: The present hosts of each target's allowlist.
     """
     accesses = tuple(one for one in scene.accesses if one.host == name)
     each = [(one, one.concerned(accesses)) for one in scene.holdings]
@@ -183,7 +183,7 @@ def of_host(
 
 
 def _unclear(holding: TargetContents) -> TargetAnswer:
-    """The answer for a host of which nothing is known."""
+    """The answer for a host of unknown access."""
     if not holding.unknown and all(one.hosts for one in holding.entries):
         return TargetAnswer(holding.target, AccessVerdict.NO)
     said = holding.unknown or "it holds entries whose host is unknown"
@@ -195,7 +195,7 @@ def _shut_out(gates: Iterable[TargetAnswer]) -> tuple[str, ...]:
 
 
 def _whole(holding: TargetContents, accesses: Iterable[HostAccess]) -> TargetAnswer:
-    """One answer from those for each network of a host."""
+    """One answer combined from those for each network of a host."""
     parts = [where(one.network, holding) for one in accesses]
     verdicts = {one.verdict for one in parts}
     entries = tuple(dict.fromkeys(entry for one in parts for entry in one.entries))
@@ -216,7 +216,7 @@ def _explained(
     *,
     past: bool,
 ) -> TargetAnswer:
-    """A place with what is missing there, where a host could come from what was asked about."""
+    """An answer with remarks on missing hosts and entries, where a host uses the network."""
     if past or place.verdict in (AccessVerdict.YES, AccessVerdict.UNKNOWN) or members is None:
         return place
     outside = list(dict.fromkeys(one.host for one in accesses if one.host not in members))
@@ -234,20 +234,20 @@ def _explained(
 
 
 def through(entry: Entry, asked: Network | None) -> str:
-    """An entry in words: which, whose, and whether it is wider than what was asked about."""
+    """An entry as text: its network, its hosts, and whether it is wider than the asked network."""
     whose = ", ".join(entry.hosts) or "host unknown"
     wider = asked is not None and covers(entry.network, asked) and entry.network != asked
     kind = "the wider entry " if wider else ""
     return f"{kind}{short(entry.network)} ({whose})"
 
 
-MOST = 3  # earlier stays that are told
+MOST = 3  # earlier stays that are reported
 
 
 def about_network(
     asked: Network, decisions: Mapping[str, Decision], past: Past | None, policy: Policy
 ) -> Iterator[str]:
-    """Why no host may come from a network now, and what would be needed."""
+    """Reasons why no host may use a network now, and how to allow it."""
     reason = rejection(asked, policy.accept)
     if reason:
         advice = "; policy.accept would allow that" if acceptable(asked) else ""
@@ -281,7 +281,7 @@ def _addresses(asked: Network) -> tuple[object, ...]:
 
 
 def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterator[str]:
-    """Why a host may come from nowhere now, and what is held back of its names."""
+    """Reasons why a host has no access now, and the addresses that guards reject."""
     host = decision.host
     if decision.ended and host.revoked is None:
         yield f"{decision.ending} (`until`)"
@@ -298,7 +298,7 @@ def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterato
 
 
 def about_former(name: str, past: Past) -> Iterator[str]:
-    """What is on record of a host that is not configured any more."""
+    """The recorded access of a host that was removed from the configuration."""
     mine = [one for one in past.stays if one.host == name]
     if all(one.ended is not None for one in mine):
         yield f"{name} is not in the configuration any more"
@@ -315,7 +315,7 @@ def _unheard(decision: Decision) -> str:
 
 
 def about_past(scene: AccessAt, past: Past) -> Iterator[str]:
-    """How much the history knows of an instant."""
+    """The extent of the history at an instant."""
     if scene.run is None:
         first = past.first_run
         begins = "no run is on record" if first is None else f"it begins {first:%Y-%m-%d %H:%M} UTC"
@@ -325,7 +325,7 @@ def about_past(scene: AccessAt, past: Past) -> Iterator[str]:
 
 
 def unrecorded(answer: Explanation) -> Iterator[str]:
-    """What of an answer about the past would need the configuration of then, which was not kept."""
+    """Limits of an answer about the past: earlier configurations are not recorded."""
     if answer.scene.run is None:
         return
     names = {access.hostname for access in answer.accesses}
@@ -337,7 +337,7 @@ def unrecorded(answer: Explanation) -> Iterator[str]:
 
 
 def told(stay: AccessPeriod) -> str:
-    """An earlier access in a sentence."""
+    """An earlier access as a sentence."""
     began = f"{stay.began:%Y-%m-%d %H:%M}"
     ended = "now" if stay.ended is None else f"{stay.ended:%Y-%m-%d %H:%M} UTC"
     why = f": {stay.why}" if stay.why else ""

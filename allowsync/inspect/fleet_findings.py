@@ -1,4 +1,4 @@
-"""What `check` finds of a fleet: whether something new is known of each list."""
+"""Findings of `check` about a fleet: whether each list receives new documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def about_fleet(config: Config, now: datetime) -> Iterator[Located]:
-    """What is wrong with lists that are followed or published: one look at the store."""
+    """Problems of lists that are followed or published, from one read of the store."""
     if config.fleet is None:
         return
     yield from _key(config)
@@ -34,7 +34,7 @@ def about_fleet(config: Config, now: datetime) -> Iterator[Located]:
 
 
 def _key(config: Config) -> Iterator[Located]:
-    """Whether a machine that publishes, or would where it led, has a key that is trusted."""
+    """Whether a machine that may publish has a trusted key."""
     fleet = config.fleet
     if fleet is None or not any(one.publish for one in config.allowlists.values()):
         return

@@ -1,4 +1,4 @@
-"""The packets that concern a guarded port: those to ask about, and what they met. Pure."""
+"""Packets that concern a guarded port: the questions, and their answers. Pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class PacketAnswers(Value):
-    """What was answered, by what was asked.
+    """Packet answers by question.
 
     Attributes:
         found: The answers to each question, one for each interface and destination.
-        by_vpn: The same of packets from public addresses by the uplinks of a VPN.
-        uplinks: The interfaces with a default route, but for those of a VPN.
-        caveats: What decides about packets and is not seen.
-        unknown: Why nothing could be asked; empty when it could.
+        by_vpn: The same for packets from public addresses through the uplinks of a VPN.
+        uplinks: The interfaces with a default route, except those of a VPN.
+        caveats: Mechanisms that affect packets and cannot be inspected.
+        unknown: The reason why no packet could be tried; empty where packets were tried.
         neighbours: The hardware addresses of the neighbours that the machine knows.
-        served_twice: Ports that one program serves by TCP and by UDP.
-        named: The networks that rules name, by the address that was asked from.
-        undiscovered: Uplinks on which neighbours do not find this machine over IPv6, and the rule.
+        served_twice: Ports that one program serves over both TCP and UDP.
+        named: The networks named in rules, by the source address that was tried for each.
+        undiscovered: Uplinks on which neighbour discovery of this machine fails, with the rule.
     """
 
     found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
@@ -49,16 +49,16 @@ class PacketAnswers(Value):
 
     @property
     def unseen(self) -> str:
-        """What may decide about packets beside what they met, in words; empty where nothing may."""
+        """Mechanisms that may decide beside the inspected rules, as text; empty where none may."""
         what = "not seen or not asked, and may decide as well"
         return f"{what}: {'; '.join(self.caveats)}" if self.caveats else ""
 
 
 def questions(source: Address, guard: Guard) -> Iterator[Question]:
-    """Whether an address reaches what is guarded.
+    """Questions whether an address reaches the guarded ports.
 
-    What is forwarded is guarded by the port it is forwarded to, whatever port it asked for: so
-    each is asked that address translation names, and the same of addresses behind the machine.
+    A forwarded packet is guarded by the port after translation, whatever its original port: so
+    every port that address translation names is asked, and addresses behind the machine as well.
     """
     if guard.forwarded:
         yield from behind(source, guard)
@@ -71,19 +71,19 @@ def questions(source: Address, guard: Guard) -> Iterator[Question]:
 
 
 def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question, ...]:
-    """The question at a port: of a range, at its ends and wherever rules may tell it apart."""
+    """The question for a port; for a range, its ends and the ports that rules distinguish."""
     last = port.last if port.last != port.first else 0
     return (Question(source, port.protocol, port.first, aim=aim, last=last),)
 
 
 def behind(source: Address, guard: Guard) -> Iterator[Question]:
-    """Whether an address gets by the guarded ports to others behind the machine."""
+    """Questions whether an address reaches guarded ports of other machines behind this one."""
     for port in guard.ports:
         yield from _at(source, port, Aim.BEHIND)
 
 
 def translated(source: Address, guard: Guard) -> Iterator[Question]:
-    """Where an address gets by each port that translation names."""
+    """Questions where each port named by address translation leads."""
     for protocol in dict.fromkeys(port.protocol for port in guard.ports):
         yield Question(source, protocol, 0, aim=Aim.TRANSLATED)
 
@@ -91,7 +91,7 @@ def translated(source: Address, guard: Guard) -> Iterator[Question]:
 def met(
     answers: PacketAnswers, source: Address, guard: Guard, port: PortRange
 ) -> tuple[Answer, ...]:
-    """What packets from an address met that concern a guarded port."""
+    """The answers to packets from an address that concern a guarded port."""
     if not guard.forwarded:
         return answers.to(_at(source, port))
     forwarded = {
@@ -105,7 +105,7 @@ def met(
 
 
 def _is_forwarded(answer: Answer, port: PortRange) -> bool:
-    """Whether translation sends a packet on that asked for a port, or is sent to it."""
+    """Whether a packet was forwarded, and its port before or after translation is in the range."""
     if answer.to is None or answer.verdict is PacketVerdict.DELIVERED:
         return False
     numbers = (answer.question.port, answer.to[2])
@@ -113,9 +113,9 @@ def _is_forwarded(answer: Answer, port: PortRange) -> bool:
 
 
 def meant_for_friends(given: Sequence[Answer]) -> Iterator[tuple[Answer, ...]]:
-    """Answers by the port they asked for; at each a host of the allowlist is to get in.
+    """Answers grouped by the requested port; a host of the allowlist should get in at each.
 
-    An address behind the machine may be anything, so it counts only where no port is translated.
+    An address behind the machine may be any machine, so it counts only where no port is translated.
     """
     translated = [one for one in given if one.question.aim is not Aim.BEHIND]
     ways: dict[int, list[Answer]] = {}

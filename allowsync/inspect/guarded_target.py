@@ -1,4 +1,4 @@
-"""A target that guards ports of this machine's packet filter, and who is a stranger to it. Pure."""
+"""Targets that guard ports of this machine's packet filter, and strangers to them. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Address: TypeAlias = IPv4Address | IPv6Address
 
-# Homes all over the world: a filter by country, or of addresses that are no one's, knows them.
+# Homes all over the world: a filter by country, or of unallocated addresses, knows them.
 _ELSEWHERE: Final = tuple(
     ip_address(text)
     for text in (
@@ -26,21 +26,21 @@ _ELSEWHERE: Final = tuple(
         *("2601:100:10::9", "2a02:8100:10::9", "2001:b000:10::9", "2804:14c:10::9", "2c0f:f8::9"),
     )
 )
-MOST_FRIENDS: Final = 1024  # of one target; of more, as many that are spread evenly
-MOST_FORWARDED: Final = 32  # the same, where each asks many ports
+MOST_FRIENDS: Final = 1024  # of one target; of more, a sample that is spread evenly
+MOST_FORWARDED: Final = 32  # the same, where each needs questions for many ports
 
 
 class GuardedTarget(Value):
-    """A target that guards ports of this machine's packet filter, and whom it is to let in.
+    """A target that guards ports of this machine's packet filter.
 
     Attributes:
         name: Its full name.
-        guard: What it guards.
-        entries: What it holds.
-        others: Networks of strangers at the same place.
-        flaws: What is wrong with it.
-        obstacles: What of that the next run cannot repair, each with what to do.
-        assumed: Whether what it guards is only what rules of others look into its sets for.
+        guard: The ports it guards.
+        entries: Its entries.
+        others: Foreign networks at the same place.
+        flaws: Its flaws.
+        obstacles: The flaws that the next run cannot repair, each with the remedy.
+        assumed: Whether the guard is inferred from rules of others that match its sets.
     """
 
     name: str
@@ -53,14 +53,14 @@ class GuardedTarget(Value):
 
     @property
     def friends(self) -> tuple[Entry, ...]:
-        """The entries that are asked about."""
+        """The entries to ask about."""
         most = MOST_FORWARDED if self.guard.forwarded else MOST_FRIENDS
         step = -(-len(self.entries) // most) or 1
         return self.entries[::step]
 
 
 def known(targets: Iterable[GuardedTarget]) -> Coverage:
-    """The networks of those that are no strangers to any target."""
+    """The networks that are no strangers to any target."""
     return Coverage(
         network
         for one in targets
@@ -69,10 +69,10 @@ def known(targets: Iterable[GuardedTarget]) -> Coverage:
 
 
 def strangers(targets: Sequence[GuardedTarget]) -> tuple[Address, ...]:
-    """Addresses of both families that no target is to let in.
+    """Addresses of both families that no target should admit.
 
-    What others let in beside, as by `ufw allow from`, is not of strangers. If that holds homes all
-    over the world, it is everyone.
+    Networks admitted by other means, as by `ufw allow from`, are not strangers. Where these contain
+    all the sample homes of a family, they contain everyone, and count as strangers.
     """
     found = _outside(known(targets))
     versions = {one.version for one in found}

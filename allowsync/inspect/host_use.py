@@ -1,4 +1,4 @@
-"""When each host's networks last sent a packet to what is guarded, where that is counted."""
+"""Time of the last packet from each host to guarded ports, where packets are counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TargetTraffic(NamedTuple):
-    """A target, the hosts of its allowlist, and what it holds and counts."""
+    """A target, the hosts of its allowlist, its entries, and its packet counters."""
 
     target: str
     hosts: tuple[str, ...]
@@ -26,13 +26,13 @@ class TargetTraffic(NamedTuple):
 
 
 class HostUse(Value):
-    """When a host's networks last sent a packet to what is guarded, as far as that is counted.
+    """The last packet from a host's networks to guarded ports, as far as packets are counted.
 
     Attributes:
-        since: Since when that is counted at every target that counts; None where none does.
-        at: When the last packet came; None where none was seen.
-        beside: Hosts that have the same network: which of them it was is not known.
-        uncounted: The host's targets that do not count.
+        since: The start of counting at every target that counts; None where none does.
+        at: The time of the last packet; None where none was seen.
+        beside: Hosts that share a network with it: the sender among them is unknown.
+        uncounted: The host's targets that do not count packets.
     """
 
     since: datetime | None = None
@@ -42,7 +42,7 @@ class HostUse(Value):
 
 
 def host_uses(targets: Sequence[TargetTraffic], store: Store, now: datetime) -> dict[str, HostUse]:
-    """When hosts sent their last packet, by what is on record, and by what targets tell now.
+    """The last packet of each host, from the state and the targets' present counters.
 
     Raises:
         StateError: The state cannot be read.
@@ -58,7 +58,7 @@ def host_uses(targets: Sequence[TargetTraffic], store: Store, now: datetime) -> 
         )
         for host, (began, at) in known.items():
             if one.traffic is not None:
-                # Counted everywhere only since the latest: before, one may have come unseen.
+                # Counted everywhere only since the latest: an earlier packet may have been missed.
                 begins = now if anew else began
                 since[host] = max(since.get(host, begins), begins)
             if at is not None:
@@ -79,7 +79,7 @@ def host_uses(targets: Sequence[TargetTraffic], store: Store, now: datetime) -> 
 
 
 def _sharing(targets: Iterable[TargetTraffic]) -> dict[str, set[str]]:
-    """By host, those that have a network in common with it where packets are counted."""
+    """By host, the hosts that share a network with it where packets are counted."""
     found: dict[str, set[str]] = {}
     for hosts in _together(targets):
         for host in hosts if len(hosts) > 1 else ():

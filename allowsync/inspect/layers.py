@@ -1,4 +1,4 @@
-"""What the layers of a configuration make of each other: a CDN in front of this machine. Pure."""
+"""Conflicts between layers of one configuration: a CDN in front of this machine. Pure."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _NARROWEST: Final = {4: 22, 6: 32}
 
 
 def about_layers(config: Config) -> Iterator[Located]:
-    """What each layer is right about by itself, and wrong beside the others."""
+    """Conflicts between layers, each of which is correct by itself."""
     yield from _edges_among_friends(config)
     yield from _gates_behind_lists(config)
 
 
 def by_layers(config: Config, answer: Explanation) -> Explanation:
-    """An explanation in which a gate for a CDN is passed by hosts that a list beside it lets in.
+    """An explanation in which hosts admitted by a list at a CDN pass the gate for that CDN.
 
     The list is one at the CDN, or that of a server behind the gate.
     """
@@ -62,11 +62,11 @@ def by_layers(config: Config, answer: Explanation) -> Explanation:
 
 
 def sources_of(host: Host) -> tuple[str, ...]:
-    """The sources that publish networks of a host, whether they are known yet or not.
+    """The sources that publish networks of a host, known yet or not.
 
-    Lists are none: what is on one is a place that clients are at, and none that they come through.
-    Networks of Cloudflare's edge that are written out are as good as its source. Narrower ones may
-    be where a friend's traffic leaves its VPN.
+    Lists do not count: their networks hold clients, and are not proxies that clients come through.
+    Networks of Cloudflare's edge written in the configuration count as its source. Narrower ones
+    may be the exit of a friend's VPN.
     """
     wide = (one for one in host.networks if one.prefixlen <= _NARROWEST[one.version])
     written = (CLOUDFLARE_SOURCE,) if any(map(proxied, wide)) else ()
@@ -75,7 +75,7 @@ def sources_of(host: Host) -> tuple[str, ...]:
 
 
 def _edges_among_friends(config: Config) -> Iterator[Located]:
-    """Allowlists of every host, when one of them is a network that others come through."""
+    """Allowlists of every host of which one is a network that others come through."""
     for allowlist in config.allowlists.values():
         edges = [name for name in allowlist.hosts if sources_of(config.hosts[name])]
         if allowlist.named or len(edges) == len(allowlist.hosts):
@@ -91,7 +91,7 @@ def _edges_among_friends(config: Config) -> Iterator[Located]:
 
 
 def _gates_behind_lists(config: Config) -> Iterator[Located]:
-    """Gates for those whom a list in front lets through: they arrive from the front's networks."""
+    """Gates that drop hosts admitted by a list in front: they arrive from the front's networks."""
     sources = {target.name: front.source for _, target, front in _fronts(config)}
     for gate, front, what in _shut_to_fronts(config):
         advice = (
@@ -102,7 +102,7 @@ def _gates_behind_lists(config: Config) -> Iterator[Located]:
 
 
 def _shut_to_fronts(config: Config) -> Iterator[tuple[str, str, str]]:
-    """Gates that drop what arrives from a front: the gate, the list at the front, and the fact."""
+    """Gates that drop packets from a front: the gate, the list at the front, and the fact."""
     for allowlist, target, front in _fronts(config):
         for other, gate, guard in gates(config):
             ports = [
@@ -123,13 +123,13 @@ def _shut_to_fronts(config: Config) -> Iterator[tuple[str, str, str]]:
 def declared(
     config: Config, ask: Callable[[Target], T | None]
 ) -> Iterator[tuple[Allowlist, Target, T]]:
-    """The targets that declare something about themselves, each with what it declares."""
+    """The targets that declare a property, each with its value."""
     for allowlist in config.allowlists.values():
         for target in allowlist.targets:
             try:
                 given = ask(target)
             except BackendError:
-                continue  # what else is asked of the target says so
+                continue  # reported by the other checks of the target
             if given is not None:
                 yield allowlist, target, given
 
@@ -145,7 +145,7 @@ def gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
 
 
 def _admits(config: Config, front: Front, gate: Target, guard: Guard) -> bool:
-    """Whether a gate is for a front's networks as well, or another whose rules add up with it."""
+    """Whether a gate admits a front's networks, itself or by another gate whose rules add up."""
     return any(
         front.source in sources_of(config.hosts[name])
         for other, one, _ in gates(config)

@@ -1,8 +1,8 @@
-"""What `check` finds without a question to the network and without packets.
+"""Findings of `check` that need neither the network nor packet tests.
 
-It is what `status` asks, too: configuration, layers, the state's folder, saved rules, and the
-backends of this machine. Names, nameservers, sources, channels and targets that are reached over
-the network are left to `check`, and so are packets.
+`status` uses them, too: configuration, layers, the state's folder, saved rules, and the backends
+of this machine. Names, nameservers, sources, channels, remote targets and packets are left to
+`check`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def about_configuration(config: Config, now: datetime) -> Iterator[Located]:
-    """What is wrong with a configuration as a whole, and with the files it names."""
+    """Problems of a configuration as a whole, and of the files it names."""
     yield from about_hosts(config, now)
     yield from about_layers(config)
     yield from about_shared_ports(config)
@@ -44,13 +44,13 @@ def about_configuration(config: Config, now: datetime) -> Iterator[Located]:
 
 
 def about_state_folder(path: Path) -> Iterator[Located]:
-    """What keeps a run from being recorded."""
+    """Obstacles to recording a run."""
     if why := obstacle(path):
         yield Located(str(path), Finding(Severity.ERROR, f"no run can be recorded: {why}"))
 
 
 def errors(config: Config, status: AccessStatus) -> tuple[Notice, ...]:
-    """What `check` calls an error, as far as this machine alone tells, and a status does not."""
+    """Errors of `check` that this machine alone can find, and that a status lacks."""
     readable = {one.target for one in status.targets if one.readable}
     readable |= {one.target for one in status.blocked if one.readable}
     found = [

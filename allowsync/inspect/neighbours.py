@@ -1,4 +1,4 @@
-"""Whether friends come as far as this machine at all: the router has to find it. Pure."""
+"""Whether friends' packets reach this machine at all: the router has to discover it. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ADVICE: Final = "accept nd-neighbor-solicit and nd-neighbor-advert of icmpv6 be
 def undiscovered(
     targets: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Friends whom the router cannot hand over: rules stop how it finds this machine."""
+    """Friends whose packets the router cannot deliver: rules drop neighbour discovery."""
     for one in targets:
         friends = [entry for entry in one.entries if entry.network.version == 6]
         for interface, rule in answers.undiscovered.items() if friends else ():

@@ -1,4 +1,4 @@
-"""What the next `allowsync apply` would do, or leave, that `check` warns of."""
+"""Warnings of `check` about the effects and limits of the next `allowsync apply`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _WAITS: Final = "no run repairs it before its change is confirmed"
 
 
 def about_session(config: Config, standing: AccessStatus) -> Iterator[Located]:
-    """Targets that would cut off the user's own SSH session, with the next run that applies them.
+    """Targets that would cut off the user's own SSH session with the next applying run.
 
-    That may be a scheduled one, which asks no one.
+    A scheduled run applies them without asking.
     """
     session = current()
     if session is None:
@@ -34,7 +34,7 @@ def about_session(config: Config, standing: AccessStatus) -> Iterator[Located]:
 
 
 def _plan(standing: TargetStatus) -> Plan | None:
-    """What a run would do to a target."""
+    """The changes of the next run to a target."""
     if standing.in_step or not standing.readable:
         return None
     gone = {one.network for one in standing.unwanted}
@@ -43,7 +43,7 @@ def _plan(standing: TargetStatus) -> Plan | None:
 
 
 def held_back(found: Iterable[Located], standing: AccessStatus) -> Iterator[Located]:
-    """Findings, where those of targets that wait for a confirmation promise no repair."""
+    """Findings without the promise of a repair for targets that wait for a confirmation."""
     waits = {one.where for one in standing.unconfirmed}
     for one in found:
         finding = one.finding
@@ -59,7 +59,7 @@ def held_back(found: Iterable[Located], standing: AccessStatus) -> Iterator[Loca
 
 
 def told_once(found: Iterable[Located]) -> Iterator[Located]:
-    """Findings without those that another one of the same place gives as its reason."""
+    """Findings without those that another finding at the same place gives as its reason."""
     every = list(found)
     for one in every:
         finding = one.finding

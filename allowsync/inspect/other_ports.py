@@ -1,8 +1,8 @@
-"""Ports that are not guarded and lead to what is behind a guarded one. Pure.
+"""Unguarded ports that lead to the service behind a guarded one. Pure.
 
-A gate stands before address translation, so that it knows the port that a packet asks for. Another
-port that is translated to the same end passes by it, and so does an address that the machine behind
-has of its own, as over IPv6, or an address that is translated and is none of this machine's.
+A gate stands before address translation, so it knows the requested port. Another port that is
+translated to the same end bypasses it, and so does an address of the machine behind, as over
+IPv6, or a translated address that belongs to no interface of this machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FORWARD: Final = "keep strangers out where packets are forwarded: a gate is for
 
 
 def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
-    """Where guarded ports lead, and where strangers get by each that translation names."""
+    """Questions where guarded ports lead, and where translated ports lead strangers."""
     for one in _gates(targets):
         for friend in _friends(one):
             yield from questions(friend, one.guard)
@@ -47,7 +47,7 @@ def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
 def other_openings(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Ports by which strangers pass by a target, each guarded port for itself."""
+    """Ports by which strangers bypass a target, for each guarded port."""
     sources = strangers(targets)
     for one in _gates(targets):
         asked = [ask for source in sources for ask in translated(source, one.guard)]
@@ -75,7 +75,7 @@ def other_openings(
 def _unguarded_by_udp(
     target: GuardedTarget, targets: Sequence[GuardedTarget]
 ) -> Iterator[PortRange]:
-    """Ports that are guarded for TCP alone: HTTP/3 and DNS are served by UDP as well."""
+    """Ports guarded for TCP alone: HTTP/3 and DNS are served over UDP as well."""
     for port in target.guard.ports:
         same = port._replace(protocol="udp")
         guarded = (other for one in targets for other in one.guard.ports)
@@ -103,12 +103,12 @@ def _by_udp(port: PortRange, found: Sequence[Answer]) -> Finding:
 
 
 def _gates(targets: Sequence[GuardedTarget]) -> Iterator[GuardedTarget]:
-    """Those that go by the port that is asked for; the others are asked at each port anyway."""
+    """Targets that match the requested port; at forwarding targets each port is asked anyway."""
     return (one for one in targets if not one.guard.forwarded and not one.assumed)
 
 
 def _friends(target: GuardedTarget) -> Iterator[Address]:
-    """A host of the allowlist for each family: where it gets, the others do."""
+    """One host of the allowlist for each family: others reach the same end."""
     yield from {
         entry.network.version: address_in(entry.network) for entry in target.friends
     }.values()
@@ -136,14 +136,14 @@ def _is_translated(answer: Answer) -> bool:
 
 
 def _ends(target: GuardedTarget, port: PortRange, answers: PacketAnswers) -> Iterator[End]:
-    """Where hosts of the allowlist get by a guarded port."""
+    """The ends that hosts of the allowlist reach by a guarded port."""
     for source in _friends(target):
         given = met(answers, source, target.guard, port)
         yield from (_end(one, answers.neighbours) for one in given if one.verdict in IN)
 
 
 def _end(answer: Answer, neighbours: Mapping[Address, str]) -> End:
-    """Where a packet went: one machine may have several addresses."""
+    """The destination of a packet; several addresses of one machine are one end."""
     if answer.to is None:
         return "", answer.question.port
     _, address, port = answer.to
@@ -159,7 +159,7 @@ def _leads_to(
         return False
     asked = answer.question
     if asked.aim is Aim.TRANSLATED and port.first <= asked.port <= port.last:
-        return True  # at an address that is translated, and is none of this machine's interfaces
+        return True  # at a translated address that belongs to no interface of this machine
     machine, number = _end(answer, neighbours)
     return (machine, number) in ends or (not machine and port.first <= number <= port.last)
 
@@ -184,6 +184,6 @@ def _opening(port: PortRange, found: Sequence[Answer]) -> Finding:
 
 
 def _named(asked: Question, port: PortRange) -> str:
-    """The way strangers take: another address, or another port."""
+    """The strangers' way: another address, or another port."""
     direct = asked.aim is Aim.BEHIND or port.first <= asked.port <= port.last
     return str(asked.destination) if direct else f"{asked.port}/{asked.protocol}"

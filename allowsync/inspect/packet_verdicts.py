@@ -1,4 +1,4 @@
-"""An explanation beside what packets meet: what was seen counts. Pure."""
+"""Explanations corrected by packet answers, which take precedence. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LOCKED_OUT: Final = "has an entry, and does not get in"
 
 
 def networks_of(answer: Explanation) -> tuple[Network, ...]:
-    """The networks that an explanation is about."""
+    """The networks that an explanation covers."""
     if answer.network is not None:
         return (answer.network,)
     return tuple(dict.fromkeys(one.network for one in answer.accesses))
@@ -50,7 +50,7 @@ def networks_of(answer: Explanation) -> tuple[Network, ...]:
 def about_asked(
     answer: Explanation, targets: Iterable[GuardedTarget]
 ) -> Iterator[tuple[str, Question]]:
-    """Whether what is explained reaches what targets guard: each question with its target."""
+    """Questions whether the explained networks reach guarded ports, each with its target."""
     for target in targets:
         for network in networks_of(answer):
             for one in questions(address_in(network), target.guard):
@@ -58,7 +58,7 @@ def about_asked(
 
 
 def about_translated(answer: Explanation, server: GuardedTarget) -> Iterator[Question]:
-    """Whether another port leads what is explained to a server."""
+    """Questions whether another port leads the explained networks to a server."""
     for network in networks_of(answer):
         yield from translated(address_in(network), server.guard)
 
@@ -66,7 +66,7 @@ def about_translated(answer: Explanation, server: GuardedTarget) -> Iterator[Que
 def at_servers(
     answer: Explanation, servers: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Explanation:
-    """An explanation with whether what servers let in gets as far as them."""
+    """An explanation corrected where packets of admitted networks do not reach the server."""
     by_name = {one.name: one for one in servers}
     met: list[MetPacket] = []
 
@@ -94,11 +94,11 @@ def at_servers(
 def beside_packets(
     answer: Explanation, targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Explanation:
-    """An explanation with what its packets meet; what was seen overrules what lists say."""
-    # A host without an address comes from anywhere: in where any stranger gets in.
+    """An explanation corrected by packet answers, which overrule the lists."""
+    # A host without an address may come from anywhere: it gets in where any stranger does.
     sources = tuple(map(address_in, networks_of(answer))) or strangers(targets)
     seen: dict[str, tuple[Answer, ...]] = {}
-    for one in targets:  # what a target guards may be of two kinds
+    for one in targets:  # a target may guard both local and forwarded ports
         seen[one.name] = (*seen.get(one.name, ()), *_met(sources, one, answers))
     unknown = unknowns(answers)
     places = tuple(
@@ -117,7 +117,7 @@ def beside_packets(
 
 
 def _unseen_beside(answers: PacketAnswers) -> Iterator[str]:
-    """What may decide about packets beside what they met."""
+    """Mechanisms that may decide about packets beside the inspected rules."""
     for interface, rule in answers.undiscovered.items():
         yield f"over IPv6 by {interface} {UNDISCOVERED}: {rule}"
     if answers.unseen:
@@ -157,7 +157,7 @@ def _seen(place: TargetAnswer, packets: Sequence[Answer], unknown: str) -> Targe
 
 
 def _unseen(place: TargetAnswer, unknown: str) -> TargetAnswer:
-    """Without packets only an entry can be told, not that what has none stays out."""
+    """The answer without packets: an entry proves access, its absence proves nothing."""
     if place.verdict is not AccessVerdict.NO:
         return place
     if place.through:

@@ -1,6 +1,6 @@
-"""What packets meet at the ports that targets guard: asked of a copy of the packet filter.
+"""Packet answers at the ports that targets guard, from a copy of the packet filter.
 
-Imported where it is asked for, never by an idle run.
+Imported where needed, never by an idle run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def guarded(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
-    """The targets that guard ports of this machine's packet filter, as far as they can be read."""
+    """The readable targets that guard ports of this machine's packet filter."""
     known = {one.target: one for one in held if one.readable}
     return tuple(
         replace(
@@ -41,7 +41,7 @@ def guarded(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget
 
 
 def holding(config: Config, held: Mapping[str, Sequence[Entry]]) -> tuple[GuardedTarget, ...]:
-    """The targets that guard ports of this machine's packet filter, by what they hold."""
+    """The targets that guard ports of this machine's packet filter, with the given entries."""
     targets = (one for one in config.targets if one.name in held)
     return tuple(one for target in targets for one in _guarded(target, tuple(held[target.name])))
 
@@ -50,20 +50,20 @@ def _guarded(target: Target, entries: tuple[Entry, ...]) -> Iterator[GuardedTarg
     try:
         guard = target.guard
     except BackendError:
-        return  # what else is asked of the target says so
+        return  # reported by the other checks of the target
     if guard is not None:
         yield GuardedTarget(target.name, guard, entries)
 
 
 def open_ports(targets: Sequence[GuardedTarget], code: ExitCode) -> Iterator[Notice]:
-    """Ports that strangers reach though a target guards them: it is enforced in name only."""
+    """Guarded ports that strangers reach all the same: the target is enforced in name only."""
     answers = answered((*about_strangers(targets), *about_other_ports(targets)))
     seen = (*openings(targets, answers), *other_openings(targets, answers))
     yield from (Notice(name, found.what, code) for name, found in seen)
 
 
 def answered(asked: Iterable[Question], known: Iterable[Network] = ()) -> PacketAnswers:
-    """What the packets that are asked about meet.
+    """The answers to packets.
 
     Args:
         asked: The questions.

@@ -1,6 +1,6 @@
-"""Whom a packet filter lets in at the ports that targets guard: questions, and their judgement.
+"""Reachability of guarded ports through the packet filter: questions, and judgement of answers.
 
-Pure: what packets meet is asked elsewhere.
+Pure: packets are tried elsewhere.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _LET_ANSWERS_LEAVE: Final = (
 )
 
 
-# What the kernel counts: sources that come by another interface (RFC 3704), destinations that are
-# none of packets from beyond (RFC 1812, 5.3.7), as 127.0.0.1.
+# Drops that the kernel counts: sources that arrive by another interface (RFC 3704), and martian
+# destinations of outside packets (RFC 1812, 5.3.7), as 127.0.0.1.
 _COUNTED: Final = {
     "IPReversePathFilter": "route answers by {0}, or set rp_filter of {0} to 2 (loose)",
     "MartianDestination": "translate to an address of an interface in place of 127.0.0.1, or set "
@@ -56,7 +56,7 @@ def address_in(network: Network) -> Address:
 
 
 def at_port(targets: Iterable[GuardedTarget], port: PortRange) -> tuple[GuardedTarget, ...]:
-    """Targets as far as they guard some of a range of ports."""
+    """Targets narrowed to their ports within a range; those without any are left out."""
     return tuple(
         replace(one, guard=replace(one.guard, ports=shared))
         for one in targets
@@ -65,14 +65,14 @@ def at_port(targets: Iterable[GuardedTarget], port: PortRange) -> tuple[GuardedT
 
 
 def about_strangers(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
-    """Whether strangers reach what is guarded."""
+    """Questions whether strangers reach guarded ports."""
     for source in strangers(targets):
         for one in targets:
             yield from questions(source, one.guard)
 
 
 def about_friends(targets: Iterable[GuardedTarget]) -> Iterator[Question]:
-    """Whether those whom a target holds reach what it guards."""
+    """Questions whether the hosts on a target reach its guarded ports."""
     for one in targets:
         for entry in one.friends:
             yield from questions(address_in(entry.network), one.guard)
@@ -83,7 +83,7 @@ def openings(
 ) -> Iterator[tuple[str, Finding]]:
     """Ports that strangers reach, with the target that should keep them out.
 
-    Those of a target that strangers reach in one way, by one rule, are one finding.
+    Ports of a target that strangers reach in one way, by one rule, are one finding.
     """
     alike: dict[tuple[str, Finding], list[str]] = {}
     for target, port, found, given in _opened(targets, answers):
@@ -97,7 +97,7 @@ def openings(
 def _opened(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[GuardedTarget, PortRange, Sequence[Answer], Sequence[Answer]]]:
-    """The guarded ports that strangers reach: how they get in, and all that they met there."""
+    """The guarded ports that strangers reach: answers that got in, and all answers there."""
     sources = strangers(targets)
     for one in targets:
         for port in one.guard.ports:
@@ -112,7 +112,7 @@ def _opened(
 def _by_vpn(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Ports that strangers would reach by a VPN: they come where its other end lets them."""
+    """Ports that strangers would reach by a VPN, if its other end lets them."""
     for one, port, found, given in _opened(targets, replace(answers, found=answers.by_vpn)):
         where = asked_of(port, found, given)
         what = f"{where} is open to those whom the other end of a VPN lets through"
@@ -122,7 +122,7 @@ def _by_vpn(
 def _open(
     target: GuardedTarget, port: PortRange, found: Sequence[Answer], given: Sequence[Answer]
 ) -> Finding:
-    """How a port is open: to whom, by which way and rule."""
+    """The finding of an open port: its sources, way and rule."""
     what = f"{_whom(found, given)}{way(found, port)}{by_rules(found)}"
     # Others may be meant to get in, and the set be for something else.
     severity = Severity.WARNING if target.assumed else Severity.ERROR
@@ -130,7 +130,7 @@ def _open(
 
 
 def asked_of(port: PortRange, found: Iterable[Answer], given: Iterable[Answer]) -> str:
-    """A guarded port; of a range the ports that are meant, where others were asked as well."""
+    """A guarded port; for a range, the concerned ports where others were asked as well."""
     inside = {one.question.port for one in found}
     asked = sorted({one.question.port for one in given})
     asked = [one for one in asked if port.first <= one <= port.last]
@@ -145,7 +145,7 @@ def asked_of(port: PortRange, found: Iterable[Answer], given: Iterable[Answer]) 
 
 
 def _whom(found: Sequence[Answer], given: Sequence[Answer]) -> str:
-    """Everyone, where every stranger gets in who asked the same way; else those who do."""
+    """Everyone, where every stranger who asked the same way gets in; else the sources that do."""
     ways = {way_of(answer) for answer in found}
     alike = {answer.question.source for answer in given if way_of(answer) in ways}
     sources = dict.fromkeys(answer.question.source for answer in found)
@@ -153,12 +153,12 @@ def _whom(found: Sequence[Answer], given: Sequence[Answer]) -> str:
 
 
 def way_of(answer: Answer) -> tuple[str, object, int]:
-    """How a packet came: by which interface, and for which address and port."""
+    """The way of a packet: interface, destination address and port."""
     return answer.question.interface, answer.question.destination, answer.question.port
 
 
 def way(found: Sequence[Answer], port: PortRange) -> str:
-    """How they come: over which family, by which interface, at which other port, to where."""
+    """The way of packets as text: family, interface, other ports, and forwarded ends."""
     versions = sorted({answer.question.source.version for answer in found})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some(dict.fromkeys(answer.question.interface for answer in found))
@@ -166,7 +166,7 @@ def way(found: Sequence[Answer], port: PortRange) -> str:
 
 
 def _onward(found: Iterable[Answer], port: PortRange) -> str:
-    """Which other ports and addresses they ask for, and where that leads."""
+    """Other requested ports and addresses, and the ends they lead to, as text."""
     found = tuple(found)
     others = {
         f"{answer.question.port}/{port.protocol}": None
@@ -185,7 +185,7 @@ def _onward(found: Iterable[Answer], port: PortRange) -> str:
 
 
 def by_rules(found: Iterable[Answer]) -> str:
-    """The rules that decided, and under which condition."""
+    """The deciding rules, and their conditions, as text."""
     found = tuple(found)
     rules = dict.fromkeys(rule for answer in found for rule in answer.rules[-1:])
     conditions = dict.fromkeys(answer.reason for answer in found if answer.reason)
@@ -194,12 +194,12 @@ def by_rules(found: Iterable[Answer]) -> str:
 
 
 def named_rules(answer: Answer) -> tuple[str, ...]:
-    """The rules that decided, where any did and not the kernel by itself."""
+    """The deciding rules, without those of the kernel itself."""
     return tuple(one for one in answer.rules if not one.startswith("kernel:"))
 
 
 def some(names: Iterable[str], between: str = ", ") -> str:
-    """The first few of some names."""
+    """The first few names, and the number of the others."""
     given = list(names)
     more = len(given) - MOST_NAMED
     return between.join(given[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -228,7 +228,7 @@ def _is_open(interface: str, guard: Guard) -> bool:
 
 
 class LockedOut(Value):
-    """An entry whose packets do not get in, and by which interfaces."""
+    """An entry whose packets do not get in, and the interfaces concerned."""
 
     entry: Entry
     interfaces: tuple[str, ...]
@@ -239,7 +239,7 @@ class LockedOut(Value):
 def lockouts(
     targets: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Hosts of the allowlist that do not reach what is guarded; one finding for each rule."""
+    """Hosts of the allowlist that do not reach a guarded port; one finding for each rule."""
     for one in targets:
         for port in one.guard.ports:
             given = {
@@ -264,7 +264,7 @@ def _locked(given: Mapping[Entry, Sequence[Answer]]) -> Iterator[LockedOut]:
 
 
 def as_friend(answer: Answer) -> Answer:
-    """What became of a packet, for who is to get in: without an answer, there is no connection.
+    """An answer as it concerns a friend: without packets in return there is no connection.
 
     The packets of a stranger get in all the same.
     """
@@ -282,7 +282,7 @@ def _shut_out(entry: Entry, several: Sequence[Answer]) -> Iterator[LockedOut]:
             shut.pop(one.question.interface, None)
     refused = tuple(one for one in given if one.question.interface in shut)
     everywhere = len(refused) == len(given)
-    # A machine with two uplinks may well take packets of one source by one of them alone.
+    # A machine with two uplinks may legitimately receive one source's packets by one of them alone.
     if refused and (everywhere or any(named_rules(one) for one in refused)):
         yield LockedOut(entry, tuple(shut), everywhere, refused)
 
@@ -313,7 +313,7 @@ def _is_by_route(answer: Answer) -> bool:
 
 
 def _advice_by_count(answer: Answer) -> str:
-    """What to do where the kernel counts why it stopped a packet that no rule stops; else ""."""
+    """The remedy where a kernel counter explains a drop without a rule; else ""."""
     for one in answer.rules:
         for count, advice in _COUNTED.items():
             if one.startswith("kernel:") and count in one:
@@ -334,12 +334,12 @@ def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
 
 
 def named_entry(entry: Entry) -> str:
-    """Whose an entry is, and its network."""
+    """The hosts and the network of an entry, as text."""
     return f"{', '.join(entry.hosts) or 'host unknown'} ({short(entry.network)})"
 
 
 def unknowns(answers: PacketAnswers) -> str:
-    """Why it is not known what some packets meet; empty where all is known."""
+    """The reasons for unknown packet verdicts; empty where all are known."""
     if answers.unknown:
         return answers.unknown
     given = (one for several in answers.found.values() for one in several)
@@ -349,7 +349,7 @@ def unknowns(answers: PacketAnswers) -> str:
 def _unasked(
     targets: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Ports to which, as far as is seen, nothing is forwarded; entries that were not tried."""
+    """Ports to which nothing is seen to be forwarded, and entries that were not tried."""
     for one in targets:
         sources = {ask.source: None for ask in answers.found} if one.guard.forwarded else {}
         for port in one.guard.ports if sources else ():
@@ -364,7 +364,7 @@ def _unasked(
 def judged(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Everything that answers show."""
+    """All findings from packet answers."""
     yield from openings(targets, answers)
     yield from _by_vpn(targets, answers)
     yield from lockouts(targets, answers)

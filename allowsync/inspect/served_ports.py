@@ -1,4 +1,4 @@
-"""Servers that ask an allowlist themselves: whether the hosts on it get as far as their ports."""
+"""Servers that check an allowlist themselves: whether its hosts reach their ports."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _MOST_TRANSLATED: Final = 4  # hosts of a server that ask for each port that tra
 
 
 def served(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
-    """The servers that clients come to directly, each with its ports and whom it lets in.
+    """The servers that clients reach directly, each with its ports and entries.
 
-    Others may get as far as these ports: the server refuses them. Servers are looked at by
-    programs that only root may run without being asked for a password; nor can others try packets.
+    Strangers may reach these ports: the server refuses them. Reading servers and trying packets
+    takes programs that only root may run without a password.
     """
     if os.geteuid() != ROOT:
         return ()
@@ -57,12 +57,12 @@ def _at(ports: Iterable[int]) -> Guard:
 
 
 def untold(config: Config, server: GuardedTarget, lacking: Collection[Network]) -> GuardedTarget:
-    """A server without those of whom more is told elsewhere.
+    """A server without the entries that other findings cover.
 
     Args:
-        config: Says which hosts a gate drops.
+        config: The configuration, with the gates that drop hosts.
         server: The server.
-        lacking: The networks that some target should hold and does not.
+        lacking: The networks that some target lacks.
     """
     hosts = {name for entry in server.entries for name in entry.hosts if name in config.hosts}
     told = dropped_by_gates(config, hosts, [one.first for one in server.guard.ports])
@@ -71,7 +71,7 @@ def untold(config: Config, server: GuardedTarget, lacking: Collection[Network]) 
 
 
 def about_served(servers: Iterable[GuardedTarget]) -> Iterator[Question]:
-    """Whether those whom a server lets in reach it, at its ports or by others that lead there."""
+    """Questions whether a server's hosts reach it, at its ports or by ports that lead there."""
     for one in servers:
         for position, entry in enumerate(one.friends):
             source = address_in(entry.network)
@@ -83,9 +83,9 @@ def about_served(servers: Iterable[GuardedTarget]) -> Iterator[Question]:
 def stopped_before(
     server: GuardedTarget, source: Address, answers: PacketAnswers
 ) -> tuple[Answer, ...]:
-    """What packets of an address met that get to no port of a server; none where one does.
+    """The answers to an address's packets where none reaches a port of a server; else none.
 
-    Nothing is said of a port at which no program listens, nor where no rule decided.
+    None as well where no program listens at a port, or no rule decided.
     """
     met = tuple(map(as_friend, answers.to(questions(source, server.guard))))
     stopped = all(one.verdict in OUT and one.heard for one in met)
@@ -95,7 +95,7 @@ def stopped_before(
 def unreached(
     servers: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Hosts that a server lets in and whose packets do not get there; one finding for a rule."""
+    """Hosts that a server admits and whose packets do not arrive; one finding for each rule."""
     for one in servers:
         if is_reached_otherwise(one, map(_source, one.friends), answers):
             continue
@@ -114,7 +114,7 @@ def _source(entry: Entry) -> Address:
 def is_reached_otherwise(
     server: GuardedTarget, sources: Iterable[Address], answers: PacketAnswers
 ) -> bool:
-    """Whether another port leads to one of a server, as one that is redirected there."""
+    """Whether another port leads to one of a server, as a redirected one."""
     ports = {one.first for one in server.guard.ports}
     return any(
         one.verdict in IN and one.to is not None and one.to[2] in ports

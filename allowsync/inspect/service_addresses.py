@@ -1,6 +1,6 @@
 """Addresses of this machine at which hosts of the allowlist find no service. Pure.
 
-They get in, and no program listens; or a rule stops them at one address and not at another.
+No program listens there, or a rule drops packets at one address and not at another.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def unserved(
     targets: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """What hosts of the allowlist find at this machine's addresses, where that is no service."""
+    """Addresses of this machine at which hosts of the allowlist find no service."""
     for one in targets:
         for port in one.guard.ports if not one.guard.forwarded else ():
             if port.first != port.last:
@@ -52,7 +52,7 @@ def unserved(
 
 
 def _unheard(port: PortRange, given: Sequence[Answer]) -> Iterator[Finding]:
-    """A family over which no program listens where hosts get."""
+    """Families over which no program listens at a reachable port."""
     got = [one for one in given if one.verdict is PacketVerdict.DELIVERED]
     heard = {one.question.source.version for one in got if one.heard}
     found = [one for one in got if one.question.source.version not in heard]
@@ -74,7 +74,7 @@ def _port(number: int, guarded: PortRange) -> str:
 
 
 def _shut_at_one(port: PortRange, given: dict[Entry, list[Answer]]) -> Iterator[Finding]:
-    """Addresses at which a rule stops those who get in by the same interface at another one."""
+    """Addresses at which a rule drops entries that get in at another one by the same interface."""
     stopped: dict[Entry, list[Answer]] = {}
     elsewhere: dict[str, None] = {}
     for entry, several in given.items():

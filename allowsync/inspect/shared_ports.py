@@ -1,4 +1,4 @@
-"""Ports that several allowlists guard: told from the configuration alone."""
+"""Ports that several allowlists guard, found from the configuration alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def about_shared_ports(config: Config) -> Iterator[Located]:
-    """Two targets on one port whose hosts differ, where a packet has to pass both."""
+    """Pairs of targets on one port with different hosts, where a packet has to pass both."""
     for (first, one, guard), (second, other, beside) in combinations(gates(config), 2):
         hosts = set(first.hosts), set(second.hosts)
         if hosts[0] == hosts[1] or (guard.adds_up and beside.adds_up):

@@ -1,6 +1,6 @@
-"""Who is allowed where right now: what is remembered, held against what the targets hold.
+"""Access status: the remembered state compared with the contents of the targets.
 
-Asks no DNS and writes nothing.
+Sends no DNS query and writes nothing.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ FAILURES_LOOKED_AT: Final = timedelta(days=28)
 
 
 class TargetStatus(Value):
-    """What one target holds.
+    """The status of one target.
 
     Attributes:
         target: Its full name.
-        in_step: Whether it holds just what it should.
-        entries: What it holds, with the hosts they are remembered to be for.
-        reason: What is wrong with it; empty when nothing is.
-        readable: Whether it could be looked at.
+        in_step: Whether it holds exactly the desired entries.
+        entries: Its entries, with the hosts that own them as far as remembered.
+        reason: The problem, as text; empty when there is none.
+        readable: Whether it could be read.
         others: Foreign networks at the same place.
-        beside: The families that a target beside it holds in its stead.
+        beside: The families that another target at the same place holds instead of this one.
         ineffective: Entries that let no packet in, each with the reason.
-        flaws: What is wrong around the entries.
-        lacking: The entries that it should hold and does not.
-        unwanted: The entries that it should not hold.
-        openings: How strangers reach what it guards all the same.
-        failing: Since which run it fails; None where it is in sync, or was when last recorded.
-        traffic: When packets last came from its networks; None where that is not counted.
+        flaws: Flaws around the entries.
+        lacking: The missing entries.
+        unwanted: The unexpected entries.
+        openings: Ways by which strangers reach the guarded ports.
+        failing: The run since which it fails; None where it is in sync, or was when last recorded.
+        traffic: The last packets from its networks; None where these are not counted.
     """
 
     target: str
@@ -81,7 +81,7 @@ class TargetStatus(Value):
 
     @property
     def state(self) -> str:
-        """How it stands, in a word or three."""
+        """Its state in one to three words."""
         if not self.readable:
             return "failed"
         if self.openings:
@@ -90,25 +90,25 @@ class TargetStatus(Value):
 
     @property
     def well(self) -> bool:
-        """Whether it holds just what it should, and lets in no stranger."""
+        """Whether it holds exactly the desired entries, and admits no stranger."""
         return self.in_step and not self.openings
 
     @property
     def trouble(self) -> str:
-        """What is wrong with it, in words; empty when nothing is."""
+        """Its problems, as text; empty when there are none."""
         own = () if self.in_step else (self.reason,)
         return "; ".join((*own, *self.openings))
 
 
 class ScheduleFacts(Value):
-    """What starts the runs of a configuration.
+    """The scheduler that starts the runs of a configuration.
 
     Attributes:
         scheduler: `systemd` or `cron`; empty where neither does.
-        next_run: When it starts the next run; None where that is not known.
-        interval: How often it does; likewise.
-        trouble: Why it starts none, and what to do; empty where it does.
-        started: Whether it has started a run that has not ended yet.
+        next_run: The time of the next run; None where unknown.
+        interval: The time between runs; None where unknown.
+        trouble: The reason why it starts no runs, and the remedy; empty where it does.
+        started: Whether a run it started has not ended yet.
     """
 
     scheduler: str = ""
@@ -119,27 +119,27 @@ class ScheduleFacts(Value):
 
 
 class AccessStatus(Value):
-    """Everything `status` tells.
+    """The facts that `status` reports.
 
     Attributes:
         now: The instant.
-        last_run: When the last run started.
-        decisions: Where each host may come from, by name.
-        targets: What each target holds.
-        notices: What is wrong beside that.
-        retained: By host, networks that are not granted now and were not withdrawn yet.
-        gates: Gates that were left behind, and drop what comes from elsewhere.
-        unclear: Hosts of which nothing is known, while a target of theirs holds entries of hosts
-            that are not known, or the state could not be read: they may have access.
+        last_run: The start of the last run.
+        decisions: The decision for each host, by name.
+        targets: The status of each target.
+        notices: Further problems.
+        retained: By host, networks that are no longer granted and not withdrawn yet.
+        gates: Orphaned gates, which drop packets from other source addresses.
+        unclear: Hosts of unknown access: one of their targets holds entries whose host is unknown,
+            or the state could not be read.
         revocations: Hosts and networks that were revoked by command.
-        latest: The last run as it is on record.
-        leftovers: Targets that are no longer configured, and what is left of them.
-        schedule: What starts the runs; None where that was not looked at.
-        findings: What `check` calls an error, as far as it was looked at: where, and what.
-        uses: When the networks of each host last sent a packet.
-        unconfirmed: Targets whose last change was not confirmed, which runs leave as they are.
-        blocked: How the targets of denylists stand.
-        unread: Whether the state could not be read: what it knows is not known here.
+        latest: The last recorded run.
+        leftovers: Orphaned targets, and their remaining parts.
+        schedule: The scheduler; None where it was not checked.
+        findings: Errors of `check`, as far as checked: place and fact.
+        uses: The last packet from the networks of each host.
+        unconfirmed: Targets whose last change was not confirmed; runs do not change them.
+        blocked: The status of the targets of denylists.
+        unread: Whether the state could not be read: its facts are missing here.
     """
 
     now: datetime
@@ -162,7 +162,7 @@ class AccessStatus(Value):
 
 
 def look(config: Config, now: datetime) -> AccessStatus:
-    """Find out who is allowed where. Raises nothing: what cannot be read is said."""
+    """Determine the access status. Raises nothing: read errors become notices."""
     notices = [*config.broken_channels, *config.hosts_trouble]
     store, unread = _open(config, notices), False
     with store:
@@ -230,7 +230,7 @@ def _blocked(
     targets: Iterable[TargetStatus],
     now: Now,
 ) -> tuple[BlockStatus, ...]:
-    """How the targets of denylists stand; loaded where there are any."""
+    """The status of the targets of denylists; imported only where there are any."""
     if not config.denylists:
         return ()
     from allowsync.inspect.block_status import block_statuses
@@ -240,7 +240,7 @@ def _blocked(
 
 
 def _failing(store: Store, now: datetime, notices: list[Notice]) -> dict[str, datetime]:
-    """Since which run targets fail, as far as that is on record."""
+    """The run since which each target fails, as far as recorded."""
     found: dict[str, datetime] = {}
     try:
         turns = store.past(now - FAILURES_LOOKED_AT).turns
@@ -262,7 +262,7 @@ def _uses(
     now: datetime,
     notices: list[Notice],
 ) -> dict[str, HostUse]:
-    """When the networks of hosts last sent a packet: by what is on record, and by targets now."""
+    """The last packet from each host's networks, from the state and the targets."""
     hosts = _hosts(config)
     try:
         return host_uses(
@@ -287,7 +287,7 @@ def _hosts(config: Config) -> dict[str, tuple[str, ...]]:
 def _unclear(
     config: Config, decisions: Mapping[str, Decision], targets: Iterable[TargetStatus]
 ) -> Iterator[str]:
-    """Hosts that may be let in by an entry whose host is not known."""
+    """Undecided hosts that an entry of unknown host may admit."""
     hosts = _hosts(config)
     for target in targets:
         if any(not entry.hosts for entry in target.entries):
@@ -297,7 +297,7 @@ def _unclear(
 def _retained(
     decisions: Mapping[str, Decision], stays: Mapping[str, Collection[Network]]
 ) -> Iterator[tuple[str, tuple[Network, ...]]]:
-    """What hosts have by the history, and are not granted now."""
+    """Networks that hosts have according to the history, and are not granted now."""
     for name, decision in decisions.items():
         granted = {grant.network for grant in decision.grants}
         left = [one for one in stays.get(name, ()) if one not in granted]
@@ -306,7 +306,7 @@ def _retained(
 
 
 def _left_behind(one: OrphanTarget) -> TargetStatus:
-    """A gate that is no longer configured, and still drops what comes from elsewhere."""
+    """The status of an orphaned gate, which still drops packets from other source addresses."""
     try:
         driver = one.driver()
         held = frozenset() if driver is None else driver.read().entries

@@ -1,4 +1,4 @@
-"""What is wrong by a status, how bad that is, and the exit code it makes. Pure."""
+"""Problems in a status, their severity, and the exit code. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from allowsync.inspect.status import AccessStatus
     from allowsync.policy.decision import Decision
 
-# No schedule that keeps friends in is slower, unless it was installed so.
+# The longest interval of any schedule that keeps friends in, unless installed otherwise.
 LONGEST_SILENCE: Final = timedelta(hours=3)
 
 
 class StatusProblem(Value):
-    """Something that is wrong: an error where it is broken, a warning where access still stands."""
+    """A problem: an error where access is broken, a warning where it still works."""
 
     where: str
     what: str
@@ -36,7 +36,7 @@ class StatusProblem(Value):
 
 
 def problems(status: AccessStatus) -> list[StatusProblem]:
-    """What is wrong, the worst first: targets, the installation, then hosts."""
+    """The problems, the worst first: targets, the installation, then hosts."""
     found = [*_of_targets(status), *_of_installation(status), *_of_runs(status), *_of_hosts(status)]
     return sorted(dict.fromkeys(found), key=lambda one: not one.broken)
 
@@ -55,7 +55,7 @@ def exit_code(status: AccessStatus) -> ExitCode:
 
 
 def locked_out(status: AccessStatus) -> tuple[str, ...]:
-    """Hosts that are to have access and have none, as far as is known."""
+    """Hosts that should have access and have none, as far as known."""
     return tuple(
         name
         for name, decision in status.decisions.items()
@@ -104,7 +104,7 @@ def _of_runs(status: AccessStatus) -> Iterator[StatusProblem]:
 
 
 def last_known(status: AccessStatus) -> list[StatusProblem]:
-    """Of the problems those that hosts use their last known addresses: a list of hosts says it."""
+    """Problems of hosts that use their last known address; a list of hosts shows them anyway."""
     found = (_stale(name, one, status.now) for name, one in status.decisions.items())
     return [one for one in found if one is not None]
 
@@ -132,14 +132,14 @@ def _of_hosts(status: AccessStatus) -> Iterator[StatusProblem]:
 
 
 def not_withdrawn(decision: Decision) -> str:
-    """Why a network that a host still has is not granted to it."""
+    """The reason why a network that a host still has is not granted to it."""
     if decision.ended:
         return "access ended"
     return "no answer yet" if decision.undecided else "no longer granted"
 
 
 def doubts(decision: Decision, now: datetime) -> Iterator[str]:
-    """What guards hold back of a host's names, an end before its time, and what to do about it."""
+    """Addresses that guards reject, names pending approval, and an early end, with the remedies."""
     host = decision.host
     if decision.ended and host.revoked is None and host.until is not None and host.until > now:
         yield (

@@ -1,7 +1,7 @@
-"""Whether servers know the addresses of clients, and whether these get as far as the server.
+"""Trusted proxies of servers: whether servers learn client addresses, and clients reach servers.
 
-A server that takes the address of the connection for the client's refuses them all, and one that
-takes it from a header that the CDN passes on as it came believes whatever a client writes there.
+A server that takes the connection's address for the client's refuses all clients of a CDN, and
+one that reads a header the CDN passes on unchanged accepts any address a client writes there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PublishedEdge(Value):
     """A network that clients come through, as far as it is known.
 
     Attributes:
-        networks: Where it connects from; empty where that is not known.
+        networks: The networks it connects from; empty where unknown.
         headers: The headers of a `NetworkSource`.
     """
 
@@ -41,7 +41,7 @@ class PublishedEdge(Value):
 
 
 def about_trusted_proxies(config: Config) -> Iterator[Located]:
-    """Servers that shut out whom a CDN passes on, or let in who writes a header."""
+    """Servers that refuse clients of a CDN, or accept forged headers."""
     edges = known_edges(config)
     known_config = with_known(config)
     for allowlist, target, proxies in declared(known_config, lambda one: one.trusted_proxies):
@@ -51,7 +51,7 @@ def about_trusted_proxies(config: Config) -> Iterator[Located]:
 
 
 def known_edges(config: Config) -> dict[str, PublishedEdge]:
-    """What is known of every source that is installed, or that is named."""
+    """The known networks and headers of every installed or named source."""
     published = known(config).published
     edges = {}
     for name in names(NETWORKS):
@@ -67,7 +67,7 @@ def known_edges(config: Config) -> dict[str, PublishedEdge]:
 
 
 def _names(headers: object) -> tuple[str, ...]:
-    """The headers that a source names; none where what it gives is odd."""
+    """The headers that a source names; none where the value is malformed."""
     given = headers if isinstance(headers, tuple) else ()
     return given if all(isinstance(one, str) and one for one in given) else ()
 
@@ -75,7 +75,7 @@ def _names(headers: object) -> tuple[str, ...]:
 def about_forgeable(
     target: Target, proxies: TrustedProxies, edges: Mapping[str, PublishedEdge]
 ) -> Iterator[Located]:
-    """Headers that are believed of a CDN which passes them on as the client wrote them."""
+    """Headers trusted from a CDN that passes them on as the client wrote them."""
     for name, edge in edges.items():
         told = {header.lower() for header in edge.headers}
         forgeable = [one for one in proxies.headers if one.lower() not in told]
@@ -97,7 +97,7 @@ def about_shut_out(
     proxies: TrustedProxies,
     edges: Mapping[str, PublishedEdge],
 ) -> Iterator[Located]:
-    """Hosts that a gate keeps from coming directly, and a server from coming through a CDN."""
+    """Hosts that a gate drops when they come directly, and a server when they come by a CDN."""
     told = {source for name in allowlist.hosts for source in sources_of(config.hosts[name])}
     doors = tuple(_gates_at(config, proxies))
     for other, gate, ports in doors:
@@ -124,9 +124,9 @@ def about_shut_out(
 def about_dropped(
     config: Config, allowlist: Allowlist, target: Target, proxies: TrustedProxies
 ) -> Iterator[Located]:
-    """Hosts of a server that come to it directly, and that gates drop at each of its ports."""
+    """Hosts that reach a server directly, and that gates drop at each of its ports."""
     if proxies.networks or not proxies.ports:
-        return  # they may come through a proxy; or at a port that is not known
+        return  # they may come through a proxy, or at an unknown port
     dropped = dropped_by_gates(config, allowlist.hosts, proxies.ports)
     if dropped:
         closed = dict.fromkeys(one for found in dropped.values() for one in found)
@@ -170,7 +170,7 @@ def _is_near(host: Host) -> bool:
 
 
 def _not_believed(source: str, proxies: TrustedProxies, edge: PublishedEdge) -> str:
-    """That a server does not take the addresses of clients from a CDN, or from all of it."""
+    """The fact that a server does not trust a CDN's client addresses, or not for all networks."""
     if not proxies.networks:
         return f"takes the addresses of {source} for those of its clients"
     held = Coverage(proxies.networks)
@@ -184,7 +184,7 @@ def _not_believed(source: str, proxies: TrustedProxies, edge: PublishedEdge) -> 
 def _gates_at(
     config: Config, proxies: TrustedProxies
 ) -> Iterator[tuple[Allowlist, Target, tuple[PortRange, ...]]]:
-    """The gates at the ports of a server, each with these; at any of TCP where not known."""
+    """The gates at a server's ports, with these ports; all TCP ports where unknown."""
     for allowlist, gate, guard in gates(config):
         ports = tuple(
             one
