@@ -1,6 +1,6 @@
-"""Asking the DNS. Whatever happens out there comes back as an `Answer`, never as an exception.
+"""DNS resolution. Every outcome comes back as an `Answer`, never as an exception.
 
-How it is asked:
+Method:
 
 * Every question goes out at once, over a few connected UDP sockets, at most 100 in flight per
   nameserver (a stock dnsmasq refuses above 150), re-sent early and with backoff, under one
@@ -10,8 +10,8 @@ How it is asked:
 * EDNS (RFC 6891) is not used. The answers wanted here are a handful of addresses, which fit in 512
   octets; the rare larger one is truncated and asked for again over TCP. What is not sent cannot be
   refused or dropped by an old server or middlebox.
-* A nameserver that is to be asked over TLS or HTTPS is never asked in clear text instead. What
-  blocks in doing so, connecting or a whole exchange by a library, is done in daemon threads.
-* All of it is done by a process without rights (`child`). The run makes it, believes answers to its
-  own questions and nothing else, and ends it at the deadline (`process`).
+* A nameserver configured for TLS or HTTPS is never asked in clear text instead. The blocking parts
+  of that, connecting or a whole exchange by a library, run in daemon threads.
+* All of it runs in a process without rights (`child`). The run starts it, accepts only answers to
+  its own questions, and ends it at the deadline (`process`).
 """

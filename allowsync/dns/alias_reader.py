@@ -1,9 +1,9 @@
 """Reads chains of aliases in a process of its own, which loads dnspython with the first of them.
 
-dnspython takes as long to load as a whole idle run, and the process that asks has given up its
-rights before it hears anything: then an installation below `/root` cannot be read any more. So this
-one waits with its rights, loads dnspython when it is told how long the first message is, gives up
-its rights as well, and only then reads the message.
+dnspython takes as long to load as a whole idle run, and the asking process has given up its rights
+before it reads anything: then an installation below `/root` cannot be read any more. So this
+process waits with its rights, loads dnspython once the length of the first message has arrived,
+gives up its rights as well, and only then reads the message.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from allowsync.dns.failure import Failure, FailureKind
 from allowsync.system.fork import Bounds, held, write_all
 from allowsync.typed import Any, Final
 
-HEAD: Final = 4  # octets that tell how long what follows is
+HEAD: Final = 4  # octets that hold the length of the message that follows
 MEMORY: Final = 64 * 2**20  # octets, beside what it has with dnspython
-PROCESSOR: Final = 60  # seconds; the run ends it at its deadline, or when it has all answers
+PROCESSOR: Final = 60  # seconds; the run ends it at its deadline, or once it has all answers
 
 _GONE: Final = Failure(
     FailureKind.ODD, "its aliases cannot be read: the process for them has ended"
@@ -25,11 +25,11 @@ _GONE: Final = Failure(
 
 
 def serve(requests: int, replies: int) -> None:
-    """Read messages, from a sender that may have been taken over, until the run ends.
+    """Read messages, from a sender that may be compromised, until the run ends.
 
     Args:
-        requests: Where they come from, each with its length before it.
-        replies: Where what was read goes.
+        requests: The source of messages, each preceded by its length.
+        replies: The sink for results.
     """
     head = _exactly(requests, HEAD)
     if not head:
@@ -49,11 +49,11 @@ def serve(requests: int, replies: int) -> None:
 
 
 class AliasReader:
-    """What `serve` does, from the other side.
+    """The client of `serve`.
 
     Args:
-        source: Where its replies come from.
-        sink: Where its requests go.
+        source: The pipe of replies.
+        sink: The pipe of requests.
     """
 
     def __init__(self, source: int, sink: int) -> None:
@@ -62,12 +62,12 @@ class AliasReader:
             os.set_blocking(end, True)
 
     def chain_end(self, wire: bytes) -> bytes | Failure:
-        """What `allowsync.dns.aliases.chain_end` returns for a response."""
+        """Return `allowsync.dns.aliases.chain_end` of a response."""
         try:
             _send(self._sink, wire)
             text = _exactly(self._source, HEAD)
             text = _exactly(self._source, int.from_bytes(text, "big"))
-        except OSError:  # it was ended, or could not give up its rights
+        except OSError:  # the process was ended, or could not give up its rights
             return _GONE
         if not text:
             return _GONE
@@ -80,7 +80,7 @@ def _send(sink: int, text: bytes) -> None:
 
 
 def _exactly(source: int, size: int) -> bytes:
-    """That many octets; none where the other end is gone."""
+    """Read that many octets; none where the other end has closed."""
     text = b""
     while len(text) < size:
         more = os.read(source, size - len(text))

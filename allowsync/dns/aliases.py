@@ -1,7 +1,7 @@
-"""Where a chain of aliases (CNAME, RFC 1034 section 3.6.2) ends, read by dnspython.
+"""The end of a chain of aliases (CNAME, RFC 1034 section 3.6.2), found by dnspython.
 
-Most names of dynamic DNS have none, so this module and dnspython are loaded with the first answer
-that has. Its message was read within bounds before (see `allowsync.dns.wire_message`).
+Most dynamic DNS names have none, so this module and dnspython are loaded with the first answer
+that has one. Its message was parsed within bounds before (see `allowsync.dns.wire_message`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dns.rdatatype import AAAA, CNAME, A
 
 from allowsync.dns.failure import Failure, FailureKind
 
-# Else each type is loaded when a message first holds one, and then no file can be opened any more.
+# Otherwise a type is loaded with the first message that holds it, too late to open a file.
 dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
 
 MAX_CHAIN: Final = 8
@@ -31,13 +31,13 @@ _UNREADABLE: Final = (
 
 
 def chain_end(wire: bytes) -> bytes | Failure:
-    """The name at the end of the chain that starts at a response's question.
+    """Return the name at the end of the chain that starts at a response's question.
 
     Args:
         wire: The response, with one question.
 
     Returns:
-        The name in wire form, in lower case; or why there is none.
+        The name in wire form, in lower case; or the reason why there is none.
     """
     try:
         # Each record on its own: dnspython would drop the first of two CNAMEs at one owner.

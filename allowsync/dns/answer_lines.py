@@ -1,14 +1,14 @@
-"""Answers as lines of text, and those lines believed only as far as they can be right.
+"""The lines of text that carry answers from the resolver process to the run, and their validation.
 
-The resolver's process writes them, the run reads them. What the run put the questions to may have
-been taken over by what it heard: only places that were asked for count, each once, only addresses
-of the family asked for, numbers within bounds, and reasons that do nothing to a terminal.
+The process that writes them may be compromised by a response. So the run accepts only places that
+were asked, each once, only addresses of the family asked for, numbers within bounds, and reasons
+that are harmless to a terminal.
 
     C <sound> <what is lacking>            once, before anything else
     F <place> <ttl> <address>,<address>…
     A <place> NXDOMAIN
     U <place> <reason>
-    E                                      that was all
+    E                                      end
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _ABSENCES: Final = ("NXDOMAIN", "NODATA")
 
 
 class Unbelievable(ValueError):
-    """Something else than an answer to one of the questions."""
+    """The line is no answer to one of the questions."""
 
 
 def confined(result: Confinement) -> bytes:
-    """What was given up, as a line."""
+    """Format the rights given up, as a line."""
     text = abridge(result.lacking, MAX_LACKING)
     return f"C {int(result.is_sound)} {text}\n".encode("ascii", "backslashreplace")
 
 
 def written(place: int, answer: Answer) -> bytes:
-    """An answer as a line."""
+    """Format an answer as a line."""
     match answer:
         case Found(addresses, ttl):
             line = f"F {place} {ttl} {','.join(map(_spelt, addresses))}\n"
@@ -61,7 +61,7 @@ def written(place: int, answer: Answer) -> bytes:
 
 
 def _spelt(address: Address) -> str:
-    """In any form that is read as this address, which takes the C library a fifth of the time."""
+    """Format in any form that is read as this address: a fifth of the C library's time."""
     return inet_ntop(AF_INET if address.version == 4 else AF_INET6, address.packed)
 
 
@@ -69,16 +69,16 @@ END: Final = b"E\n"
 
 
 class AnswerReader:
-    """Takes in lines as they come.
+    """Reads lines as they arrive.
 
     Args:
-        queries: What was asked; an answer's place is one in here.
+        queries: The queries asked; an answer's place is an index of these.
         first: Whether nothing was read before.
 
     Attributes:
-        confinement: What the process gave up, if it told.
-        answers: What was answered so far, by place.
-        is_over: Whether the last line has come.
+        confinement: The rights the process gave up, once reported.
+        answers: The answers so far, by place.
+        is_over: Whether the last line has arrived.
     """
 
     def __init__(self, queries: Sequence[Query], *, first: bool = False) -> None:
@@ -90,14 +90,14 @@ class AnswerReader:
         self._rest = b""
 
     def __len__(self) -> int:
-        """How many answers are expected."""
+        """The number of expected answers."""
         return len(self._queries)
 
     def take(self, data: bytes) -> None:
-        """Take in what came.
+        """Read received data.
 
         Raises:
-            Unbelievable: It is not what was asked for.
+            Unbelievable: The data is no answer to the questions.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > MAX_LINE:

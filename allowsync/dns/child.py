@@ -1,7 +1,7 @@
-"""The resolver's process from inside: loads what it needs, gives up its rights, then asks.
+"""The resolver process: loads its modules, gives up its rights, then asks.
 
-Nothing comes from the network before the rights are gone, and nothing is imported or opened after
-that: the installation may be where only root looks.
+Nothing is read from the network before the rights are dropped, and nothing is imported or opened
+after that: the installation may be readable by root only.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this 
 MEMORY_EACH: Final = 16 * 2**10  # bytes more for each host
 SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
 STACK: Final = 256 * 1024  # bytes of each thread
-HEAD: Final = 4  # bytes that tell how long a request is
+HEAD: Final = 4  # bytes that hold the length of a request
 
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-# What a DoH server's name is looked up in, by the C library and each time anew.
+# The files the C library reads, each time anew, to look up the name of a DoH server.
 _HOSTS: Final = ("hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf")
 _DNS_PORT: Final = 53
 
 
 def serve(requests: int, lines: int, aliases: AliasReader) -> None:
-    """Answer what is asked, until the run ends or ends this process.
+    """Answer requests until the run ends, or ends this process.
 
     Args:
-        requests: Where the settings and the questions come from.
-        lines: Where the answers go.
+        requests: The pipe of settings and questions.
+        lines: The pipe of answers.
         aliases: Follows aliases.
     """
-    os.setsid()  # what is typed at the terminal ends the run, and the run this process
+    os.setsid()  # signals of the terminal end the run, and the run ends this process
     with open(requests, "rb", closefd=False) as source:
         settings, hosts = _settings(_next(source))
         _load(settings)
@@ -60,10 +60,10 @@ def serve(requests: int, lines: int, aliases: AliasReader) -> None:
 
 
 def _next(source: Any) -> Any:
-    """What the run sends next.
+    """Return the next document from the run.
 
     Raises:
-        SystemExit: Nothing more comes.
+        SystemExit: The run has closed the pipe.
     """
     head = source.read(HEAD)
     if len(head) < HEAD:
@@ -72,7 +72,7 @@ def _next(source: Any) -> Any:
 
 
 def _settings(sent: Any) -> tuple[ResolverSettings, int]:
-    """How to ask, and for how many hosts."""
+    """Return the resolver settings, and the number of hosts."""
     nameservers, dnssec, timeout, attempts, deadline, hosts = sent
     settings = ResolverSettings(
         nameservers=tuple(
@@ -88,7 +88,7 @@ def _settings(sent: Any) -> tuple[ResolverSettings, int]:
 
 
 def _load(settings: ResolverSettings) -> None:
-    """Import and open what the transports will need."""
+    """Import and open everything that the transports need."""
     # A truncated answer is asked for again over TCP, in a thread, whatever the nameserver.
     from allowsync.dns.transport import tcp, workers  # noqa: F401 - they load what is needed
 
@@ -109,7 +109,7 @@ def _load(settings: ResolverSettings) -> None:
 
 
 def _load_host_modules() -> None:
-    """Load what looks up a DoH server's name, by one that is there and one none can ask for."""
+    """Load the modules that look up a DoH server's name, by a known and an impossible name."""
     import socket
 
     for name in (b"localhost", b"x" * 64 + b".invalid"):
@@ -138,14 +138,14 @@ def _bounds(settings: ResolverSettings, hosts: int) -> Bounds:
 
 
 def _answer(settings: ResolverSettings, aliases: AliasReader, asked: Any, lines: int) -> None:
-    """Put questions, and hand answers over as they become known."""
+    """Ask the questions, and write each answer once it is known."""
     everyone, ends, questions = asked
     queries = [Query(name, Family(family)) for name, family in questions]
     unread = bytearray()
 
     def told(settled: Sequence[tuple[int, Answer]]) -> None:
         unread.extend(b"".join(written(place, answer) for place, answer in settled))
-        with suppress(BlockingIOError):  # the run does something else; the questions go on
+        with suppress(BlockingIOError):  # the run is busy; asking goes on
             while unread:
                 del unread[: os.write(lines, unread)]
 

@@ -1,4 +1,4 @@
-"""What the rest of the program asks the DNS through."""
+"""The DNS client of one process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NOT_ASKED: Final = Unavailable("not asked")
 
 
 class Resolver:
-    """Asks nameservers what addresses names have, from this very process.
+    """Asks nameservers for the addresses of names, in this very process.
 
     Args:
         settings: Nameservers, attempts, timeout, deadline, DNSSEC.
-        servers: Asked instead of those of the settings. Where neither names any, the system's are.
+        servers: Used instead of those of the settings. Without either, the system's are.
         chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
 
@@ -43,14 +43,14 @@ class Resolver:
     def resolve(
         self, queries: Iterable[Query], *, ends: float | None = None, told: Told | None = None
     ) -> dict[Query, Answer]:
-        """Ask all queries at once. Every query gets an answer; nothing about the DNS is raised.
+        """Ask all queries at once. Every query gets an answer; no DNS failure is raised.
 
         The first conclusive answer of any nameserver wins. Takes at most `settings.deadline` and
-        the time to read what came by then.
+        the time to read what has arrived by then.
 
         Args:
-            queries: What to ask. Repetitions are asked once.
-            ends: When the deadline is, by `time.monotonic`, where it does not count from now.
+            queries: The queries; each distinct one is asked once.
+            ends: The deadline, by `time.monotonic`, where it does not count from now.
             told: Called with places of queries and their answers, soon after these are known.
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
@@ -60,7 +60,7 @@ class Resolver:
     def survey(
         self, queries: Iterable[Query], *, ends: float | None = None, told: Told | None = None
     ) -> dict[Query, dict[str, Answer]]:
-        """What each nameserver answers, by the nameserver as it is written in a configuration.
+        """Return each nameserver's answer, by the nameserver as written in the configuration.
 
         All are asked at once, under the same deadline as one `resolve`. Places count every
         nameserver of the first query, then those of the second.

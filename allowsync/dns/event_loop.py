@@ -1,9 +1,9 @@
-"""The loop that asks everything at once and listens until each query is settled.
+"""The loop that asks all queries at once and listens until each is settled.
 
-What has arrived is taken in first, then the windows are refilled, then answers are read, for half a
-millisecond: reading costs far more than sending, and a nameserver must not stand idle meanwhile. Of
-several nameservers the one is read whose answers took the least time so far, so that one whose
-answers are slow to read delays its own.
+Each turn receives what has arrived, refills the windows, then reads answers for half a
+millisecond: reading costs far more than sending, and a nameserver must not stand idle meanwhile.
+The nameserver whose answers have taken the least reading time is read first, so that one whose
+answers are slow to read delays only its own.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     Told = Callable[[Sequence[tuple[int, Answer]]], None]
 
 MAX_MESSAGES: Final = 8  # read for one ask; more are a flood
-SLICE: Final = 50  # questions made ready before some are sent
-LAST_READING: Final = 0.5  # seconds after the deadline for what has come by then
-TURN: Final = 0.0005  # seconds of reading before the network is looked at again
-SOON: Final = 0.01  # seconds that an answer waits to be told together with others
-GRACE: Final = 1.0  # seconds, after which threads give up what the loop has given up before
+SLICE: Final = 50  # questions prepared before some are sent
+LAST_READING: Final = 0.5  # seconds after the deadline for answers received by then
+TURN: Final = 0.0005  # seconds of reading before the network is polled again
+SOON: Final = 0.01  # seconds that an answer waits to be reported together with others
+GRACE: Final = 1.0  # seconds, after which threads stop work that the loop has given up before
 
 
 def ask_all(
@@ -54,12 +54,12 @@ def ask_all(
     """Ask every job's query of its nameservers, all at once; one settled inquiry per job, in order.
 
     Args:
-        jobs: What to ask of whom.
+        jobs: The queries, each with its nameservers.
         settings: Attempts, timeout, deadline.
-        ends: When the deadline is, by `time.monotonic`, where it does not count from now. What has
-            come by then is read for half a second more.
+        ends: The deadline, by `time.monotonic`, where it does not count from now. Answers received
+            by then are read for half a second more.
         told: Called with places of jobs and their answers, soon after these are settled: before
-            the loop waits, or reads what may take long.
+            the loop waits, or reads a message that may take long.
         chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
     run = _Run(jobs, settings, ends, told or (lambda _settled: None), chain_end)
@@ -102,9 +102,9 @@ class _Run:
         self._chain_end = self._telling_first(chain_end)
 
     def settled(self) -> list[Inquiry]:
-        """Settle everything."""
+        """Return all inquiries, settled."""
         self._open = len(self._jobs)
-        # The first questions are on their way while the others are made ready.
+        # The first questions are on their way while the others are prepared.
         for first in range(0, len(self._jobs), SLICE):
             self._begin(self._jobs[first : first + SLICE])
         if self._open:
@@ -138,7 +138,7 @@ class _Run:
         self._selector.close()
 
     def heard(self, ask: Ask, wire: bytes) -> None:
-        """Keep an answer for reading; go on over TCP if it was cut short."""
+        """Queue an answer for reading; continue over TCP if it is truncated."""
         ask.server.answered, ask.server.unreachable = True, False
         if is_truncated(wire):
             self._go_on_over_stream(ask)
@@ -147,17 +147,17 @@ class _Run:
         self._keep(ask, wire, streamed=False)
 
     def heard_over_stream(self, ask: Ask, wire: bytes) -> None:
-        """Keep the whole answer for reading."""
+        """Queue the whole answer for reading."""
         ask.server.answered, ask.server.unreachable = True, False
         self._dispatch.release(ask)
         self._keep(ask, wire, streamed=True)
 
     def noticed(self, ask: Ask, failure: Failure) -> None:
-        """Remember what came instead of an answer."""
+        """Record a message that is no answer."""
         ask.inquiry.note(failure)
 
     def failed(self, ask: Ask, failure: Failure) -> None:
-        """Go on with another nameserver, or later."""
+        """Continue with another nameserver, or retry later."""
         self._dispatch.failed(ask, failure)
 
     def _loop(self) -> None:
@@ -179,7 +179,7 @@ class _Run:
         self._end()
 
     def _idle_time(self, now: float) -> float:
-        """How long to wait for the network: not at all with answers to read."""
+        """The time to wait for the network, in seconds: none while answers are unread."""
         if self._unread:
             return 0.0
         return max(0.0, min(self._dispatch.timers.next, self._deadline) - now)
@@ -198,7 +198,7 @@ class _Run:
         return read(wire, inquiry.query, validated=self._validate, chain_end=self._chain_end)
 
     def _telling_first(self, chain_end: ChainEnd | None) -> ChainEnd | None:
-        """The same; what is settled does not wait for aliases, which may take long to follow."""
+        """Wrap it to report settled queries first: following aliases may take long."""
         if chain_end is None:
             return None
 
@@ -209,13 +209,13 @@ class _Run:
         return follow
 
     def _read_for(self, seconds: float) -> None:
-        """Read what has come, for that long; each message as a whole."""
+        """Read received messages for that long; each message as a whole."""
         began = now = time.monotonic()
         while self._unread and now < began + seconds:
             now = self._read_one(now)
 
     def _read_one(self, began: float) -> float:
-        """Read the message that came first from the nameserver that took the least time so far.
+        """Read the first message of the nameserver with the least reading time so far.
 
         Returns:
             The present, by `time.monotonic`, once it is read.
@@ -240,7 +240,7 @@ class _Run:
             case Found() | Absent() as answer:
                 self._settle(inquiry, answer)
             case Failure(kind=FailureKind.GARBLED) as failure if not streamed:
-                self.noticed(ask, failure)  # a good one may still come
+                self.noticed(ask, failure)  # a valid one may still arrive
             case failure:
                 self.failed(ask, failure)
         self._dispatch.resume(inquiry)
@@ -278,7 +278,7 @@ class _Run:
         self._settle(inquiry, Unavailable(most_telling(inquiry.failures).reason))
 
     def _end(self) -> None:
-        """Settle what the deadline left open."""
+        """Settle the queries that the deadline left open."""
         span = f"{self._settings.deadline.total_seconds():g} s"
         late = Failure(FailureKind.LATE, f"no answer before the deadline of {span}")
         for inquiry in self._inquiries:
@@ -331,9 +331,9 @@ def _reading_time(server: Server) -> float:
 
 
 def _start(jobs: int) -> int:
-    """Which to begin with: any, where not all have room at once.
+    """The index to begin with: random, where the windows have no room for all at once.
 
-    Names that stay silent keep the room until the deadline. Always in the same order, the same
-    names behind them would never be asked.
+    Names without an answer keep their room until the deadline. In a fixed order, the names behind
+    them would never be asked.
     """
     return int.from_bytes(os.urandom(4), "big") % jobs if jobs > WINDOW else 0

@@ -1,4 +1,4 @@
-"""Why an attempt gave no conclusive answer."""
+"""Reasons why an attempt gave no conclusive answer."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class FailureKind(IntEnum):
-    """What sort of failure it was. The lower, the more it tells about what is wrong."""
+    """The kind of failure. The lower its value, the more specific it is."""
 
-    ODD = 1  # an answer that proves nothing; the same server will not do better
-    UNTRUSTED = 2  # an encrypted nameserver that could not prove who it is
+    ODD = 1  # an answer that proves nothing; a retry at the same server is useless
+    UNTRUSTED = 2  # an encrypted nameserver that failed authentication
     ERROR = 3  # SERVFAIL, REFUSED and their like
-    STREAM = 4  # a connection that brought nothing usable
-    GARBLED = 5  # a message that could not be read; a good one may still come
+    STREAM = 4  # a connection without a usable answer
+    GARBLED = 5  # a message that could not be read; a valid one may still arrive
     UNREACHABLE = 6
     SILENT = 7
     LATE = 8  # the deadline of the run passed
 
 
 class Failure(Value):
-    """One thing that went wrong, with the reason a person is told."""
+    """One failure, with its reason for people."""
 
     kind: FailureKind
     reason: str
@@ -36,5 +36,5 @@ TRUNCATED: Final = Failure(FailureKind.STREAM, "truncated over TCP")
 
 
 def most_telling(failures: Iterable[Failure]) -> Failure:
-    """The failure that says most about what is wrong; of equals, the first. Needs at least one."""
+    """Return the most specific failure; of equals, the first. Needs at least one."""
     return min(failures, key=lambda failure: failure.kind)

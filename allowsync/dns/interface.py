@@ -1,4 +1,4 @@
-"""What the engine needs from a DNS client."""
+"""The DNS client as the engine uses it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class Resolve(Protocol):
-    """Asks the DNS. Every query gets an answer, and nothing about the DNS is ever raised.
+    """Asks the DNS. Every query gets an answer, and no DNS failure is ever raised.
 
-    However often a run asks, it has one deadline for all of it.
+    All calls of one run share one deadline.
     """
 
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
-        """Ask everything at once and wait for all of it."""
+        """Ask all queries at once and wait for all answers."""
         ...
 
     def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
-        """The same of every nameserver, by its name."""
+        """Ask each nameserver; answers by the nameserver's name."""
         ...

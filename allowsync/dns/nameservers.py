@@ -1,7 +1,7 @@
-"""How a socket reaches a nameserver, and why it does not.
+"""Socket addresses of nameservers, and connection failures.
 
-Plain DNS uses `_socket`, of which `socket` is made: that one makes enumerations of all constants
-there are when it is imported, a fifth of what the resolver's process loads in an idle run.
+Plain DNS uses `_socket`, on which `socket` is built: importing `socket` makes enumerations of all
+constants, a fifth of the load time of the resolver process in an idle run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def unreachable(nameserver: Nameserver, error: OSError) -> Failure:
-    """What a socket's error says about a nameserver."""
+    """Return the failure that a socket error means for a nameserver."""
     if isinstance(error, ConnectionRefusedError):
         return Failure(FailureKind.UNREACHABLE, f"connection refused by {nameserver}")
     said = (error.strerror or str(error)).lower()
@@ -32,10 +32,10 @@ def family_of(address: str) -> int:
 
 
 def socket_address(nameserver: Nameserver) -> SocketAddress:
-    """Where to connect to. Never asks the DNS.
+    """Return the address to connect to. Never asks the DNS.
 
     Raises:
-        OSError: The address is none, or its zone is no interface of this machine.
+        OSError: The text is no IP address, or its zone is no interface of this machine.
     """
     address, _, zone = nameserver.address.partition("%")
     family = family_of(address)
@@ -46,7 +46,7 @@ def socket_address(nameserver: Nameserver) -> SocketAddress:
 
 
 def _scope(zone: str) -> int:
-    """The number of a zone (RFC 4007), which is written as an interface's name or number."""
+    """Return the number of a zone (RFC 4007), given as an interface's name or number."""
     if not zone:
         return 0
     return int(zone) if zone.isdecimal() else _socket.if_nametoindex(zone)

@@ -1,8 +1,8 @@
-"""The resolver's process from outside: made early, asked, believed little, and ended in time.
+"""The run's side of the resolver process: started early, validated, and ended in time.
 
-It is a copy of the run, made before the configuration is read: it holds no secret, inherits nothing
-but pipes, and loads its modules while the run reads the configuration. `allowsync.dns.child` is
-what it does. A second one reads aliases for it (`allowsync.dns.alias_reader`).
+It is a fork of the run, made before the configuration is read: it holds no secret, inherits only
+pipes, and loads its modules while the run reads the configuration. Its code is
+`allowsync.dns.child`. A second one reads aliases for it (`allowsync.dns.alias_reader`).
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-GRACE: Final = 1.0  # seconds after the deadline, for what is on its way from process to process
-_ENDING: Final = 0.25  # seconds from the end of its output to the end of the process
+GRACE: Final = 1.0  # seconds after the deadline, for data in transit between the processes
+_ENDING: Final = 0.25  # seconds from end of output to exit
 _CHUNK: Final = 65536
-PIPE: Final = 65536  # bytes that a pipe holds, as it is made
-LARGEST: Final = 2**20  # bytes that any user may have one hold (pipe(7))
+PIPE: Final = 65536  # bytes that a pipe holds, by default
+LARGEST: Final = 2**20  # bytes that an unprivileged user may set (pipe(7))
 
 
 class ResolverProcess:
-    """Asks nameservers what addresses names have, by a process without rights.
+    """Asks nameservers for the addresses of names, by a process without rights.
 
-    Whatever becomes of that process: each query gets an answer, and nothing is raised. All that is
-    waited for together has the time of one deadline.
+    Every query gets an answer and nothing is raised, even if the process dies. All waiting of a
+    round shares one deadline.
 
     Args:
         progress: Called now and then, and at the end of each round, with (settled, total).
 
     Attributes:
-        lacking: The rights that could not be taken from it, and why; empty where there are none.
+        lacking: The rights that it could not drop, and the reason; empty where there are none.
     """
 
     def __init__(self, progress: Progress = lambda _done, _total: None) -> None:
@@ -76,11 +76,11 @@ class ResolverProcess:
 
     @property
     def nameservers(self) -> tuple[Nameserver, ...]:
-        """Who is asked."""
+        """The nameservers asked."""
         return self._settings.nameservers
 
     def start(self) -> None:
-        """Make the process, if there is none. Before other threads, and before secrets are read."""
+        """Start the process, unless it runs. Before other threads, and before secrets are read."""
         if self._process is None and not self._trouble:
             try:
                 self._aliases = Fork(_serve_aliases)
@@ -90,11 +90,11 @@ class ResolverProcess:
                 self._trouble = f"cannot start the resolver's process: {error.strerror}"
 
     def use(self, settings: ResolverSettings, hosts: int = 0) -> ResolverProcess:
-        """Ask in this way. To be told once, before anything is asked.
+        """Set the resolver settings. Called once, before any query.
 
         Args:
-            settings: The way.
-            hosts: How many there are: the process may use more memory for many.
+            settings: Nameservers, attempts, timeout, deadline, DNSSEC.
+            hosts: The number of hosts: the process may use more memory for many.
         """
         self._settings = replace(settings, nameservers=nameservers_of(settings))
         self.start()
@@ -104,10 +104,10 @@ class ResolverProcess:
         return self
 
     def ahead(self, queries: Iterable[Query]) -> None:
-        """Put queries that will be asked: their answers arrive while something else is done.
+        """Send queries ahead of time: their answers arrive during other work.
 
-        To be told once, before anything is asked. More than the pipe holds are not put: they would
-        wait for the run, and their time would pass.
+        Called once, before any other query. Queries beyond the pipe's capacity are not sent: they
+        would wait for the run, and their time would pass.
         """
         distinct = list(dict.fromkeys(queries))
         if not distinct or self._process is None:
@@ -130,7 +130,7 @@ class ResolverProcess:
         return {query: early[query] if query in early else late[query] for query in asked}
 
     def survey(self, queries: Iterable[Query]) -> dict[Query, dict[str, Answer]]:
-        """What each nameserver answers, by the nameserver as it is written in a configuration."""
+        """Return each nameserver's answer, by the nameserver as written in the configuration."""
         self._take_early()
         asked = list(dict.fromkeys(queries))
         names = [str(one) for one in self.nameservers]
@@ -139,11 +139,11 @@ class ResolverProcess:
         return {query: {name: next(answers) for name in names} for query in asked}
 
     def renew(self) -> None:
-        """Give what is asked from now on a deadline of its own."""
+        """Start a new deadline for later queries."""
         self._ends = 0.0
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever its state."""
         for process in (self._process, self._aliases):
             if process is not None:
                 process.end()
@@ -154,7 +154,7 @@ class ResolverProcess:
         return self._settings.deadline.total_seconds()
 
     def _take_early(self) -> None:
-        """Wait for the answers to what was put ahead."""
+        """Wait for the answers to queries sent ahead."""
         ahead, self._ahead = self._ahead, []
         if ahead:
             self._early = dict(zip(ahead, self._awaited(ahead), strict=True))
@@ -162,7 +162,7 @@ class ResolverProcess:
     def _answers(
         self, asked: Sequence[Query], expected: Sequence[Query], *, everyone: bool
     ) -> list[Answer]:
-        """Ask, and wait; an answer for each that is expected."""
+        """Ask, and wait; return an answer for each expected query."""
         if asked and self._process is not None:
             self._ends = self._ends or time.monotonic() + self._span
             self._put(asked, self._ends, everyone=everyone)
@@ -172,9 +172,9 @@ class ResolverProcess:
         self._send((everyone, ends, [(one.hostname, one.family.value) for one in asked]))
 
     def _awaited(self, expected: Sequence[Query]) -> list[Answer]:
-        """Wait; an answer for each that is expected.
+        """Wait; return an answer for each expected query.
 
-        The deadline counts from here: an answer that came in time may wait until it is read.
+        The deadline counts from here: an answer received in time may wait until it is read.
         """
         reader = AnswerReader(expected, first=not self._heard)
         if expected and self._process is not None:
@@ -189,7 +189,7 @@ class ResolverProcess:
         self._unsent += len(text).to_bytes(4, "big") + text
 
     def _exchange(self, process: Fork, reader: AnswerReader) -> None:
-        """Hand over what is to be asked, and take in answers, until all are there or it is late."""
+        """Send the questions and read answers, until all are there or the time is up."""
         total = len(reader)
         try:
             while not reader.is_over:
@@ -218,17 +218,17 @@ class ResolverProcess:
         self._hand_over(process)
 
     def _hand_over(self, process: Fork) -> None:
-        """Write as much as there is room for."""
+        """Write as much as the pipe has room for."""
         if self._unsent:
             try:
                 self._unsent = self._unsent[os.write(process.sink, self._unsent) :]
             except BlockingIOError:
                 return
-            except BrokenPipeError:  # it has ended, which is what is read next
+            except BrokenPipeError:  # it has ended: the next read finds that
                 self._unsent = b""
 
     def _take(self, process: Fork, reader: AnswerReader) -> bool:
-        """Take in what has come. Whether more can come."""
+        """Read what has arrived. Whether more can come."""
         try:
             data = os.read(process.source, _CHUNK)
         except BlockingIOError:
@@ -244,7 +244,7 @@ class ResolverProcess:
         return False
 
     def _give_up(self, trouble: str, patience: float = 0.0) -> None:
-        """Ask nothing more in this run."""
+        """Stop asking for the rest of this run."""
         process, self._process = self._process, None
         how = process.end(patience) if process is not None else ""
         self._trouble = f"{trouble} ({how})" if how else trouble
@@ -259,12 +259,12 @@ def _holds(pipe: int, size: int) -> bool:
 
     try:
         return size <= LARGEST and fcntl(pipe, F_SETPIPE_SZ, size) >= size
-    except OSError:  # this user's pipes hold too much already
+    except OSError:  # this user's pipes exceed their limit already
         return False
 
 
 def _serve(requests: int, lines: int, source: int, sink: int) -> None:
-    """In the process itself."""
+    """Run the resolver process itself."""
     from allowsync.dns.alias_reader import AliasReader
     from allowsync.dns.child import serve
 
@@ -272,8 +272,8 @@ def _serve(requests: int, lines: int, source: int, sink: int) -> None:
 
 
 def _serve_aliases(requests: int, replies: int) -> None:
-    """In the process that reads aliases. Most runs have none, so it loads nothing before one."""
-    os.setsid()  # what is typed at the terminal ends the run, and the run this process
+    """Run the process that reads aliases; loads nothing before the first: most runs have none."""
+    os.setsid()  # signals of the terminal end the run, and the run ends this process
     os.environ.clear()
     waiting = select.poll()
     waiting.register(requests, select.POLLIN)
@@ -284,7 +284,7 @@ def _serve_aliases(requests: int, replies: int) -> None:
 
 
 def _plain(settings: ResolverSettings, hosts: int) -> tuple[Any, ...]:
-    """The settings as plain values, and how many hosts there are."""
+    """Return the settings as plain values, and the number of hosts."""
     nameservers = [
         (one.address, one.port, one.transport.value, one.name, one.url)
         for one in settings.nameservers

@@ -1,4 +1,4 @@
-"""What a run knows while it asks: nameservers, queries under way, and the attempts at them."""
+"""The state of a resolver run: nameservers, queries in flight, and their attempts."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from allowsync.model.types import Query
 
 WINDOW: Final = 100  # in flight per nameserver; a stock dnsmasq refuses above 150
-LAPSES: Final = 3  # unanswered questions after which a nameserver never heard of is put last
+LAPSES: Final = 3  # unanswered questions after which a nameserver that never answered is put last
 
 
 class Job(Value):
-    """A query and the nameservers that may be asked, the preferred first. At least one."""
+    """A query and the nameservers for it, the preferred first. At least one."""
 
     query: Query
     nameservers: tuple[Nameserver, ...]
 
 
 class Conversation(Protocol):
-    """What goes on until it has told how it ended, or is closed."""
+    """An exchange that runs until it reports its end, or is closed."""
 
     def close(self) -> None:
-        """End it. Nothing is told any more."""
+        """End it. Nothing is reported afterwards."""
         ...
 
 
 class Channel(Protocol):
     """A way to put questions to one nameserver: UDP, TLS or HTTPS.
 
-    A channel tells what becomes of an ask through its `Listener`; it never raises.
+    A channel reports the outcome of an ask to its `Listener`; it never raises.
     """
 
     @property
     def lacks(self) -> str:
-        """What has not come yet, for the message about waiting in vain: `no answer`."""
+        """The missing thing, for the message of a timeout: `no answer`."""
         ...
 
     def send(self, ask: Ask) -> None:
-        """Send a question. For an ask that was sent before: the identical message once more."""
+        """Send a question. For an ask sent before: the identical message once more."""
         ...
 
     def forget(self, ask: Ask) -> None:
@@ -61,40 +61,40 @@ class Channel(Protocol):
 
 
 class Listener(Protocol):
-    """Who is told what becomes of an ask."""
+    """Receives the outcomes of asks."""
 
     def heard(self, ask: Ask, wire: bytes) -> None:
-        """A message came that carries the right id and question. Nothing else is known of it."""
+        """A message arrived with the right id and question. Nothing else is known of it."""
         ...
 
     def heard_over_stream(self, ask: Ask, wire: bytes) -> None:
-        """The same over a connection: nothing better is to come from this nameserver."""
+        """The same over a connection: this nameserver has no better answer to come."""
         ...
 
     def noticed(self, ask: Ask, failure: Failure) -> None:
-        """A message came that is no answer. Waiting goes on; it may explain the silence."""
+        """A message arrived that is no answer. Waiting goes on; it may explain the silence."""
         ...
 
     def failed(self, ask: Ask, failure: Failure) -> None:
-        """The ask came to nothing, or its nameserver cannot be reached."""
+        """The ask failed, or its nameserver cannot be reached."""
         ...
 
 
 class Server:
-    """What a run knows about one nameserver.
+    """The state of one nameserver during a run.
 
     Attributes:
-        nameserver: Which it is.
+        nameserver: The nameserver.
         order: Its place in the configuration.
-        channel: How it is asked.
-        window: How many questions may be in flight.
-        in_flight: Questions that it has been sent and has not answered.
-        waiting: What is to be asked when there is room in the window.
-        answered: Whether anything was ever heard from it.
-        lapses: How many questions went to another attempt without it having been heard.
-        unreachable: The network said so, and nothing was heard since.
+        channel: The transport to it.
+        window: The limit of questions in flight.
+        in_flight: The number of questions sent and not answered.
+        waiting: The queries that wait for room in the window.
+        answered: Whether it ever answered.
+        lapses: The number of questions that moved to another attempt without an answer from it.
+        unreachable: The network reported it unreachable, and it did not answer since.
         echoes_case: Whether it repeats the question with the case of its letters unchanged.
-        reading_time: How long it took to read what it answered so far, in seconds.
+        reading_time: The time spent reading its answers so far, in seconds.
     """
 
     __slots__ = (
@@ -133,23 +133,23 @@ class Server:
 
     @property
     def put_last(self) -> bool:
-        """Whether the others are to be preferred for the rest of the run."""
+        """Whether other nameservers are preferred for the rest of the run."""
         return self.unreachable or (self.lapses >= LAPSES and not self.answered)
 
 
 class Ask:
-    """One query put to one nameserver, however often it is sent.
+    """One query sent to one nameserver, any number of times.
 
     Attributes:
         inquiry: The query's own state.
-        server: Who is asked.
-        expires: Until when an answer is waited for, by `time.monotonic`.
+        server: The nameserver.
+        expires: The end of waiting for an answer, by `time.monotonic`.
         live: Whether an answer is still expected.
         holds_room: Whether it counts as in flight.
-        times: How often it was sent.
-        messages: How many messages came for it.
-        stream: The TCP connection it has gone on over.
-        datagram: What is sent, once the channel has composed it.
+        times: The number of times it was sent.
+        messages: The number of messages received for it.
+        stream: The TCP connection it continues on.
+        datagram: The message, once the channel has composed it.
     """
 
     __slots__ = (
@@ -180,19 +180,19 @@ class Inquiry:
     """A query until it is settled.
 
     Attributes:
-        query: What is asked.
+        query: The query.
         question: Its wire form.
-        servers: Who may be asked.
+        servers: The nameservers that may be asked.
         answer: The outcome; None until it is settled.
-        attempts: How many times it was sent, over all nameservers.
+        attempts: The number of times it was sent, over all nameservers.
         asks: The attempts by nameserver.
-        closed: Nameservers that cannot do better than what they answered.
-        failures: What went wrong so far.
+        closed: Nameservers where a retry is useless.
+        failures: The failures so far.
         queued: Whether it waits for room in a nameserver's window.
-        unread: How many messages came for it that are not read yet.
-        next_at: When it is to be asked again; infinite when it must not be.
-        place: Its place among those that are asked together.
-        wakes_at: When its timer is due, to tell that from timers set before.
+        unread: The number of received messages not read yet.
+        next_at: The time of the next attempt; infinite when there is none.
+        place: Its index among the queries of the call.
+        wakes_at: The time its timer is due, to tell that from timers set before.
     """
 
     __slots__ = (
@@ -236,19 +236,19 @@ class Inquiry:
 
     @property
     def live(self) -> list[Ask]:
-        """The asks an answer is still expected to."""
+        """The asks that still expect an answer."""
         return [ask for ask in self.asks.values() if ask.live]
 
     def note(self, failure: Failure) -> None:
-        """Remember what went wrong, once."""
+        """Record a failure, once."""
         if failure not in self.failures:
             self.failures.append(failure)
 
     def preferred(self) -> Server | None:
-        """The nameserver to ask next; None when none can be.
+        """Return the nameserver to ask next; None without any.
 
         The least asked first, and being put last counts as having been asked once. A nameserver
-        that is answering over TCP is left to it.
+        that is answering over TCP is not asked again.
         """
         free = [s for s in self.servers if s not in self.closed and not self._is_streaming(s)]
         return min(free, key=self._preference, default=None)
@@ -262,6 +262,6 @@ class Inquiry:
         return (self.times_asked(server) + last, last, server.order)
 
     def times_asked(self, server: Server) -> int:
-        """How often the query was sent to a nameserver."""
+        """Return how often the query was sent to a nameserver."""
         ask = self.asks.get(server)
         return 0 if ask is None else ask.times

@@ -1,4 +1,4 @@
-"""Which nameservers are asked. Cheap to import: the run needs no socket to know them."""
+"""The nameservers to ask. Cheap to import: needs no socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from allowsync.model.nameserver import ResolverSettings
 
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
-# Whom systemd-resolved(8) asks, while the file above names its stub alone.
+# The upstream nameservers of systemd-resolved(8), where the file above names only its stub.
 BEHIND_STUB: Final = Path("/run/systemd/resolve/resolv.conf")
 MAX_SYSTEM_NAMESERVERS: Final = 3  # MAXNS of resolv.conf(5): other programs ask no more than these
 
@@ -22,24 +22,24 @@ MAX_SYSTEM_NAMESERVERS: Final = 3  # MAXNS of resolv.conf(5): other programs ask
 def nameservers_of(
     settings: ResolverSettings, servers: Iterable[Nameserver] = ()
 ) -> tuple[Nameserver, ...]:
-    """Who is asked: those given, else those of the settings, else the system's."""
+    """Return the nameservers given, else those of the settings, else the system's."""
     chosen = tuple(servers) or settings.nameservers or system_nameservers()
     return tuple(dict.fromkeys(chosen))
 
 
 def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
-    """The nameservers of this machine, in order and without repetition.
+    """Return the nameservers of this machine, in order and without repetition.
 
-    As resolv.conf(5) says: lines that start with `nameserver`, the first three of them; the local
-    machine where there are none or the file cannot be read. A line that holds no IP address is
-    passed over, as the C library does.
+    By resolv.conf(5): lines that start with `nameserver`, the first three of them; the local
+    machine where there are none or the file cannot be read. A line without an IP address is
+    skipped, as the C library does.
     """
     found = nameservers_in(path)[:MAX_SYSTEM_NAMESERVERS]
     return tuple(dict.fromkeys(found)) or (Nameserver("127.0.0.1"),)
 
 
 def nameservers_in(path: Path) -> list[Nameserver]:
-    """All that a file in the form of resolv.conf(5) names; none where it cannot be read."""
+    """Return all nameservers of a resolv.conf(5) file; none where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,8 +1,7 @@
-"""When and whether a question is asked again, and when each one under way is looked at.
+"""Retry times of questions, and the timers of those in flight.
 
-Plain arithmetic: the loop that waits for the network is the one that waits here, and a question is
-asked again while answers to the earlier attempts still count. There is nothing that a library which
-calls a function again and again could drive.
+Plain arithmetic: one loop waits for the network and for these times, and answers to earlier
+attempts still count. A library that retries a function call has nothing to drive here.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ if TYPE_CHECKING:
 BASE: Final = 0.1  # seconds; doubled with each attempt
 JITTER: Final = 0.1  # seconds; so that many questions lost at once do not come back at once
 
-_DOUBLINGS: Final = 20  # more than any timeout lasts
+_DOUBLINGS: Final = 20  # longer than any timeout
 
 
 class Retry(Value):
     """The policy of one run. All spans are in seconds, instants are those of `time.monotonic`.
 
     Attributes:
-        attempts: How often a question may be asked.
+        attempts: The number of times a question may be asked.
         timeout: The longest pause.
-        deadline: When the run ends, after it started.
-        started: When that was.
+        deadline: The end of the run, counted from its start.
+        started: The start of the run.
     """
 
     attempts: int
@@ -42,11 +41,11 @@ class Retry(Value):
     started: float
 
     def over(self, attempts: int, now: float) -> bool:
-        """Whether a question that was asked that many times must not be asked again."""
+        """Whether a question asked that many times must not be asked again."""
         return attempts >= self.attempts or now - self.started >= self.deadline
 
     def wait(self, attempts: int) -> float:
-        """How long to wait after that many attempts before the next one; never over `timeout`."""
+        """Return the pause after that many attempts, before the next; never over `timeout`."""
         grown = BASE * 2.0 ** min(attempts - 1, _DOUBLINGS)
         return min(grown + JITTER * os.urandom(1)[0] / 255, self.timeout)
 
@@ -59,12 +58,12 @@ class Timers:
         self._ties = count()
 
     def set(self, inquiry: Inquiry, when: float) -> None:
-        """Look at a query at that instant instead of the one set before."""
+        """Set a query's timer to that instant, in place of an earlier one."""
         inquiry.wakes_at = when
         heappush(self._heap, (when, next(self._ties), inquiry))
 
     def due(self, now: float) -> Iterator[Inquiry]:
-        """Take out the queries whose time has come, in order."""
+        """Take out the queries whose timers are due, in order."""
         while self._heap and self._heap[0][0] <= now:
             when, _, inquiry = heappop(self._heap)
             if inquiry.wakes_at == when:

@@ -1,9 +1,9 @@
-"""Which query is put to which nameserver, and when.
+"""The choice of nameserver and time for each query.
 
-A query is asked of the preferred nameserver first, of the next one when nothing came within a tenth
-of a second, and then with growing pauses, while answers to the earlier attempts still count. A
-failure that is heard moves on at once. A nameserver that stays dumb is put last for the rest of the
-run, so that a dead one costs one re-send and not one per query.
+A query goes to the preferred nameserver first, to the next one when no answer came within a tenth
+of a second, and then with growing pauses, while answers to earlier attempts still count. A
+failure moves it on at once. A nameserver without answers is put last for the rest of the run, so
+that a dead one costs one re-send and not one per query.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.model.nameserver import ResolverSettings
 
 FIRST_PAUSE: Final = 0.1  # seconds before a question is sent for the second time
-HANDSHAKE_PAUSE: Final = 0.4  # the same where two handshakes come before the first answer
+HANDSHAKE_PAUSE: Final = 0.4  # the same where two handshakes precede the first answer
 
 _NO_BETTER: Final = (FailureKind.ODD, FailureKind.UNTRUSTED)
 _OUT_OF_REACH: Final = (FailureKind.UNREACHABLE, FailureKind.UNTRUSTED)
@@ -35,7 +35,7 @@ class Dispatch:
         settings: Attempts, timeout and deadline.
         servers: The nameservers of the run.
         clock: The present by `time.monotonic`, in seconds.
-        give_up: Called with a query that nothing more can be done for.
+        give_up: Called with a query that has no attempts left.
     """
 
     def __init__(
@@ -58,30 +58,30 @@ class Dispatch:
         )
 
     def begin(self, inquiry: Inquiry) -> None:
-        """Line a query up for its first attempt."""
+        """Queue a query for its first attempt."""
         self._move_on(inquiry)
 
     def fill(self) -> None:
-        """Send what the windows have room for."""
+        """Send as many queries as the windows have room for."""
         while ready := [one for one in self._servers if one.waiting and one.has_room]:
             for server in ready:
                 while server.waiting and server.has_room:
                     self._send(server.waiting.popleft(), server)
 
     def wake(self) -> None:
-        """Do what has become due: give up waiting, ask again."""
+        """Process due timers: end expired asks, retry."""
         now = self._clock()
         for inquiry in self.timers.due(now):
             if inquiry.answer is None and not inquiry.queued:
                 self._look_at(inquiry, now)
 
     def resume(self, inquiry: Inquiry) -> None:
-        """Look again at a query whose timer came while what it had received was not read yet."""
+        """Resume a query whose timer fired while its received messages were unread."""
         if inquiry.answer is None and not inquiry.unread and inquiry.wakes_at == inf:
             self.timers.set(inquiry, self._clock())
 
     def extend(self, ask: Ask) -> None:
-        """Expect an answer to an ask, from now for as long as the timeout says."""
+        """Expect an answer to an ask, for the timeout from now."""
         ask.live = True
         ask.expires = self._clock() + self.timeout
         if not ask.holds_room:
@@ -89,13 +89,13 @@ class Dispatch:
             ask.server.in_flight += 1
 
     def release(self, ask: Ask) -> None:
-        """Give the ask's room in the window to another."""
+        """Free the ask's room in the window."""
         if ask.holds_room:
             ask.holds_room = False
             ask.server.in_flight -= 1
 
     def end(self, ask: Ask) -> None:
-        """Expect nothing from an ask any more."""
+        """Expect no answer to an ask any more."""
         ask.live = False
         self.release(ask)
         if ask.stream is not None:
@@ -103,7 +103,7 @@ class Dispatch:
             ask.stream = None
 
     def failed(self, ask: Ask, failure: Failure) -> None:
-        """An ask came to nothing: go on to another nameserver, or wait and ask again."""
+        """Handle a failed ask: move on to another nameserver, or retry after a pause."""
         self.end(ask)
         inquiry = ask.inquiry
         inquiry.note(failure)
@@ -116,7 +116,7 @@ class Dispatch:
             self._move_on(inquiry)
 
     def _move_on(self, inquiry: Inquiry) -> None:
-        """Ask a nameserver that was not asked yet at once; the same one only after a pause."""
+        """Ask an unasked nameserver at once; the same one only after a pause."""
         server = inquiry.preferred()
         if server is None or self._is_over(inquiry):
             inquiry.next_at = inf
@@ -143,7 +143,7 @@ class Dispatch:
         self._rest(inquiry)
 
     def _rest(self, inquiry: Inquiry) -> None:
-        """Wait for what is under way; give up when that is nothing."""
+        """Wait for asks in flight; give up without any."""
         live = inquiry.live
         if not live and inquiry.next_at == inf:
             self._give_up(inquiry)
@@ -160,7 +160,7 @@ class Dispatch:
         self.end(ask)
 
     def _lapse(self, inquiry: Inquiry) -> None:
-        """Hold it against nameservers never heard of that a question has to be asked again."""
+        """Count a lapse against nameservers that left a question unanswered until its retry."""
         for ask in inquiry.live:
             if ask.times == 1:
                 ask.server.lapses += 1
@@ -168,7 +168,7 @@ class Dispatch:
                     self._scatter(ask.server)
 
     def _scatter(self, server: Server) -> None:
-        """Let what waits for a nameserver that is put last wait for a better one, if there is."""
+        """Move the queries that wait for a nameserver put last to a better one, if there is one."""
         waiting = tuple(server.waiting)
         server.waiting.clear()
         for inquiry in waiting:

@@ -1,9 +1,8 @@
-"""Reading the one plain shape that nearly every answer of dynamic DNS has, without dnspython.
+"""The fast path for the plain shape of nearly every dynamic DNS answer, without dnspython.
 
-One question and addresses that belong to its very name, and nothing else: no CNAME, no other
-section, no byte too many. Reading that takes a few comparisons, where importing and running a whole
-parser takes fifty times as long. Whatever has another shape is for `classify` to read; a test holds
-both to the same answers.
+One question and addresses of that very name, and nothing else: no CNAME, no other section, no byte
+too many. Reading that takes a few comparisons, where importing and running a whole parser takes
+fifty times as long. Any other shape is left to `classify`; a test holds both to the same answers.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ MOST: Final = 16  # addresses in one answer; more are not plain
 MAX_TTL: Final = 2**31 - 1  # RFC 2181 section 8
 
 _NOTHING: Final = bytes(4)
-# A pointer to the question's name, the type asked for, class IN: how each record begins. Then,
-# behind its time to live, how long the address is.
+# The start of each record: a pointer to the question's name, the type asked for, class IN. Then,
+# behind its time to live, the length of the address.
 _SHAPES: Final[dict[Family, tuple[bytes, bytes, int, type[IPv4Address] | type[IPv6Address]]]] = {
     Family.IPV4: (b"\xc0\x0c\x00\x01\x00\x01", b"\x00\x04", 4, IPv4Address),
     Family.IPV6: (b"\xc0\x0c\x00\x1c\x00\x01", b"\x00\x10", 16, IPv6Address),
@@ -31,12 +30,12 @@ _SHAPES: Final[dict[Family, tuple[bytes, bytes, int, type[IPv4Address] | type[IP
 
 
 def read_plain(wire: bytes, query: Query, question: int) -> Found | None:
-    """The addresses in a plain answer; None for an answer of any other shape.
+    """Return the addresses of a plain answer; None for an answer of any other shape.
 
     Args:
-        wire: A response whose id and question were compared with those sent.
-        query: What was asked.
-        question: How long the question section is, in bytes.
+        wire: A response whose id and question match those sent.
+        query: The query.
+        question: The length of the question section, in bytes.
     """
     # QR set, opcode QUERY, not truncated, rcode NOERROR, one question and answers alone. The
     # reserved bit must be zero; AA, RD, RA, AD and CD may be anything.

@@ -1,9 +1,9 @@
 """A message of the DNS in wire form → its records (RFC 1035 section 4.1). Pure.
 
-Only what addresses and absence are read from is decoded: owners, and what is inside five types.
-What a message says of itself has to be sound beside that: its options, and it has no signature.
-However a message is made, reading it takes a few milliseconds: records are counted before they are
-read, labels and pointers while they are, and pointers lead backward only.
+Only the parts that addresses and absence depend on are decoded: owners, and the data of five types.
+A message's options must be well-formed as well, and it must not be signed. Reading takes a few
+milliseconds at most, however the message is made: records are counted before they are read, labels
+and pointers while they are, and pointers lead backward only.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ _READ: Final = frozenset((A, NS, CNAME, SOA, AAAA))
 
 
 class Malformed(ValueError):
-    """The bytes are no message; says what is wrong with them."""
+    """The bytes are no message; holds the fault."""
 
 
 class TooManyRecords(ValueError):
-    """The message holds more than an answer about addresses would hold; says what."""
+    """The message holds more than an answer about addresses would; holds the excess."""
 
 
 class WireRecord(NamedTuple):
     """A record of a section. Names are in wire form, uncompressed and in lower case.
 
     Attributes:
-        owner: Whose it is.
+        owner: Its owner name.
         rdtype: Its type.
         rdclass: Its class; only the data of class IN is decoded.
-        ttl: As it came: a number of seconds up to `MAX_TTL`, but in OPT.
+        ttl: The TTL field as received: seconds up to `MAX_TTL`, but in OPT.
         data: The address, or the name in a CNAME or NS; None for every other type.
     """
 
@@ -61,14 +61,14 @@ class WireRecord(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        """How long it may be kept. A number out of range says not to (RFC 2181 section 8)."""
+        """The TTL in seconds. A value out of range counts as 0 (RFC 2181 section 8)."""
         return self.ttl if self.ttl <= MAX_TTL else 0
 
 
 class WireMessage(NamedTuple):
     """The records of a message by section, its flags, and its response code with all its bits.
 
-    `unread` is how many bytes of data were passed over, being of other types or classes.
+    `unread` is the size of skipped data, of other types or classes, in bytes.
     """
 
     flags: int
@@ -80,11 +80,11 @@ class WireMessage(NamedTuple):
 
 
 def parse(wire: bytes) -> WireMessage:
-    """Take a message apart.
+    """Parse a message.
 
     Raises:
         Malformed: It is cut short, has bytes after its end, or holds something impossible.
-        TooManyRecords: It has more records, or more labels in names, than is read.
+        TooManyRecords: It has too many records, or too many labels in names.
     """
     if len(wire) < HEADER:
         raise Malformed("cut short")
@@ -137,7 +137,7 @@ class _Reader:
         return WireRecord(owner, rdtype, rdclass, ttl, data)
 
     def _data(self, rdtype: int, end: int) -> Address | bytes | None:
-        """The data of a record as far as its type is read."""
+        """Return the data of a record, where its type is decoded."""
         name = None
         if rdtype in _ADDRESSES:
             packed = self._wire[self.place : end]
@@ -157,7 +157,7 @@ class _Reader:
         return name
 
     def _check_options(self, end: int) -> None:
-        """Whether options, each with its own length, end where they should (RFC 6891, 6.1.2)."""
+        """Check that options, each with its own length, end where they should (RFC 6891, 6.1.2)."""
         wire, at = self._wire, self.place
         while at + 4 <= end:
             at += 4 + (wire[at + 2] << 8 | wire[at + 3])
@@ -171,7 +171,7 @@ class _Reader:
         return int.from_bytes(self._wire[self.place - size : self.place], "big")
 
     def _name(self) -> bytes:
-        """A name, wherever its parts are (RFC 1035 section 4.1.4)."""
+        """Read a name, following pointers (RFC 1035 section 4.1.4)."""
         wire, at, start, jumped = self._wire, self.place, self.place, False
         name = b""
         while length := self._octet(at):

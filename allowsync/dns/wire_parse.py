@@ -1,7 +1,7 @@
-"""A response and the query it answers → what it tells. Pure.
+"""A response and the query it answers → the reading of it. Pure.
 
-Order matters: a response code other than NOERROR and NXDOMAIN tells nothing whatever else is
-inside; only then are records looked at. Absence is believed only with the zone's SOA beside it (RFC
+Order matters: a response code other than NOERROR and NXDOMAIN settles nothing whatever else is
+inside; only then are records read. Absence is accepted only with the zone's SOA beside it (RFC
 2308 section 2): lame servers, broken forwarders and filters send the same without one.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.dns.wire_message import WireMessage, WireRecord
     from allowsync.model.types import Query
 
-# What dnspython may have to read beside the types that were read within bounds already.
+# Limit of data that dnspython may have to read beside the types read within bounds already.
 MAX_UNREAD: Final = 4096
 
 Reading: TypeAlias = Found | Absent | Failure
@@ -44,15 +44,15 @@ _CODES: Final = {
 def read(
     wire: bytes, query: Query, *, validated: bool = False, chain_end: ChainEnd | None = None
 ) -> Reading:
-    """What a response in wire form tells. Any bytes will do; nothing is raised.
+    """Read a response in wire form. Accepts any bytes; raises nothing.
 
     The caller has compared id and question already. Bytes after the end of the message make it
-    malformed: nothing says what they are.
+    malformed: their meaning is unknown.
 
     Args:
         wire: The response.
-        query: What was asked. Its hostname must have a wire form.
-        validated: Believe only answers whose AD bit says that DNSSEC validated them.
+        query: The query. Its hostname must have a wire form.
+        validated: Accept only answers whose AD bit says that DNSSEC validated them.
         chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
     try:
@@ -78,7 +78,7 @@ def read(
 def _told(
     wire: bytes, message: WireMessage, name: bytes, query: Query, chain_end: ChainEnd | None
 ) -> Reading:
-    """What a response to the query tells."""
+    """Read the records of a response to the query."""
     end: bytes | Failure = name
     if any(record.rdtype == CNAME and record.rdclass == IN for record in message.answer):
         if message.unread > MAX_UNREAD:
@@ -103,7 +103,7 @@ def _by_dnspython(wire: bytes) -> bytes | Failure:
 
 
 def _found(answer: Sequence[WireRecord], end: bytes, family: Family) -> Found | None:
-    """The addresses of one name, or None. Records of other names, classes and types are foreign."""
+    """Return the addresses of one name, or None. Other names, classes and types are ignored."""
     mine = [
         record
         for record in answer

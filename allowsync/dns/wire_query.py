@@ -1,7 +1,7 @@
-"""Questions in wire form (RFC 1035 section 4.1), and whether a datagram answers one.
+"""Questions in wire form (RFC 1035 section 4.1), and the comparison of datagrams with them.
 
-Done by hand because it is little, and because questions can then leave before anything heavy is
-imported.
+Written by hand because it is little, and because questions can then leave before any heavy
+import.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TYPE_AND_CLASS: Final = {Family.IPV4: b"\0\x01\0\x01", Family.IPV6: b"\0\x1c\0\
 _ONE_QUESTION: Final = b"\0\x01\0\0\0\0\0\0"
 _RECURSE: Final = b"\x01\0" + _ONE_QUESTION
 _RECURSE_AND_VALIDATE: Final = b"\x01\x20" + _ONE_QUESTION
-# Lengths of labels are at most 63 and types of ours below 65: only letters are touched.
+# Lengths of labels are at most 63 and types of ours below 65: only letters change.
 _LETTERS: Final = bytes(0x20 if 0x61 <= octet <= 0x7A else 0 for octet in range(256))
 
 
@@ -34,15 +34,15 @@ class Unaskable(ValueError):
 
 
 class WireQuestion(Value):
-    """The question section of one query in lower case, and which of its bits are letters' case."""
+    """The question section of one query in lower case, and the mask of its letters' case bits."""
 
     section: bytes
     letters: int
 
     def mixed(self) -> bytes:
-        """The question with the case of each letter drawn at random (draft-vixie-dnsext-dns0x20).
+        """Return the question with each letter's case drawn at random (draft-vixie-dnsext-dns0x20).
 
-        A server copies the question into its answer; who cannot see the question has to guess.
+        A server copies the question into its answer; an attacker who cannot see it has to guess.
         """
         size = len(self.section)
         flips = int.from_bytes(os.urandom(size), "big") & self.letters
@@ -50,7 +50,7 @@ class WireQuestion(Value):
 
 
 def question(query: Query) -> WireQuestion:
-    """The wire form of a query's question.
+    """Return the wire form of a query's question.
 
     Raises:
         Unaskable: The hostname has none.
@@ -60,10 +60,10 @@ def question(query: Query) -> WireQuestion:
 
 
 def labels(hostname: str) -> tuple[bytes, ...]:
-    """A hostname's labels, without the root's.
+    """Return a hostname's labels, without the root's.
 
     Raises:
-        Unaskable: It is not ASCII.
+        Unaskable: The hostname is not ASCII.
     """
     try:
         return tuple(hostname.lower().encode("ascii").split(b"."))
@@ -73,10 +73,10 @@ def labels(hostname: str) -> tuple[bytes, ...]:
 
 @lru_cache(maxsize=1)  # A and AAAA of one name are asked one after the other
 def wire_name(hostname: str) -> bytes:
-    """A hostname as length-prefixed labels, absolute, in lower case.
+    """Return a hostname as length-prefixed labels, absolute, in lower case.
 
     Raises:
-        Unaskable: It has no such form.
+        Unaskable: The hostname has no such form.
     """
     parts = labels(hostname)
     if not all(0 < len(label) <= MAX_LABEL for label in parts):
@@ -88,22 +88,22 @@ def wire_name(hostname: str) -> bytes:
 
 
 def message(ident: bytes, section: bytes, *, validate: bool) -> bytes:
-    """A whole query message: recursion desired, no EDNS.
+    """Return a whole query message: recursion desired, no EDNS.
 
     Args:
         ident: Two random bytes.
-        section: The question as it is to be spelled.
+        section: The question as sent.
         validate: Ask for the AD bit in the answer (RFC 6840 section 5.7).
     """
     return ident + (_RECURSE_AND_VALIDATE if validate else _RECURSE) + section
 
 
 class Likeness(Enum):
-    """How a message that carries the right id relates to the question asked."""
+    """The relation of a message that carries the right id to the question asked."""
 
     SAME = "same"
     CASE = "case"  # the same but for the case of letters
-    BARE = "bare"  # an error that repeats no question, as some servers send when they give up early
+    BARE = "bare"  # an error without the question, as some servers send early
     OTHER = "other"
 
 

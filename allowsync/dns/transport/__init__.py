@@ -1,1 +1,1 @@
-"""Transport."""
+"""The transports of questions: UDP, TCP, TLS and HTTPS."""

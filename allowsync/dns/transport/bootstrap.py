@@ -1,8 +1,7 @@
-"""Where a DoH server is: the one name that the system's own resolver is asked for.
+"""The addresses of a DoH server: the one name that the system's own resolver looks up.
 
 `getaddrinfo` blocks and has no time limit of its own; it is called in the thread that is about to
-connect. A wrong address does no harm: the server there has to show the certificate of
-the name.
+connect. A wrong address does no harm: the server there has to present the certificate of the name.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ MOST: Final = 8  # addresses of one server that are tried
 
 
 class UnknownHost(ConnectError):
-    """The system's resolver has no address for the host; says why."""
+    """The system's resolver has no address for the host; holds the reason."""
 
 
 class Addresses(NetworkBackend):
-    """Connects to whichever address of one host can be reached. Used by many threads.
+    """Connects to any reachable address of one host. Used by many threads.
 
     Attributes:
-        known: Whether the system's resolver has told the addresses.
+        known: Whether the system's resolver has returned the addresses.
     """
 
     def __init__(self) -> None:
@@ -49,9 +48,9 @@ class Addresses(NetworkBackend):
         """Try one address after the other, each for its share of the time.
 
         Raises:
-            UnknownHost: There is none.
-            ConnectError: The last one cannot be reached.
-            ConnectTimeout: The last one does not answer.
+            UnknownHost: The host has no address.
+            ConnectError: The last address cannot be reached.
+            ConnectTimeout: The last address does not answer.
         """
         addresses = self._addresses(host, port)
         share = None if timeout is None else timeout / len(addresses)
@@ -80,7 +79,7 @@ class Addresses(NetworkBackend):
 
 
 def in_turn(addresses: Sequence[str]) -> tuple[str, ...]:
-    """Families in turn (RFC 8305 section 4), so that one that does not work costs one attempt."""
+    """Alternate the families (RFC 8305 section 4), so that a broken one costs one attempt."""
     first = [one for one in addresses if (":" in one) is (":" in addresses[0])]
     second = [one for one in addresses if (":" in one) is not (":" in addresses[0])]
     ranked = [(2 * n, one) for n, one in enumerate(first)]

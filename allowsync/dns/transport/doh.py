@@ -1,8 +1,8 @@
 """DNS over HTTPS (RFC 8484): each question is the body of a POST.
 
-Several connections carry one question each at a time, and are used again; each is made when there
-is a question for it. Proxies and whatever else the environment says about HTTP are no part of this,
-and redirects are not followed: only the server that was configured is asked.
+Several connections carry one question at a time each, and are reused; each is made on demand.
+Proxies and other HTTP settings of the environment are ignored, and redirects are not followed:
+only the configured server is asked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _UNRESERVED: Final = "/%?&=:@!$'()*+,;~"
 
 
 class HttpsChannel:
-    """Asks one DoH server, and never in another way. Implements `Channel`."""
+    """Asks one DoH server over HTTPS only. Implements `Channel`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class HttpsChannel:
 
     @property
     def lacks(self) -> str:
-        """What has not come yet."""
+        """The missing thing."""
         nameserver = self._server.nameserver
         if not self._server.addresses.known:
             return f"cannot reach {nameserver}: no address for {self._server.host}"
@@ -66,7 +66,7 @@ class HttpsChannel:
         return f"no answer over HTTPS from {nameserver}"
 
     def send(self, ask: Ask) -> None:
-        """Send a question. One that is under way already is left to it."""
+        """Send a question, unless it is in flight already."""
         if self._hopeless is not None:
             self._listener.failed(ask, self._hopeless)
             return
@@ -86,7 +86,7 @@ class HttpsChannel:
             self._listener.failed(ask, unreachable(self._server.nameserver, error))
 
     def forget(self, ask: Ask) -> None:
-        """Give an ask up, and with it the connection, on which nothing else can be asked."""
+        """Give up an ask, and with it its connection, which can carry nothing else."""
         self._lost.discard(ask)
         connection = self._busy.pop(ask, None)
         if connection is not None:
@@ -103,14 +103,14 @@ class HttpsChannel:
         self._workers.close()
 
     def _make_room(self) -> None:
-        """Give up the questions that are no longer waited for, where all connections are busy."""
+        """Give up asks that expect no answer any more, where all connections are busy."""
         if len(self._busy) >= CONNECTIONS:
             for ask in [one for one in self._busy if not one.live]:
                 self.forget(ask)
                 self._lost.add(ask)
 
     def _done(self, ask: Ask, connection: DohConnection, came: bytes | Failure | None) -> None:
-        """Tell what came of a question. Nothing is told of one that was given up."""
+        """Report the outcome of a question, unless it was given up."""
         if connection.over:
             connection.close()
             return
@@ -137,12 +137,12 @@ class HttpsChannel:
 
 
 def protocols() -> tuple[str, ...]:
-    """What is offered to a server, the preferred first."""
+    """Return the protocols to offer to a server, the preferred first."""
     return (HTTP2, HTTP1) if find_spec("h2") is not None else (HTTP1,)
 
 
 def _server(nameserver: Nameserver, timeout: float) -> DohServer:
-    """What a URL says."""
+    """Return the server that a URL names."""
     url = urlsplit(nameserver.url)
     host = url.hostname or ""
     path = quote(url.path + (f"?{url.query}" if url.query else ""), safe=_UNRESERVED)

@@ -1,7 +1,7 @@
 """One connection to a DoH server, by httpcore: HTTP/2 or HTTP/1.1, as the two agree (RFC 7301).
 
-httpcore and not httpx, which is made of it: it takes half as long to import, and knows nothing of
-proxies, redirects and compression that would have to be switched off.
+httpcore and not httpx, which builds on it: it takes half as long to import, and has no proxies,
+redirects and compression that would have to be switched off.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ MEDIA_TYPE: Final = b"application/dns-message"  # RFC 8484 section 6
 MAX_BODY: Final = 65535  # octets of a DNS message
 TRIES: Final = 2  # of a question whose connection ends, which need not be its own fault
 
-# Bad Request, Upgrade Required, HTTP Version Not Supported (RFC 9110 section 15): what servers say
-# that would rather speak HTTP/2.
+# Bad Request, Upgrade Required, HTTP Version Not Supported (RFC 9110 section 15): sent by servers
+# that expect HTTP/2.
 _OTHER_VERSION: Final = (400, 426, 505)
-# How httpcore words the end of a connection. Behind a farewell (GOAWAY) it reads no answer.
+# How httpcore words the end of a connection. After a shutdown (GOAWAY) it reads no answer.
 _ENDS: Final = ("disconnected", "peer closed", "ConnectionState.CLOSED")
-# What httpcore raises; the rest is what hostile bytes could bring about in it.
+# The exceptions of httpcore, and those that hostile bytes could cause in it.
 _BROKEN: Final = (
     httpcore.ProtocolError, httpcore.NetworkError, OSError, ArithmeticError, AssertionError,
     AttributeError, LookupError, RuntimeError, TypeError, ValueError,
@@ -43,15 +43,15 @@ _BROKEN: Final = (
 
 
 class DohServer(Value):
-    """Who is asked.
+    """The server to ask.
 
     Attributes:
-        nameserver: As the configuration names it, for messages.
-        url: What is posted to.
+        nameserver: The nameserver as configured, for messages.
+        url: The URL to post to.
         authority: The `Host` header.
-        protocols: The versions of HTTP that can be spoken, the preferred first.
-        addresses: Where it is.
-        timeout: How long any step may take, in seconds; the loop gives up on what takes longer.
+        protocols: The supported versions of HTTP, the preferred first.
+        addresses: Its addresses.
+        timeout: The limit of each step, in seconds; the loop gives up slower ones.
     """
 
     nameserver: Nameserver
@@ -63,16 +63,16 @@ class DohServer(Value):
 
     @property
     def host(self) -> str:
-        """The name or address that the certificate has to be good for."""
+        """The name or address that the certificate must be valid for."""
         return self.url.host.decode()
 
 
 class DohConnection:
-    """Asks one question at a time, in a thread; connects anew when it has to.
+    """Asks one question at a time, in a thread; reconnects as needed.
 
     Attributes:
-        ready: Whether the server has proven who it is, at some time.
-        over: Whether the answer is no longer waited for.
+        ready: Whether the server has been authenticated.
+        over: Whether the answer is no longer expected.
     """
 
     def __init__(self, server: DohServer) -> None:
@@ -90,7 +90,7 @@ class DohConnection:
         )
 
     def ask(self, wire: bytes) -> bytes | Failure | None:
-        """In a thread: the answer, or why there is none, or nothing where nothing came in time."""
+        """Return the answer, the failure, or None after a timeout. Runs in a thread."""
         tries = 0
         while True:
             tries += 1
@@ -105,13 +105,13 @@ class DohConnection:
                     return self._failure(error)
 
     def abandon(self) -> None:
-        """Wake the thread, which closes the connection; it is not waited for."""
+        """Wake the thread, which closes the connection; does not wait for it."""
         self.over = True
         self._shut()
 
     def close(self) -> None:
         """Close the connection. Not while another thread uses it."""
-        with suppress(*_BROKEN):  # h2 has its say about a farewell
+        with suppress(*_BROKEN):  # h2 may object to the shutdown
             self._pool.close()
         if self._socket is not None:
             self._socket.close()
@@ -119,7 +119,7 @@ class DohConnection:
     def _ask(self, wire: bytes) -> bytes | Failure:
         outcome = self._exchange(wire)
         if isinstance(outcome, Failure):
-            self.close()  # the rest of it is not waited for
+            self.close()  # do not wait for the rest of it
         return outcome
 
     def _exchange(self, wire: bytes) -> bytes | Failure:
@@ -145,7 +145,7 @@ class DohConnection:
         return body
 
     def _note(self, event: str, told: Mapping[str, Any]) -> None:
-        """Follow how far httpcore has come."""
+        """Follow the progress of httpcore."""
         if event == "connection.connect_tcp.started":
             self._shaking = False
         elif event == "connection.start_tls.started":
@@ -153,7 +153,7 @@ class DohConnection:
         elif event == "connection.start_tls.complete":
             self.ready, self._shaking = True, False
             if self._socket is not None:
-                self._socket.close()  # of the connection before, which h2 may have left open
+                self._socket.close()  # of the previous connection, which h2 may have left open
             self._socket = told["return_value"].get_extra_info("socket")
             self._agreed = self._socket.selected_alpn_protocol()
             if self.over:
@@ -166,7 +166,7 @@ class DohConnection:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _wrong_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> Failure | None:
-        """What is wrong with the head of a response, if anything is."""
+        """Return the fault in the head of a response, if there is one."""
         if 300 <= status < 400:
             what = "redirects elsewhere, which is not followed: configure the URL it moved to"
             return self._told(FailureKind.UNTRUSTED, what)
@@ -181,7 +181,7 @@ class DohConnection:
         return None
 
     def _failure(self, error: Exception) -> Failure:
-        """Why there is no answer."""
+        """Return the failure that an exception means."""
         server = self._server
         if isinstance(error, UnknownHost):
             what = f"cannot reach {server.nameserver}: no address for {server.host}: {error}"
@@ -211,7 +211,7 @@ class DohConnection:
 
 
 def _is_cut(error: Exception) -> bool:
-    """Whether a connection or an answer ended, and nothing was wrong with what had come."""
+    """Whether a connection or an answer ended early, with no fault in the received part."""
     if isinstance(error, (httpcore.ReadError, httpcore.WriteError)):
         return True
     if not isinstance(error, httpcore.ProtocolError):
@@ -221,5 +221,5 @@ def _is_cut(error: Exception) -> bool:
 
 
 def _said(error: Exception) -> object:
-    """What an error of httpcore holds: words, an event of h2, or the error that it stands for."""
+    """Return the content of an httpcore error: a text, an event of h2, or its cause."""
     return error.args[0] if error.args else ""

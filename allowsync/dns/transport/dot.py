@@ -1,8 +1,8 @@
 """DNS over TLS (RFC 7858): every question to one nameserver goes over one connection.
 
-Questions are pipelined and answers taken in any order (RFC 7766 section 6.2.1). A nameserver may
-close a connection whenever it likes: what it has not answered is asked again over another one, as
-long as that leads anywhere.
+Questions are pipelined and answers accepted in any order (RFC 7766 section 6.2.1). A nameserver may
+close a connection at any time: unanswered questions are asked again over another one, as long as
+that makes progress.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BARREN: Final = 10  # … and until the nameserver is given up for the rest of t
 
 
 class TlsChannel:
-    """Asks one nameserver over TLS, and never in another way. Implements `Channel`."""
+    """Asks one nameserver over TLS only. Implements `Channel`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class TlsChannel:
 
     @property
     def lacks(self) -> str:
-        """What has not come yet."""
+        """The missing thing."""
         if self._stream is None or self._stream.ready:
             return f"no answer over TLS from {self._nameserver}"
         return f"no TLS connection with {self._nameserver}"
@@ -65,7 +65,7 @@ class TlsChannel:
     def send(self, ask: Ask) -> None:
         """Send a question, or send it again: the same bytes.
 
-        A nameserver may lose a question although the connection does not.
+        A nameserver may lose a question although the connection stays up.
         """
         if self._hopeless is not None:
             self._listener.failed(ask, self._hopeless)
@@ -93,19 +93,19 @@ class TlsChannel:
         self._workers.close()
 
     def secured(self, stream: TlsConnection) -> None:
-        """Ask everything that waited for it."""
+        """Send all questions that waited for the handshake."""
         if stream is self._stream:
             stream.write(b"".join(framed(ask.datagram) for ask in self._asks.values()))
 
     def received(self, stream: TlsConnection, data: bytes) -> None:
-        """Take in what came."""
+        """Read received data."""
         if stream is self._stream:
             self._received += data
             for wire in self._messages():
                 self._sort(wire)
 
     def ended(self, stream: TlsConnection, failure: Failure) -> None:
-        """Ask again over another connection, or give up what this one was to answer."""
+        """Ask again over another connection, or give up the questions of this one."""
         if stream is not self._stream:
             return
         self._stream, self._received = None, b""
@@ -122,7 +122,7 @@ class TlsChannel:
             self._listener.failed(ask, failure)
 
     def _ask_again(self, asks: list[Ask], failure: Failure) -> None:
-        """Put the question that waited longest last: perhaps it is what ends the connections."""
+        """Ask the question that waited longest last: it may be what ends the connections."""
         suspect, *others = asks
         if self._strikes:
             self._listener.failed(suspect, failure)
@@ -135,7 +135,7 @@ class TlsChannel:
             self._connect()
 
     def _connect(self) -> None:
-        """Open a connection for everything that is to be asked."""
+        """Open a connection for all open questions."""
         self._answered = False
         try:
             self._stream = TlsConnection(self._nameserver, self._selector, self, self._timeout)
@@ -154,7 +154,7 @@ class TlsChannel:
         ident = os.urandom(2)
         while ident in self._asks:
             ident = os.urandom(2)
-        # Who completed a handshake is no blind guesser: the case of letters would prove nothing.
+        # A peer that completed a handshake is no blind guesser: mixed case would prove nothing.
         ask.datagram = message(ident, ask.inquiry.question.section, validate=self._validate)
         self._asks[ident] = ask
 
@@ -175,7 +175,7 @@ class TlsChannel:
             self._received = data[start:]
 
     def _sort(self, wire: bytes) -> None:
-        """Hand on what answers one of the questions; pass over everything else."""
+        """Report the answer to one of the questions; ignore everything else."""
         ask = self._asks.get(wire[:2])
         if ask is None:
             return

@@ -20,18 +20,18 @@ _ENDED: Final = "the TCP connection ended before the answer did"
 
 
 def framed(wire: bytes) -> bytes:
-    """A message with its length before it."""
+    """Return a message preceded by its length."""
     return len(wire).to_bytes(LENGTH, "big") + wire
 
 
 class Stream:
-    """Asks in a thread, and tells its listener once how it ended.
+    """Asks in a thread, and reports its end to its listener once.
 
     Args:
-        ask: What is asked of whom.
-        workers: Where the thread comes from.
-        listener: Is told what came.
-        timeout: How long any step may take; the loop closes what takes longer in all.
+        ask: The ask to send.
+        workers: The pool of threads.
+        listener: Receives the outcome.
+        timeout: The limit of each step; the loop closes what takes longer in all.
         validate: Ask for the AD bit.
     """
 
@@ -48,7 +48,7 @@ class Stream:
         self._over = False
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start asking."""
         try:
             family = family_of(self._ask.server.nameserver.address)
             self._socket = _socket.socket(family, _socket.SOCK_STREAM)
@@ -59,7 +59,7 @@ class Stream:
             self._done(str(error))
 
     def close(self) -> None:
-        """End the connection; nothing is told any more."""
+        """End the connection; nothing is reported afterwards."""
         self._over = True
         sock, self._socket = self._socket, None
         if sock is not None:
@@ -68,7 +68,7 @@ class Stream:
             sock.close()
 
     def _exchange(self) -> bytes | str:
-        """In a thread: the answer, or what came instead."""
+        """Return the answer, or the reason for its lack. Runs in a thread."""
         sock = self._socket
         if sock is None:
             return _ENDED
@@ -81,13 +81,13 @@ class Stream:
             return self._unreachable(error)
 
     def _answer(self, sock: _socket.socket) -> bytes | str:
-        """The first message that answers the question."""
+        """Return the first message that answers the question."""
         while len(head := _read(sock, LENGTH)) == LENGTH:
             size = int.from_bytes(head, "big")
             wire = _read(sock, size)
             if len(wire) < size:
                 break
-            # Who completed a handshake is no blind guesser: the case of letters proves nothing.
+            # A peer that completed a handshake is no blind guesser: mixed case proves nothing.
             right = wire[:2] == self._query[:2]
             if right and likeness(wire, self._section) is not Likeness.OTHER:
                 return wire
@@ -107,7 +107,7 @@ class Stream:
 
 
 def _read(sock: _socket.socket, size: int) -> bytes:
-    """That many octets; fewer where the connection ends before."""
+    """Read that many octets; fewer where the connection ends before."""
     text = b""
     while len(text) < size and (more := sock.recv(size - len(text))):
         text += more

@@ -1,7 +1,7 @@
-"""A connection by TLS: a thread connects and shakes hands, then the loop writes and reads.
+"""A TLS connection: a thread connects and does the handshake, then the loop writes and reads.
 
-Python's `ssl` does the work. Connecting blocks, so it is done in a thread; what comes later has to
-share the loop, so that many questions are under way over one connection.
+Python's `ssl` does the work. Connecting blocks, so it runs in a thread; reading and writing share
+the loop, so that many questions are in flight over one connection.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _Shaken: TypeAlias = "ssl.SSLSocket | Failure"
 
 
 class Owner(Protocol):
-    """Who is told what a connection brings."""
+    """Receives the events of a connection."""
 
     def secured(self, connection: TlsConnection) -> None:
-        """The nameserver has proven who it is: it can be written to."""
+        """The nameserver is authenticated: the connection can be written to."""
         ...
 
     def received(self, connection: TlsConnection, data: bytes) -> None:
@@ -46,10 +46,10 @@ class Owner(Protocol):
 
 
 class TlsConnection:
-    """One connection. Never raises; tells its owner once how it ended.
+    """One connection. Never raises; reports its end to its owner once.
 
     Attributes:
-        ready: Whether the nameserver has proven who it is. Nothing is sent before.
+        ready: Whether the nameserver is authenticated. Nothing is sent before.
     """
 
     def __init__(
@@ -67,26 +67,26 @@ class TlsConnection:
         self._over = False
 
     def start(self, workers: Workers) -> None:
-        """Begin to connect.
+        """Start connecting.
 
         Raises:
-            OSError: There is no thread to do it.
+            OSError: No thread is available.
         """
         workers.run(self._connect, self._connected)
 
     def write(self, data: bytes) -> None:
-        """Send bytes. The nameserver must have proven who it is; what is closed sends nothing."""
+        """Send bytes. The nameserver must be authenticated; a closed connection sends nothing."""
         self._unsent += data
         self._carefully(self._write)
 
     def close(self) -> None:
-        """End the connection; nothing is told any more."""
+        """End the connection; nothing is reported afterwards."""
         if self._over:
             return
         self._over = True
         if self._secure is not None:
             self._selector.unregister(self._secure)
-            with suppress(OSError, ValueError):  # a farewell (RFC 8446 section 6.1)
+            with suppress(OSError, ValueError):  # close_notify (RFC 8446 section 6.1)
                 self._secure.unwrap()
             self._secure.close()
         elif self._socket is not None:  # still the thread's, which is woken and closes it
@@ -94,7 +94,7 @@ class TlsConnection:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _connect(self) -> _Shaken:
-        """In a thread. Whatever it has opened it closes, unless it returns it."""
+        """Connect and do the handshake, in a thread. Closes the socket unless it returns it."""
         nameserver = self._nameserver
         address = nameserver.address.partition("%")[0]
         name = nameserver.name or address
@@ -132,14 +132,14 @@ class TlsConnection:
             self.ready, self._secure = True, outcome
             self._selector.register(outcome, EVENT_READ, self._on_ready)
             self._owner.secured(self)
-            self._on_ready(EVENT_READ)  # what came right behind the handshake wakes nothing
+            self._on_ready(EVENT_READ)  # data right behind the handshake causes no event
 
     def _on_ready(self, _mask: int) -> None:
         self._carefully(self._write)
         self._carefully(self._read)
 
     def _carefully(self, step: Callable[[ssl.SSLSocket], None]) -> None:
-        """Write or read as far as that goes now; whatever goes wrong ends the connection."""
+        """Write or read as far as possible now; any error ends the connection."""
         if self._secure is None or self._over:  # closed while this event was on its way
             return
         try:

@@ -1,8 +1,8 @@
-"""The TLS contexts of nameservers, and why a certificate is not believed.
+"""The TLS contexts of nameservers, and certificate errors.
 
-The certificate must be good for the name or the address that the configuration gives (the strict
-profile of RFC 8310 section 5), by the authorities that this system trusts. There is no other way:
-what fails here is not asked in clear text, nor without looking at the certificate.
+The certificate must be valid for the name or the address that the configuration gives (the strict
+profile of RFC 8310 section 5), by the authorities that this system trusts. There is no fallback:
+after a failure nothing is asked in clear text, nor without checking the certificate.
 
 Imported only where a nameserver is asked over TLS: `ssl` and the system's certificates take longer
 to load than most runs take.
@@ -37,13 +37,13 @@ _MISMATCH: Final = (62, 64)
 
 
 def trust(protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """What this system trusts: `SSL_CERT_FILE` and `SSL_CERT_DIR`, or else where OpenSSL looks.
+    """Return a context with this system's authorities: `SSL_CERT_FILE` and `_DIR`, or OpenSSL's.
 
     TLS 1.2 or newer; certificate and name are checked (RFC 7525, RFC 8310). Unlike
     `ssl.create_default_context` it writes no keys to a file that the environment names.
 
     Args:
-        protocols: What to offer by ALPN.
+        protocols: The protocols to offer by ALPN.
     """
     return _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), protocols)
 
@@ -61,8 +61,8 @@ def _trust(_file: str | None, _folder: str | None, protocols: tuple[str, ...]) -
 def load(protocols: tuple[str, ...] = ()) -> None:
     """Read a folder of authorities, if there is one, for the context of `trust`.
 
-    OpenSSL would open the file it needs in the handshake, when this process may open nothing any
-    more. What cannot be read is passed over, as OpenSSL does.
+    OpenSSL would open the file it needs during the handshake, when this process may open nothing
+    any more. Unreadable files are skipped, as OpenSSL does.
     """
     context, folder = trust(protocols), ssl.get_default_verify_paths().capath
     with suppress(OSError):
@@ -76,7 +76,7 @@ def load(protocols: tuple[str, ...] = ()) -> None:
 def broken(
     nameserver: Nameserver, name: str, error: OSError, protocols: tuple[str, ...] = ()
 ) -> Failure:
-    """Why a handshake came to nothing: as `distrust`, or the connection did not last that long."""
+    """Return the failure of a handshake: as `distrust`, or a connection that ended early."""
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)):
         what = f"{nameserver} closed the connection in the middle of the TLS handshake"
         return Failure(FailureKind.STREAM, what)
@@ -88,13 +88,13 @@ def broken(
 def distrust(
     nameserver: Nameserver, name: str, error: ssl.SSLError, protocols: tuple[str, ...] = ()
 ) -> Failure:
-    """Why a handshake came to nothing, and what to do about it.
+    """Return the failure of a handshake, with advice.
 
     Args:
-        nameserver: Who was asked.
-        name: The name or address that its certificate has to be good for.
-        error: What OpenSSL said.
-        protocols: What was offered to it.
+        nameserver: The nameserver asked.
+        name: The name or address that its certificate must be valid for.
+        error: The error of OpenSSL.
+        protocols: The protocols offered to it.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(_about_certificate(nameserver, name, error))

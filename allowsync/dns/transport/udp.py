@@ -1,7 +1,7 @@
 """Questions over UDP: a pool of connected sockets to one nameserver.
 
-A connected socket gets datagrams from the address and port it asked and from nowhere else, and is
-told at once when the other side refuses (ICMP). Each is bound by the kernel to a random port, and
+A connected socket receives datagrams only from the address and port it asked, and learns at once
+when the other side refuses (ICMP). Each is bound by the kernel to a random port, and
 carries a limited number of questions, so that there is never one port to guess for many of them
 (RFC 5452 section 9.2).
 """
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 POOL: Final = 16
 QUESTIONS_PER_SOCKET: Final = 256
 MAX_DATAGRAM: Final = 4096  # without EDNS, an answer has 512 bytes at most
-AT_ONCE: Final = 64  # datagrams taken in before the other sockets are looked at
+AT_ONCE: Final = 64  # datagrams received before the other sockets are polled
 
 FOREIGN: Final = Failure(FailureKind.GARBLED, "malformed answer: not to the question asked")
-# The queue of the interface is full: the datagram is lost like one that is lost on the way.
+# The queue of the interface is full: the datagram is lost, as on the way.
 _LOST_ON_THE_WAY: Final = (BlockingIOError, InterruptedError)
 
 
@@ -49,13 +49,13 @@ class DatagramChannel:
 
     @property
     def lacks(self) -> str:
-        """What has not come yet."""
+        """The missing thing."""
         return "no answer"
 
     def send(self, ask: Ask) -> None:
         """Send a question, or send it again: the same bytes from the same socket.
 
-        Another id for every re-send would give an attacker who guesses more to hit (RFC 5452, 5).
+        Another id for each re-send would give an attacker who guesses more to hit (RFC 5452, 5).
         """
         carrier = self._by_ask.get(ask)
         if carrier is None:
@@ -90,7 +90,7 @@ class DatagramChannel:
         self.send(ask)
 
     def refused(self, carrier: _Socket, error: OSError) -> None:
-        """Take note that nothing listens where the questions of one socket went."""
+        """Report that the peer of one socket refuses its questions."""
         failure = unreachable(self._nameserver, error)
         for ask in tuple(carrier.asks.values()):
             if ask.live and ask.stream is None:
@@ -110,7 +110,7 @@ class DatagramChannel:
             self._pool.remove(carrier)
 
     def _carrier(self) -> _Socket:
-        """A socket to send a new question from.
+        """Return a socket to send a new question from.
 
         Raises:
             OSError: None is open and none can be opened.
@@ -137,7 +137,7 @@ class DatagramChannel:
 
 
 class _Socket:
-    """One socket of a pool, and the questions it has sent, by id."""
+    """One socket of a pool, and the questions sent by it, by id."""
 
     __slots__ = ("_channel", "asks", "carried", "socket")
 
@@ -162,7 +162,7 @@ class _Socket:
             self._channel.refused(self, error)
 
     def receive(self, _mask: int) -> None:
-        """Take in what has arrived."""
+        """Receive what has arrived."""
         for _ in range(AT_ONCE):
             try:
                 wire = self.socket.recv(MAX_DATAGRAM)
@@ -174,7 +174,7 @@ class _Socket:
             self._sort(wire)
 
     def _sort(self, wire: bytes) -> None:
-        """Hand on what answers one of the questions; pass over everything else."""
+        """Report the answer to one of the questions; ignore everything else."""
         ask = self.asks.get(wire[:2])
         if ask is None:
             return

@@ -1,9 +1,9 @@
-"""Blocking calls in threads; the loop is told what they returned.
+"""Blocking calls in threads, with their results returned to the loop.
 
-A library that blocks does so beside the loop. What a thread does holds nothing up: the loop stops
-waiting whenever it likes, and the threads are daemons, so that the program does not wait for them
-either. By `_thread`, because importing `threading` takes a tenth of an idle run; Python's own
-`threading` and `queue` are made of the same, and nothing here joins, names or counts threads.
+A blocking library call runs beside the loop and holds nothing up: the loop stops waiting when it
+has to, and the threads are daemons, so that the program does not wait for them either. By
+`_thread`, because importing `threading` takes a tenth of an idle run; Python's own `threading` and
+`queue` are built on the same, and nothing here joins, names or counts threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST: Final = 256  # threads at once; more would be left over from calls that nothing ends
+MOST: Final = 256  # threads at once; more would be hung calls
 
 
 class Workers:
@@ -33,14 +33,14 @@ class Workers:
         self._returned: deque[Callable[[], None]] = deque()
         self._busy = 0
         self._closed = False
-        self._lock = _thread.allocate_lock()  # held to wake the loop, and to stop doing so
+        self._lock = _thread.allocate_lock()  # guards waking the loop
         self._pair: tuple[_socket.socket, _socket.socket] | None = None
 
     def run(self, call: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Call in a thread, which must not raise, and tell the loop what was returned.
+        """Run a call that must not raise in a thread, and give its result to `done` in the loop.
 
         Raises:
-            OSError: There is no thread to be had.
+            OSError: No thread is available.
         """
         if self._busy >= MOST:
             raise OSError(f"more than {MOST} connections hang")
@@ -52,7 +52,7 @@ class Workers:
         self._busy += 1
 
     def close(self) -> None:
-        """Stop listening. What returns after that is told in its own thread, to be cleaned up."""
+        """Stop listening. Later results are delivered in their own threads, for cleanup."""
         with self._lock:
             self._closed = True
             if self._pair is not None:
@@ -68,12 +68,12 @@ class Workers:
             self._selector.register(self._pair[0], EVENT_READ, self._on_ready)
 
     def _work(self, call: Callable[[], T], done: Callable[[T], None]) -> None:
-        """In a thread."""
+        """Run the call, in a thread."""
         outcome = call()
         self._returned.append(lambda: done(outcome))
         with self._lock:
             if self._pair is not None and not self._closed:
-                with suppress(BlockingIOError):  # the loop has been woken often enough
+                with suppress(BlockingIOError):  # the loop is woken already
                     self._pair[1].send(b"\0")
                 return
         self._tell()
