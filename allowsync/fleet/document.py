@@ -1,12 +1,12 @@
 """A decision about one allowlist as a document, `allowsync.list/1`: canonical JSON, and back. Pure.
 
-It says who is on the list and what is known of each: the addresses held for its names, the state of
-every clock, fixed networks. What a machine grants follows from that alone, and a resolver that
-takes over goes on with the same clocks.
+It lists the hosts and the knowledge about each: the addresses held for its names, the state of
+every clock, fixed networks. A machine derives its grants from that alone, and a resolver that
+takes over continues the same clocks.
 
-Instants and spans are microseconds (since 1970). What has its default value is left out. Canonical
-is JSON with sorted keys, without blanks, in ASCII; a reader takes nothing else, and ignores keys it
-does not know.
+Instants and spans are microseconds (since 1970). Fields with their default value are left out.
+Canonical is JSON with sorted keys, without blanks, in ASCII; a reader accepts nothing else, and
+ignores unknown keys.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ LONGEST_INTERVAL: Final = timedelta(days=7)
 
 
 class PublishedHost(Value):
-    """A host on a list, and what is known of it."""
+    """A host on a list, and its remembered state."""
 
     host: Host
     memory: HostMemory
 
 
 class ListDocument(Value):
-    """What was decided about one allowlist.
+    """The decision about one allowlist.
 
     Attributes:
         fleet: The fleet it is for.
         allowlist: The allowlist.
-        epoch: Counts how often `sequence` began anew; set by hand.
-        sequence: Grows with every document of a list within an epoch: the second it was decided in,
+        epoch: The number of restarts of `sequence`; set by hand.
+        sequence: Grows with every document of a list within an epoch: the second of its decision,
             or one more than the last.
-        decided: When it was decided, by the clock of the resolver.
-        interval: After which time a document follows at the latest.
-        hosts: Who is on the list.
-        retired: Whether the list is given up: it lets in no host any more.
+        decided: The time of the decision, by the clock of the resolver.
+        interval: The longest time until the next document.
+        hosts: The hosts on the list.
+        retired: Whether the list was retired: it admits no host any more.
     """
 
     fleet: str
@@ -66,7 +66,7 @@ class ListDocument(Value):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where it stands among the documents of its list: the greater one is the newer."""
+        """Its position among the documents of its list: the greater one is the newer."""
         return self.epoch, self.sequence
 
 
@@ -91,7 +91,7 @@ def decoded(content: bytes) -> ListDocument:
     """The document of a text.
 
     Raises:
-        DocumentError: It is none, or of a newer kind.
+        DocumentError: The text is no document, or of a newer schema.
     """
     fields = Fields(_parsed(content))
     schema = fields.text("schema", most=64)
@@ -116,7 +116,7 @@ def decoded(content: bytes) -> ListDocument:
 
 
 def differs(one: ListDocument, other: ListDocument) -> bool:
-    """Whether documents say different things, but for when and how often all was confirmed."""
+    """Whether documents differ in more than the time and number of confirmations."""
     return _lasting(one) != _lasting(other)
 
 

@@ -1,11 +1,11 @@
-"""Signed envelopes: DSSE with Ed25519 (RFC 8032), made and opened.
+"""Signed envelopes: DSSE with Ed25519 (RFC 8032), sealing and opening.
 
 DSSE (github.com/secure-systems-lab/dsse, version 1) signs the type of a payload together with its
-octets, so nothing is interpreted before it is believed. What carries an envelope can withhold it,
+octets, so nothing is interpreted before it is verified. A carrier of an envelope can withhold it,
 and no more.
 
-A large payload is compressed (zlib, RFC 1950) before it is signed, under a type of its own: so no
-stranger's octets come to be decompressed.
+A large payload is compressed (zlib, RFC 1950) before it is signed, under a type of its own: so
+unverified octets are never decompressed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TYPE: Final = "application/vnd.allowsync.list+json"
 COMPRESSED: Final = "application/vnd.allowsync.list+json+zlib"
-COMPRESSED_FROM: Final = 64 * 1024  # octets; what is smaller can be read as it lies there
+COMPRESSED_FROM: Final = 64 * 1024  # octets; smaller payloads stay readable
 LARGEST: Final = 90 * 1024 * 1024  # octets: the largest payload, as base64
 _MOST_SIGNATURES: Final = 8
 PUBLIC: Final = "ed25519:"
@@ -35,11 +35,11 @@ def sealed(payload: bytes, signing_key: str) -> bytes:
     """A payload in a signed envelope.
 
     Args:
-        payload: What is signed.
-        signing_key: The private key, as `new_signing_key` made it.
+        payload: The octets to sign.
+        signing_key: The private key, as made by `new_signing_key`.
 
     Raises:
-        DocumentError: The key is none.
+        DocumentError: The key is invalid.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -61,7 +61,7 @@ def opened(envelope: bytes, keys: Collection[str]) -> bytes:
 
     Args:
         envelope: The envelope.
-        keys: The public keys that are trusted.
+        keys: The trusted public keys.
 
     Raises:
         DocumentError: It is no envelope, or none of these keys signed it.
@@ -94,7 +94,7 @@ def new_signing_key() -> str:
 
 
 def public_key_of(signing_key: str) -> str:
-    """The public key of a private one. Raises DocumentError: it is none."""
+    """The public key of a private one. Raises DocumentError where the key is invalid."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -117,12 +117,12 @@ def _is_signed(signed: bytes, signature: bytes, key: str) -> bool:
 
 
 def _encoding(kind: str, payload: bytes) -> bytes:
-    """What is signed: the pre-authentication encoding of DSSE."""
+    """The signed octets: the pre-authentication encoding of DSSE."""
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload)
 
 
 def _decompressed(carried: bytes) -> bytes:
-    """Octets that were compressed; no more of them than a payload may have."""
+    """Decompressed octets, at most as many as a payload may have."""
     stream = zlib.decompressobj()
     try:
         payload = stream.decompress(carried, LARGEST_PAYLOAD)
@@ -134,7 +134,7 @@ def _decompressed(carried: bytes) -> bytes:
 
 
 def _octets(key: str, prefix: str) -> bytes:
-    """The octets of a key that is written as text. Raises DocumentError: it is none."""
+    """The octets of a key written as text. Raises DocumentError where the text is no key."""
     octets = _decoded(key.removeprefix(prefix)) if key.startswith(prefix) else b""
     if len(octets) != _KEY_OCTETS:
         raise DocumentError(f"a key is {prefix} and 32 octets as base64 (allowsync fleet keygen)")

@@ -1,7 +1,7 @@
 """etcd's version 3 API as JSON over HTTP (etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/).
 
-By httpx, which the program has: etcd3gw is built on requests, which it would need for these few
-calls alone, and has no token that is renewed. Keys, values and numbers of 64 bits are texts.
+By httpx, which the program has anyway: etcd3gw would need requests for these few calls alone, and
+does not renew its token. Keys, values and numbers of 64 bits are texts.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LARGEST: Final = 16 * 2**20  # octets of an answer; a value is 1.5 MiB at most (
 _OK: Final = 200
 # Codes of gRPC (google.golang.org/grpc/codes).
 _INVALID, _DEADLINE, _PERMISSION, _EXHAUSTED, _UNAVAILABLE, _UNAUTHENTICATED = 3, 4, 7, 8, 14, 16
-# Another member may have what this one lacks: a leader, disk space, a connection.
+# Another member may have a leader, disk space or a connection that this one lacks.
 _ELSEWHERE: Final = (_DEADLINE, _UNAVAILABLE)
-# Metadata of gRPC (etcd's `WithRequireLeader`): without it a member that is cut off stays silent.
+# Metadata of gRPC (etcd's `WithRequireLeader`): without it a partitioned member stays silent.
 _NEEDS_LEADER: Final = {"Grpc-Metadata-hasleader": "true"}
-_TOKEN_LOST: Final = "invalid auth token"  # noqa: S105 - what etcd says of one
+_TOKEN_LOST: Final = "invalid auth token"  # noqa: S105 - an error message of etcd
 
 
 class CallError(StoreError):
@@ -40,13 +40,13 @@ class CallError(StoreError):
 
 
 class Gateway:
-    """Calls to a cluster, at whichever member answers.
+    """Calls to a cluster, through any member that answers.
 
     Args:
         endpoints: The members' URLs.
-        client: Puts requests.
-        user: Name and password; None: without.
-        token: One that an earlier authentication gave.
+        client: The HTTP client.
+        user: Name and password; None for no authentication.
+        token: The token of an earlier authentication.
     """
 
     def __init__(
@@ -69,18 +69,18 @@ class Gateway:
     def stream(
         self, method: str, message: Mapping[str, Any], idle: float
     ) -> Iterator[dict[str, Any]]:
-        """Make a call that is answered again and again, at the first member.
+        """Make a call with a stream of answers, at the first member.
 
-        A member that has no leader refuses it, or ends it.
+        A member without a leader refuses it, or ends it.
 
         Args:
             method: The call.
             message: Its message.
-            idle: It ends where no whole answer comes for so many seconds.
+            idle: The seconds without a whole answer after which the stream ends.
 
         Raises:
-            NoConnection: Nothing came at all, or the connection broke.
-            StoreError: It was refused.
+            NoConnection: No answer came at all, or the connection broke.
+            StoreError: The call was refused.
         """
         if self._user is not None and not self._token:
             self._authenticate()
@@ -94,7 +94,7 @@ class Gateway:
             raise NoConnection(f"{endpoint}: no answer in time")
 
     def call(self, method: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a call, with a new token where the one there is has run out. Raises StoreError."""
+        """Make a call, with a new token where the present one has expired. Raises StoreError."""
         if self._user is not None and not self._token:
             self._authenticate()
         try:
@@ -113,9 +113,9 @@ class Gateway:
         self._token = str(answer.get("token", ""))
 
     def _anywhere(self, method: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a call at the first member that can carry it out; that one is asked first then.
+        """Make a call at the first member that can carry it out; prefer that member from then on.
 
-        One that takes the call and is silent leaves the others their share of the time.
+        A silent member leaves the others their share of the time.
         """
         failed: StoreError | None = None
         members = list(self._endpoints)
@@ -145,14 +145,14 @@ class Gateway:
 
 
 def _understood(response: Response) -> dict[str, Any]:
-    """What etcd answers. Raises CallError."""
+    """The answer of etcd, parsed. Raises CallError."""
     try:
         answer = json.loads(response.body)
     except (ValueError, RecursionError):
         raise NoConnection(f"HTTP status {response.status}, and no JSON") from None
     if not isinstance(answer, dict):
         raise NoConnection("its answer is no object")
-    # A call that streams wraps each of its answers.
+    # A streaming call wraps each of its answers.
     error = answer.get("error")
     if response.status != _OK or error:
         inner = error if isinstance(error, dict) else answer
@@ -164,7 +164,7 @@ def _understood(response: Response) -> dict[str, Any]:
 
 
 def text_of(octets: bytes) -> str:
-    """Octets as a message has them."""
+    """Octets in the encoding of a message."""
     return b64encode(octets).decode()
 
 

@@ -1,17 +1,17 @@
-"""Documents as keys of etcd. A lease is the lead; every publication is fenced by it.
+"""Documents as keys of etcd. A lease holds the lead; every publication is fenced by it.
 
-    PREFIX/FLEET/leader       the machine that leads; goes with its lease
-    PREFIX/FLEET/lists/NAME   which document of an allowlist counts: its digest, in how many parts
-    PREFIX/FLEET/parts/NAME/SHA256/NUMBER   a part of it
-    PREFIX/FLEET/machines/NAME   what a machine says of its last run; nothing goes by it
+   PREFIX/FLEET/leader       the machine that leads; expires with its lease
+   PREFIX/FLEET/lists/NAME   the current document of an allowlist: its digest, number of parts
+   PREFIX/FLEET/parts/NAME/SHA256/NUMBER   a part of it
+   PREFIX/FLEET/machines/NAME   a machine's report of its last run; for display alone
 
-What is watched is `lists`: were parts below it, each waiting machine would be sent all of them.
+The watch covers `lists`: were parts below it, each waiting machine would receive all of them.
 
-The revision that created the key `leader` is unlike that of any other lead. A transaction puts
-documents only while it stands with its lease, so what a machine decided that led once is refused.
+The revision that created the key `leader` is unique to a lead. A transaction puts documents only
+while the key exists with that revision and lease, so publications of a former leader are refused.
 
-A document is known by its digest, and by no revision: after a backup was restored, revisions come
-again that stood for another one.
+A document is identified by its digest, not by a revision: after a backup was restored, revisions
+repeat with other contents.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ MOST_MACHINES: Final = 20_000
 _AT_ONCE: Final = 100  # reports, each of which may be large: an answer has bounds
 MOST_OPERATIONS: Final = 128  # of a transaction (--max-txn-ops)
 _PARTS_AT_ONCE: Final = LARGEST // (2 * LARGEST_PART)  # read in one answer, as base64
-_STEPS: Final = 4  # of one document: put it, put its head, delete what is before and behind it
+_STEPS: Final = 4  # of one document: put it, put its head, delete parts before and behind it
 
 
 class EtcdStore:
-    """A fleet's keys.
+    """The keys of a fleet.
 
     Args:
-        options: Which cluster, and as whom.
+        options: The cluster and the credentials.
         fleet: The fleet.
-        machine: What this machine is called.
-        lease: How long a lead outlives its last renewal.
+        machine: The name of this machine.
+        lease: The life of a lead after its last renewal.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class EtcdStore:
         self._prefix = f"{options.prefix}/{fleet}"
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Read which documents count in one transaction, and then those that are not held."""
+        """Read the current heads in one transaction, and then the documents that are not held."""
         seen: dict[str, Seen] = {}
         with self._gateway() as gateway:
             for names in _some(list(marks), MOST_OPERATIONS):
@@ -92,13 +92,13 @@ class EtcdStore:
             return self._taken(gateway, now)
 
     def leader(self) -> str:
-        """The machine that leads, as it says itself; empty where none does."""
+        """The machine that leads, by its own report; empty where none does."""
         with self._gateway() as gateway:
             found = gateway.call("kv/range", {"key": self._key("leader")})
         return _leader(found) if found.get("kvs") else ""
 
     def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Iterator[tuple[str, str]]:
-        """Put the documents in transactions that only this lead can make."""
+        """Put the documents in transactions fenced by this lead."""
         with self._gateway() as gateway:
             for some in _together(envelopes):
                 yield from self._put(gateway, some, lead)
@@ -122,13 +122,13 @@ class EtcdStore:
         return marks
 
     def report(self, content: bytes) -> None:
-        """Put what this machine says of itself. Raises StoreError."""
+        """Put this machine's report. Raises StoreError."""
         key = self._key(f"machines/{self._machine}")
         with self._gateway() as gateway:
             gateway.call("kv/put", {"key": key, "value": text_of(content)})
 
     def reports(self) -> dict[str, bytes]:
-        """What machines say of themselves, by name, of so many at most. Raises StoreError."""
+        """The machines' reports by name, up to the bound. Raises StoreError."""
         key, end = self._key("machines/"), self._key("machines0")  # "0" follows "/"
         found: dict[str, bytes] = {}
         with self._gateway() as gateway:
@@ -176,7 +176,7 @@ class EtcdStore:
         return _Opened(endpoints, Client(authority, LARGEST), options.credentials)
 
     def _renewed(self, gateway: Gateway, held: Lead) -> bool:
-        """Whether the lease still runs, and the key with it."""
+        """Whether the lease still runs, and the key exists with it."""
         try:
             answer = gateway.call("lease/keepalive", {"ID": held.lease})
         except CallError as error:
@@ -189,7 +189,7 @@ class EtcdStore:
         return bool(stands.get("succeeded"))
 
     def _taken(self, gateway: Gateway, now: datetime) -> Leadership:
-        """Take the lead where no machine has it; else who does."""
+        """Take the lead where no machine has it; else name the leader."""
         key, read = self._key("leader"), {"requestRange": {"key": self._key("leader")}}
         found = gateway.call("kv/range", {"key": key})
         if found.get("kvs"):
@@ -249,12 +249,12 @@ class _Opened(Gateway):
 
 
 def _some(keys: list[str], most: int) -> Iterator[list[str]]:
-    """Keys, so many at a time at most."""
+    """Keys in groups of a bounded size."""
     return (keys[start : start + most] for start in range(0, len(keys), most))
 
 
 def _read(gateway: Gateway, keys: list[str], revision: str = "0") -> tuple[list[bytes | None], str]:
-    """What keys hold in one transaction, or held at a revision; and the revision of now."""
+    """The values of keys in one transaction, at a revision or now; and the present revision."""
     reads = [{"requestRange": {"key": key, "revision": revision}} for key in keys]
     answer = gateway.call("kv/txn", {"success": reads})
     found = [one.get("response_range", {}).get("kvs") for one in answer.get("responses", ())]
@@ -273,12 +273,12 @@ def _parts(gateway: Gateway, keys: list[str], revision: str) -> dict[str, bytes 
 
 
 def _head(value: bytes | None) -> Head | bytes | None:
-    """The head that a value holds; the value, where it is none."""
+    """The head that a value holds; the value itself where it is no head."""
     return value if value is None else read_head(value) or value
 
 
 def _seen(head: Head | bytes | None, mark: str, parts: list[bytes | None]) -> Seen:
-    """A document, as what its key holds and its parts make it."""
+    """A document from the value of its key and its parts."""
     match head:
         case None:
             return Look.MISSING
@@ -291,7 +291,7 @@ def _seen(head: Head | bytes | None, mark: str, parts: list[bytes | None]) -> Se
 
 
 def _together(envelopes: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
-    """Documents, as many as one transaction takes at a time; one in parts is alone."""
+    """Documents in groups that fit one transaction; one in several parts is alone."""
     some: dict[str, bytes] = {}
     for name, envelope in envelopes.items():
         size = sum(map(len, some.values())) + len(envelope)
@@ -312,7 +312,7 @@ def _header(answer: Mapping[str, Any], name: str) -> str:
 
 
 def _leader(found: Mapping[str, Any]) -> str:
-    """Who leads, as that machine wrote it."""
+    """The leader, as it wrote itself."""
     values = found.get("kvs") or [{}]
     try:
         about = json.loads(octets_of(values[0].get("value")))

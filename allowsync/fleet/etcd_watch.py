@@ -1,6 +1,6 @@
-"""A watch of a fleet's lists in etcd, which goes on where it ended (etcd, "Watch streams").
+"""A watch of a fleet's lists in etcd, resumed where it ended (etcd, "Watch streams").
 
-What it tells is that something changed and no more: what that is, a run looks at for itself.
+It reports that lists changed and no more: a run reads the documents itself.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
     from allowsync.config.fleet import EtcdStoreOptions
 
-# Seconds; a watch is asked for anew then: a member or a router between may have forgotten it.
-# That is a handshake of TLS, and renews the token, which lives five minutes (`--auth-token-ttl`).
+# Seconds until a watch is renewed: a member or a router between may have forgotten it.
+# Renewal is a TLS handshake, and renews the token, which lives five minutes (`--auth-token-ttl`).
 IDLE: Final = 180.0
 EVERYTHING: Final[frozenset[str]] = frozenset()
 
 
 class EtcdWatch:
-    """Watches lists of a fleet, and those whose names lie between them.
+    """Watches lists of a fleet, and lists whose names lie between them.
 
     Args:
-        options: Which cluster, and as whom.
+        options: The cluster and the credentials.
         fleet: The fleet.
         names: The lists.
-        idle: After how many seconds of silence a session ends.
+        idle: The seconds of silence after which a session ends.
     """
 
     def __init__(
@@ -43,16 +43,16 @@ class EtcdWatch:
         self._idle = idle
         self._token = ""
         self._cluster = ""
-        self._revision = 0  # that all is known up to; 0: nothing is
+        self._revision = 0  # the last revision seen; 0: none
 
     def session(self) -> Iterator[frozenset[str]]:
-        """The lists that change, until nothing comes for a while; `EVERYTHING`: any may have.
+        """The lists that change, until the idle time passes; `EVERYTHING` stands for any list.
 
-        It begins where the one before ended. Where that cannot be had (the first one, a history
-        that was compacted, another cluster or a backup of this one), any list may have changed.
+        A session resumes where the one before ended. Where that is impossible (the first session, a
+        compacted history, another cluster or a backup of this one), any list may have changed.
 
         Raises:
-            StoreError: It could not be had, or broke. The next session asks another member.
+            StoreError: The watch was refused, or broke. The next session asks another member.
         """
         options = self._options
         client = Client(None if options.ca is None else str(options.ca), LARGEST)

@@ -1,4 +1,4 @@
-"""Fields of JSON objects that strangers may have written, read one by one within bounds. Pure."""
+"""Fields of untrusted JSON objects, read one by one within bounds. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-LARGEST_NUMBER: Final = 2**53 - 1  # what every reader of JSON holds exactly (RFC 8259 section 6)
+LARGEST_NUMBER: Final = 2**53 - 1  # exact in every reader of JSON (RFC 8259 section 6)
 _LATEST: Final = 253402300799 * 10**6  # the end of the year 9999
 
 
 class DocumentError(ValueError):
-    """A document is not one to be believed. Its text says why."""
+    """A document is not acceptable. Its text gives the reason."""
 
 
 class Fields:
@@ -35,7 +35,7 @@ class Fields:
         return name in self._plain
 
     def text(self, name: str, *, most: int, default: str | None = None) -> str:
-        """A printable text of at most so many characters."""
+        """A printable text of at most `most` characters."""
         found = self._plain.get(name, default)
         if not isinstance(found, str) or len(found) > most or not found.isprintable():
             raise self._odd(name)
@@ -51,7 +51,7 @@ class Fields:
         return found
 
     def truth(self, name: str) -> bool:
-        """Whether it is true; false where it is missing."""
+        """A boolean; false where it is missing."""
         found = self._plain.get(name, False)
         if not isinstance(found, bool):
             raise self._odd(name)

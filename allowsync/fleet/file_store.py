@@ -1,4 +1,4 @@
-"""Documents as files of a folder: for a web server, a bucket or rsync to carry on."""
+"""Documents as files of a folder, for a web server, a bucket or rsync to distribute."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def file_name(allowlist: str) -> str:
-    """What the document of an allowlist is called."""
+    """The file name of an allowlist's document."""
     return f"{allowlist}.json"
 
 
 class FileStore:
-    """A folder. Who may write there decides who leads: one machine, by how it is set up.
+    """A folder. Its permissions decide the leader: one machine, by configuration.
 
     Args:
         folder: The folder.
@@ -40,7 +40,7 @@ class FileStore:
         self._folder = folder
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Look at the files; those with the mark that is held are not read."""
+        """Look at the files; a file whose mark is held is not read."""
         return {name: self._look(name, mark) for name, mark in marks.items()}
 
     def lead(self, held: Lead | None, now: datetime) -> Leadership:  # noqa: ARG002 - it does not end
@@ -48,11 +48,11 @@ class FileStore:
         return Leadership(Lead("", "", now), "")
 
     def leader(self) -> str:
-        """Not known here."""
+        """Unknown in a folder."""
         return ""
 
     def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Iterator[tuple[str, str]]:  # noqa: ARG002
-        """Replace the files, each in one step."""
+        """Replace the files, each atomically."""
         try:
             for name, envelope in envelopes.items():
                 replace_file(self._folder / file_name(name), envelope, durable=True)
@@ -66,7 +66,7 @@ class FileStore:
             found = self._mark(name)
             if found == mark:
                 return Look.UNCHANGED
-            # Who may write it does not count: the signature does.
+            # Write permission does not count: the signature does.
             demands = FileRequirements(os.geteuid(), LARGEST, vouched=True)
             return Fetched(read_checked(path, demands), found)
         except (FileNotFoundError, MissingError):
@@ -77,6 +77,6 @@ class FileStore:
             return Unreadable(f"{path}: {error}")
 
     def _mark(self, name: str) -> str:
-        """What tells a file from every other that had its name."""
+        """The identity of a file version, unlike that of every other under its name."""
         found = os.stat(self._folder / file_name(name))  # noqa: PTH116 - in every run
         return f"{found.st_ctime_ns}.{found.st_ino}.{found.st_size}"

@@ -1,4 +1,4 @@
-"""A host and what is known of it, as fields of a document and back. Pure."""
+"""A host and its remembered state as fields of a document, and back. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_NAMES: Final = 64
 _MOST_NETWORKS: Final = 100_000
 _MOST_HELD: Final = 1000
 _MOST_RUNS: Final = 10**9
-# What of a policy counts where nothing is asked.
+# The parts of a policy that count without DNS queries.
 _SPANS: Final = ("keep_unavailable", "keep_absent", "keep_replaced", "latch_absent", "guard_window")
 _DEFAULT: Final = Policy()
 _FIXED, _ACCEPTED = FixedNetwork(), AcceptedNetwork()
@@ -56,7 +56,7 @@ def written_host(host: Host, memory: HostMemory) -> dict[str, Any]:
 
 
 def read_host(fields: Fields) -> tuple[Host, HostMemory]:
-    """The host of some fields, and what is known of it. Raises DocumentError."""
+    """The host of some fields, and its remembered state. Raises DocumentError."""
     fixed = [_read_network(one) for one in fields.objects("networks", _MOST_NETWORKS)]
     own = tuple(network for network, _, source in fixed if not source)
     published: dict[str, tuple[Network, ...]] = {}
@@ -226,7 +226,7 @@ def _family(word: str) -> Family:
 
 def _address(text: str) -> Address:
     try:
-        if "%" not in text:  # a zone (RFC 4007) means something on one machine alone
+        if "%" not in text:  # a zone (RFC 4007) has a meaning on one machine alone
             return parsed_address(text)
     except ValueError:
         pass

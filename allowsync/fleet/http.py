@@ -1,4 +1,4 @@
-"""Requests to a store over HTTP, all within one deadline, and their errors as those of a store."""
+"""Requests to a store over HTTP within one deadline, with their errors as store errors."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CONNECT: Final = 3.0  # seconds: of three members, two may be gone
 
 
 class Client:
-    """Puts requests to servers, all within one deadline.
+    """Sends requests to servers, all within one deadline.
 
     Args:
-        authority: A file with the certificates that servers' are held to; None: the system's.
+        authority: A file of certificates to verify servers with; None for the system's.
         largest: The most octets of a body.
     """
 
@@ -39,7 +39,7 @@ class Client:
 
     @property
     def left(self) -> float:
-        """The seconds that are left for all requests; none where there are no more."""
+        """The seconds left for all requests; 0 after the deadline."""
         return max(self._ends - time.monotonic(), 0.0)
 
     def ask(
@@ -52,20 +52,20 @@ class Client:
         *,
         seconds: float = inf,
     ) -> Response:
-        """Put a request.
+        """Send a request.
 
         Args:
-            method: `GET`, say.
-            url: Where.
+            method: The method, as `GET`.
+            url: The URL.
             headers: Further headers.
-            body: What is sent along.
-            share: The part of the time left in which the answer has to begin.
-            seconds: How long it may take, to the end of the answer, where that is less.
+            body: The content of the request.
+            share: The part of the time left within which the answer has to begin.
+            seconds: The most seconds to the end of the answer, if less than the time left.
 
         Raises:
             NoConnection: The server cannot be reached.
-            NoAnswer: There is no whole answer in time.
-            StoreError: The answer is larger than it may be.
+            NoAnswer: No whole answer came in time.
+            StoreError: The answer exceeds the size limit.
         """
         left = max(min(self.left, seconds), 0.1)
         try:
@@ -80,17 +80,17 @@ class Client:
     def lines(
         self, url: str, headers: Mapping[str, str], body: bytes, idle: float
     ) -> Iterator[Response]:
-        """Post a request whose answer goes on and on, line by line.
+        """Post a request with an endless answer, read line by line.
 
         Args:
             url: The URL.
             headers: Further headers.
-            body: What is posted.
-            idle: It ends where no whole line comes for so many seconds.
+            body: The content of the request.
+            idle: The seconds without a whole line after which the answer ends.
 
         Raises:
             NoConnection: There is no connection, or it broke.
-            StoreError: A line is larger than an answer may be.
+            StoreError: A line exceeds the size limit.
         """
         try:
             yield from self._client.lines(HttpRequest("POST", url, headers, body), idle, SECONDS)
@@ -105,7 +105,7 @@ class Client:
 
 
 def _context(authority: str | None) -> ssl.SSLContext:
-    """Raises StoreError: the file holds no certificates."""
+    """The TLS context. Raises StoreError where the file holds no certificates."""
     try:
         context = ssl.create_default_context(cafile=authority)
     except (OSError, ssl.SSLError) as error:

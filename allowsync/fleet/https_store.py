@@ -1,4 +1,4 @@
-"""Documents from a web server, each asked for by its ETag (RFC 9110 section 8.8.3); read only."""
+"""Documents from a web server, each requested by its ETag (RFC 9110 section 8.8.3); read only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HttpsStore:
 
     Args:
         url: The folder.
-        authority: A file with the certificates its own is held to; None: the system's.
+        authority: A file of certificates to verify the server with; None for the system's.
     """
 
     def __init__(self, url: str, authority: str | None) -> None:
@@ -37,9 +37,9 @@ class HttpsStore:
         self._authority = authority
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Ask for the files; those with the tag that is held are not sent.
+        """Request the files; a file whose tag is held is not sent.
 
-        One that is cut or does not come in time is unreadable alone, unless all are so.
+        A truncated or late file is unreadable alone, unless all are.
         """
         client = Client(self._authority, LARGEST)
         try:
@@ -50,7 +50,7 @@ class HttpsStore:
     def _seen(self, client: Client, marks: Mapping[str, str]) -> dict[str, Seen]:
         seen: dict[str, Seen] = {}
         lost: dict[str, NoAnswer] = {}
-        waiting = sorted(marks, key=lambda _: os.urandom(4))  # none is always behind silent ones
+        waiting = sorted(marks, key=lambda _: os.urandom(4))  # no list always waits for silent ones
         while waiting and (client.left or not lost):
             name = waiting.pop()
             seconds = client.left / 2 if waiting else client.left
@@ -88,6 +88,6 @@ class HttpsStore:
 
 
 def _tag(headers: Mapping[str, str]) -> str:
-    """The tag to ask with the next time; empty where it has none that can be sent back."""
+    """The tag for the next request; empty where the answer has none that can be sent back."""
     tag = headers.get("ETag", "")
     return tag if tag.isascii() and tag.isprintable() and len(tag) <= _LONGEST_TAG else ""

@@ -1,7 +1,7 @@
-"""What a machine keeps of its fleet, in files beside the state: documents, and its lead.
+"""Files beside the state that keep a fleet's accepted documents, lead and last report.
 
-The payloads are kept without their signatures: they were believed when they came, and no other
-could have written these files since.
+The payloads are kept without their signatures: they were verified on arrival, and no other user
+can have written these files since.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _SLACK = timedelta(minutes=5)
 
 
 class KeptDocument(Value):
-    """A document that was believed.
+    """An accepted document.
 
     Attributes:
         document: The document.
-        mark: What the store knows it by.
-        store: Which store that is.
-        seal: By which keys this machine signed it, as a digest; empty where it did not.
+        mark: The store's identifier of it.
+        store: The store it came from.
+        seal: A digest of the keys by which this machine signed it; empty where it did not.
     """
 
     document: ListDocument
@@ -45,7 +45,7 @@ class KeptDocument(Value):
     seal: str = ""
 
     def age(self, now: Now) -> str:
-        """What is wrong with its age; empty where nothing is."""
+        """The problem with its age; empty where there is none."""
         at = f"{self.document.decided:%Y-%m-%d %H:%M} UTC"
         if self._is_to_come(now):
             return f"it was decided at {at}, which is still to come: a clock is off"
@@ -54,11 +54,11 @@ class KeptDocument(Value):
         return ""
 
     def doubt(self, now: Now, *, is_first: bool) -> str:
-        """Why a document must not take the place of what is held; empty where it may.
+        """The reason why a document must not replace the held one; empty where it may.
 
-        One of a wrong age may not: it would let in hosts by what cannot be believed. A machine that
-        holds none takes its first as old as it is (`policy.keep_unavailable` bounds that), so that
-        one without a state comes up while no machine leads; one that is still to come, never.
+        One of a wrong age may not: it would admit hosts without credible knowledge. A machine that
+        holds none accepts its first at any age (`policy.keep_unavailable` bounds that), so that one
+        without a state comes up while no machine leads; but never one from the future.
         """
         return "" if is_first and not self._is_to_come(now) else self.age(now)
 
@@ -67,12 +67,12 @@ class KeptDocument(Value):
 
 
 class LastReport(NamedTuple):
-    """What this machine told the store of itself.
+    """The last report of this machine to the store.
 
     Attributes:
-        content: A digest of what it said, beside the time.
-        at: When that was.
-        refused: Why the store did not take it; empty where it did.
+        content: A digest of the report without its time.
+        at: The time of the report.
+        refused: The reason for a refusal by the store; empty where it was accepted.
     """
 
     content: str
@@ -81,7 +81,7 @@ class LastReport(NamedTuple):
 
 
 def read_document(state: Path, fleet: str, name: str) -> KeptDocument | None:
-    """The document of an allowlist that was believed last; None where there is none."""
+    """The last accepted document of an allowlist; None where there is none."""
     path = _document_path(state, name)
     heading = read_heading(path)
     if heading is None or heading.get("fleet") != fleet:
@@ -98,7 +98,7 @@ def _known_by(heading: dict[str, str]) -> tuple[str, str, str]:
 
 
 def write_document(state: Path, name: str, kept: KeptDocument) -> bool:
-    """Keep a document. Whether that could be done."""
+    """Keep a document. Return whether that succeeded."""
     body = encoded(kept.document)
     heading = {
         "fleet": kept.document.fleet,
@@ -122,13 +122,13 @@ def read_lead(state: Path, store: str) -> Lead | None:
 
 
 def write_lead(state: Path, store: str, lead: Lead) -> bool:
-    """Keep a lead. Whether that could be done."""
+    """Keep a lead. Return whether that succeeded."""
     about = {"lease": lead.lease, "fence": lead.fence, "ends": number(lead.ends)}
     return write_kept(_lead_path(state), {**about, "store": store[:1000]}, b"")
 
 
 def read_last_report(state: Path, store: str) -> LastReport | None:
-    """What was told a store last; None where nothing was."""
+    """The last report to a store; None where there was none."""
     heading = read_heading(_report_path(state))
     if heading is None or heading.get("store") != store[:1000]:
         return None
@@ -140,13 +140,13 @@ def read_last_report(state: Path, store: str) -> LastReport | None:
 
 
 def write_last_report(state: Path, store: str, told: LastReport) -> bool:
-    """Keep what was told a store. Whether that could be done."""
+    """Keep the last report to a store. Return whether that succeeded."""
     about = {"content": told.content, "at": number(told.at), "refused": told.refused[:300]}
     return write_kept(_report_path(state), {**about, "store": store[:1000]}, b"")
 
 
 def forget_lead(state: Path) -> None:
-    """Keep no lead any more."""
+    """Delete the kept lead."""
     path = _lead_path(state)
     with suppress(OSError, StateError), as_owner(path):
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""What machines of a fleet say of themselves: unsigned, for display alone. Pure.
+"""Reports of a fleet's machines: unsigned, for display alone. Pure.
 
-Any machine of a fleet may write these, in the name of another as well. So nothing is decided by
-them, and what is shown is bounded and printable.
+Any machine of a fleet may write these, in the name of another as well. So no decision depends on
+them, and displayed text is bounded and printable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_CODES: Final = 255
 
 
 class AppliedList(NamedTuple):
-    """A list as a machine holds it: which document of it, and when that was decided."""
+    """The document of a list that a machine holds."""
 
     name: str
     epoch: int
@@ -34,12 +34,12 @@ class AppliedList(NamedTuple):
 
 
 class MachineReport(NamedTuple):
-    """What a machine says of its last run.
+    """A machine's report of its last run.
 
     Attributes:
         machine: Its name.
-        at: When the run ended, by its own clock.
-        exit_code: That of the run.
+        at: The end of the run, by the machine's own clock.
+        exit_code: The exit code of the run.
         lists: The lists of which it holds a document.
     """
 
@@ -49,11 +49,11 @@ class MachineReport(NamedTuple):
     lists: tuple[AppliedList, ...]
 
     def lags(self, current: Mapping[str, datetime]) -> dict[str, timedelta]:
-        """By list, how much older its document is than the one that counts.
+        """The age difference of its documents to the current ones, by list.
 
         Args:
-            current: When the document of each list was decided that is known here. One that a
-                machine holds and this one has not seen yet is no lag.
+            current: The decision time of each list's document known here. A newer document that
+                this machine has not seen yet is no lag.
         """
         return {
             one.name: max(current[one.name] - one.decided, timedelta(0))
@@ -63,7 +63,7 @@ class MachineReport(NamedTuple):
 
 
 def written(report: MachineReport) -> bytes:
-    """A report as a value of a store; the name is its key's."""
+    """A report as a value of a store; its key holds the name."""
     return json.dumps(
         {
             "at": number(report.at),
@@ -75,7 +75,7 @@ def written(report: MachineReport) -> bytes:
 
 
 def read_reports(found: Mapping[str, bytes]) -> tuple[MachineReport, ...]:
-    """The reports that values hold, sorted by name; without those that hold none."""
+    """The reports in values, sorted by name; malformed values are left out."""
     made = (_report(name, value) for name, value in sorted(found.items()))
     return tuple(one for one in made if one is not None)
 

@@ -1,8 +1,8 @@
-"""An envelope as a store of keys holds it: parts, and a head that names them. Pure.
+"""Envelopes as values of a key-value store: parts, and a head that names them. Pure.
 
-The parts lie under a name that no other envelope has, so those of the one before stay whole until
-the head names the new ones. What a head says need not be believed: the signature covers what the
-parts are joined to.
+The parts lie under a name unique to their envelope, so those of the one before stay whole until
+the head names the new ones. A head needs no trust: the signature covers the content of the joined
+parts.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
 class Head(NamedTuple):
-    """What stands in place of an envelope.
+    """The value in place of an envelope.
 
     Attributes:
         digest: The SHA-256 of the envelope, which names its parts.
-        number: How many there are.
+        number: The number of its parts.
     """
 
     digest: str
@@ -43,7 +43,7 @@ class Head(NamedTuple):
 
 
 def read_head(value: bytes) -> Head | None:
-    """The head that a value holds; None where it is none, as an envelope is."""
+    """The head that a value holds; None where it is no head, such as an envelope."""
     if not value.startswith(_BEGINS):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What carries documents from the machine that decides to those that follow."""
+"""Stores that carry documents from the deciding machine to the machines that follow."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ if TYPE_CHECKING:
 
 
 class StoreError(Exception):
-    """A store could not be asked, or refused. Its text says why."""
+    """A store could not be reached, or refused. Its text gives the reason."""
 
 
 class NoConnection(StoreError):
-    """There is no connection, or none that lasts: nothing is known of what was asked."""
+    """There is no lasting connection; the outcome of a request is unknown."""
 
 
 class NoAnswer(NoConnection):
-    """What was asked got no whole answer in time; another question may get one."""
+    """A request got no whole answer in time; another request may get one."""
 
 
 class Superseded(StoreError):
-    """Another resolver leads by now: what this one decided was refused."""
+    """Another resolver leads by now: this machine's publication was refused."""
 
 
 class Look(Enum):
-    """What a store says of a document that it does not hand out."""
+    """The state of a document that a store does not return."""
 
     UNCHANGED = "unchanged"
     MISSING = "missing"
 
 
 class Fetched(NamedTuple):
-    """An envelope, and what the store knows it by."""
+    """An envelope, and the store's identifier of it."""
 
     envelope: bytes
     mark: str
 
 
 class Unreadable(NamedTuple):
-    """Why a document cannot be had, where that says nothing of the others."""
+    """The reason why one document cannot be read, which says nothing of the others."""
 
     why: str
 
@@ -50,12 +50,12 @@ Seen: TypeAlias = Fetched | Look | Unreadable
 
 
 class Lead(NamedTuple):
-    """That this machine leads a fleet.
+    """The lead of this machine in a fleet.
 
     Attributes:
-        lease: What the lead ends with, where nothing renews it; empty where it does not end.
-        fence: What tells this lead from every other.
-        ends: When it ends at the earliest.
+        lease: The lease that bounds the lead unless renewed; empty where it does not end.
+        fence: The identifier that is unique to this lead.
+        ends: The earliest end.
     """
 
     lease: str
@@ -64,11 +64,11 @@ class Lead(NamedTuple):
 
 
 class Leadership(NamedTuple):
-    """Who leads.
+    """The leader of a fleet.
 
     Attributes:
         own: The lead of this machine; None where it does not lead.
-        leader: The machine that leads, and since when, as it says itself.
+        leader: The machine that leads, and since when, by its own report.
     """
 
     own: Lead | None
@@ -76,40 +76,40 @@ class Leadership(NamedTuple):
 
 
 class DecisionStore(Protocol):
-    """Where documents are read. Every method raises StoreError where none can be."""
+    """A store to read documents from. Every method raises StoreError where none can be read."""
 
     def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
         """Look at documents.
 
         Args:
-            marks: By allowlist, what the store knows the document by that is held; empty where none
+            marks: By allowlist, the store's identifier of the held document; empty where none
                 is held.
         """
 
 
 class WritableStore(DecisionStore, Protocol):
-    """Where documents are published, too."""
+    """A store to publish documents into, too."""
 
     def lead(self, held: Lead | None, now: datetime) -> Leadership:
         """Keep the lead, or take it where no machine has it.
 
         Args:
-            held: The lead that this machine had.
+            held: The former lead of this machine.
             now: The instant.
         """
 
     def leader(self) -> str:
-        """The machine that leads, and since when; empty where none does, or that is not kept."""
+        """The machine that leads, and since when; empty where none does, or where unknown."""
 
     def publish(self, envelopes: Mapping[str, bytes], lead: Lead) -> Iterator[tuple[str, str]]:
-        """Put documents into the store, some at a time: those that were handed out stay there.
+        """Put documents into the store, one group at a time; yielded documents are stored.
 
         Args:
-            envelopes: By allowlist.
-            lead: That of this machine.
+            envelopes: The envelopes by allowlist.
+            lead: The lead of this machine.
 
         Yields:
-            The name of each that is there, and what the store knows it by.
+            The name of each stored document, and the store's identifier of it.
 
         Raises:
             Superseded: Another machine leads.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def reading_store(fleet: Fleet) -> DecisionStore:
-    """The store, to read from. What is not used is not imported."""
+    """The store for reading. Unused kinds are not imported."""
     https = fleet.store.https
     if https is None:
         return writable_store(fleet)
@@ -22,7 +22,7 @@ def reading_store(fleet: Fleet) -> DecisionStore:
 
 
 def writable_store(fleet: Fleet) -> WritableStore:
-    """The store, to publish into: of a configuration that names one for that."""
+    """The store for publishing, of a configuration that names a writable one."""
     options = fleet.store
     if options.file is not None:
         from allowsync.fleet.file_store import FileStore
@@ -40,5 +40,5 @@ def etcd_store(fleet: Fleet) -> EtcdStore:
 
 
 def machine_name(fleet: Fleet) -> str:
-    """What this machine is called in the fleet."""
+    """The name of this machine in the fleet."""
     return fleet.machine or os.uname().nodename

@@ -1,4 +1,4 @@
-"""What wakes a machine that follows: a watch of etcd, or a look at the store every now and then."""
+"""Wakeups of a machine that follows: a watch of etcd, or a periodic look at the store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MOST_DOUBLINGS: Final = 6
 
 
 class Wakeup(Value):
-    """Something that came of waiting.
+    """A wakeup of a waiting machine.
 
     Attributes:
         lists: The lists that may have changed, sorted; none where there is trouble.
-        trouble: Why nothing can be heard for now; it is tried again.
+        trouble: The reason why changes cannot be observed for now; the wait goes on.
     """
 
     lists: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ def wakeups(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup
     Args:
         fleet: The fleet, with its store.
         names: The lists that count.
-        every: How many seconds pass between two looks at a store that cannot be watched.
+        every: The seconds between two looks at a store that cannot be watched.
     """
     waits = _watched(fleet, names) if fleet.store.etcd is not None else _polled(fleet, names, every)
     failures = 0
@@ -53,7 +53,7 @@ def wakeups(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup
 
 
 def pause(failures: int) -> float:
-    """Seconds until the next attempt: twice as long each time, and not the same on each machine."""
+    """Seconds until the next attempt: doubled each time, and random to differ between machines."""
     longest = min(LONGEST_PAUSE, 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load, and guards nothing
 
@@ -74,7 +74,7 @@ def _watched(fleet: Fleet, names: Sequence[str]) -> Iterator[Wakeup]:
 
 
 def _polled(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup]:
-    """By content, for a web server may give no marks."""
+    """Poll by content, for a web server may give no marks."""
     store, marks, known = reading_store(fleet), dict.fromkeys(names, ""), dict[str, str]()
     told: Sequence[str] = names
     while True:
@@ -95,7 +95,7 @@ def _polled(fleet: Fleet, names: Sequence[str], every: float) -> Iterator[Wakeup
 
 
 def _seen(store: DecisionStore, marks: Mapping[str, str]) -> Mapping[str, Seen]:
-    """What a store holds. Raises StoreError where nothing of it can be had."""
+    """The contents of a store. Raises StoreError where nothing can be read."""
     seen = store.look(marks)
     unreadable = [one.why for one in seen.values() if isinstance(one, Unreadable)]
     if unreadable and len(unreadable) == len(seen):

@@ -1,6 +1,6 @@
 """The nouns of allowsync as values without behaviour.
 
-What a third party's backend takes from here, `from allowsync.model import Entry, Network`, stays.
+The names that backends of third parties import, `from allowsync.model import Entry, Network`, stay.
 """
 
 from __future__ import annotations

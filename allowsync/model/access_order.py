@@ -1,4 +1,4 @@
-"""What was ordered by command: access for a while, and access taken away, as values."""
+"""Access orders given by command, as values: temporary grants and revocations."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class TemporaryGrant(Value):
     Attributes:
         name: The label.
         network: The network.
-        allowlists: Where it is allowed.
-        at: When it was granted.
-        ends: When it ends.
+        allowlists: The allowlists it is on.
+        at: The time of the grant.
+        ends: The end of the grant.
         boot: The boot it was granted in; empty if unknown.
-        uptime: The uptime then.
+        uptime: The uptime at that time.
     """
 
     name: str
@@ -40,9 +40,9 @@ class Revocation(Value):
 
     Attributes:
         subject: The label of the host, or the network in CIDR form.
-        at: When it was revoked.
-        network: The network, where it is one.
-        hostnames: The names the host had then: they tell who it is once its label is gone.
+        at: The time of the revocation.
+        network: The network; None for a host.
+        hostnames: The host's names at that time: they identify it once its label is gone.
     """
 
     subject: str
@@ -52,11 +52,11 @@ class Revocation(Value):
 
 
 class LiftedOrder(Value):
-    """The end of an order: a grant that is revoked, or a revocation that is approved.
+    """The end of an order: a revoked grant, or an approved revocation.
 
     Attributes:
-        subject: The label or the network that it was about.
-        at: When it ended.
+        subject: The label or the network of the order.
+        at: The time of the end.
         action: The command that ended it: `revoke` or `approve`.
     """
 
@@ -69,13 +69,13 @@ Order: TypeAlias = TemporaryGrant | Revocation | LiftedOrder
 
 
 class StandingOrders(Value):
-    """The orders that are not over.
+    """The orders in force.
 
     Attributes:
-        grants: Who has access for a while.
-        revocations: Who has none.
-        lacking: Why there may be revocations beside these; empty where these are all.
-        remembered: Whether the state, too, knows of a revocation.
+        grants: The temporary grants.
+        revocations: The revocations.
+        lacking: The reason why there may be further revocations; empty where these are all.
+        remembered: Whether the state records a revocation, too.
     """
 
     grants: tuple[TemporaryGrant, ...] = ()

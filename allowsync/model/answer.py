@@ -1,4 +1,4 @@
-"""What the DNS said to one question. Unknown is a value of its own, never an empty answer."""
+"""The DNS answer to one question. Unknown is a value of its own, never an empty answer."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Absent(Value):
 
 
 class Unavailable(Value):
-    """Nothing that can be trusted was heard. It says nothing about the name.
+    """No trustworthy answer arrived. It says nothing about the name.
 
-    `suspicious` marks an answer that came but that no home would give.
+    `suspicious` marks an answer that no home network would give.
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""Clocks of a machine as values: what a run reads of them, and what is remembered."""
+"""Clocks of a machine as values: readings in a run, and readings remembered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from allowsync.model.value import Value
 
 
 class Clock(Enum):
-    """Whether the wall clock can be believed to have run since the last run."""
+    """Whether the wall clock has credibly run since the last run."""
 
     STEADY = "steady"
     BACKWARDS = "backwards"
@@ -17,7 +17,7 @@ class Clock(Enum):
 
 
 class Gap(Value):
-    """At `at` the wall clock had moved ahead by `by` more than time passed."""
+    """At `at` the wall clock had moved ahead by `by` more than the elapsed time."""
 
     at: datetime
     by: timedelta
@@ -29,7 +29,7 @@ class Pulse(Value):
     Attributes:
         wall: The wall clock, in UTC.
         boot: The identifier of the boot (/proc/sys/kernel/random/boot_id); empty if unknown.
-        uptime: CLOCK_BOOTTIME: the time since then, suspension included.
+        uptime: CLOCK_BOOTTIME: the time since that boot, suspension included.
     """
 
     wall: datetime
@@ -38,12 +38,12 @@ class Pulse(Value):
 
 
 class Chronology(Value):
-    """What is remembered of the clocks.
+    """The remembered clock readings.
 
     Attributes:
         last: The clocks at the last run; None before the first.
         latest: The latest instant that the wall clock ever showed.
-        gaps: By how much it was ahead, oldest first.
+        gaps: The jumps ahead, oldest first.
     """
 
     last: Pulse | None = None

@@ -1,4 +1,4 @@
-"""What a run knows of its fleet, as values."""
+"""A run's knowledge of its fleet, as values."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class SharedList(Value):
     Attributes:
         name: The allowlist.
         publishes: Whether this machine could publish it.
-        epoch: That of the document that is held; None where none is.
+        epoch: The epoch of the held document; None where none is held.
         sequence: Its number within the epoch.
-        decided: When it was decided.
-        trouble: Why nothing new is known; empty where it is.
+        decided: The time of its decision.
+        trouble: The reason why no new document arrived; empty where one did.
     """
 
     name: str
@@ -36,7 +36,7 @@ class FleetReport(Value):
     Attributes:
         name: Its name.
         leads: Whether this machine leads.
-        leader: Which machine leads, and since when, in words; empty where that is not known.
+        leader: The machine that leads, and since when, as text; empty where unknown.
         lists: Its lists, in configured order.
         heard: Whether the store was asked, and answered.
     """

@@ -1,4 +1,4 @@
-"""Lists of networks that others keep: where each is, how it is written, how old it may be."""
+"""Lists of networks published by third parties: location, format, and maximum age."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST: Final = timedelta(hours=1)
 
 
 class ListFormat(Enum):
-    """How a list is written."""
+    """The format of a list."""
 
     TEXT = "text"
     JSON = "json"
@@ -28,12 +28,12 @@ class ListSource(Value):
     """A list as the configuration describes it.
 
     Attributes:
-        url: Where it is fetched; None for a file.
+        url: The URL to fetch; None for a file.
         file: The file that holds it; None for one that is fetched.
-        format: How it is written.
-        field: Where in that its networks are; None where that need not be said.
-        refresh: How often it is fetched, or how often its file is written anew by others.
-        keep: How long it counts when nothing newer can be had.
+        format: Its format.
+        field: The position of the networks in that format; None where the format has no fields.
+        refresh: The interval of fetching, or of the file's updates by others.
+        keep: The life of a list without a newer one.
         max_networks: The most networks it may hold.
         sha256: The digest of its content; None where it may change.
     """
@@ -48,7 +48,7 @@ class ListSource(Value):
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        """Check what no single key shows. Raises ValueError."""
+        """Check combinations of keys. Raises ValueError."""
         if (self.url is None) is (self.file is None):
             raise ValueError("needs either a url or a file")
         if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
@@ -64,10 +64,10 @@ class ListSource(Value):
 
     @property
     def every(self) -> timedelta | None:
-        """How often something newer is expected; None for a file of which that is not said."""
+        """The interval at which a newer list is expected; None for a file without `refresh`."""
         return self.refresh or (None if self.url is None else EVERY)
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Its location as text."""
         return self.url or str(self.file)

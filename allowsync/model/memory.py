@@ -1,8 +1,8 @@
-"""What allowsync remembers between runs, as values. The state database keeps them; `decide` folds.
+"""The memory between runs, as values. The state database keeps them; `decide` folds.
 
-Everything is kept per question and not per host, so that an IPv4 address never pays for what
-happens to the same name's IPv6 address. Addresses are kept rather than networks, so that a changed
-prefix length applies to what is held already.
+The memory is per question and not per host, so that an IPv4 address does not suffer from answers
+for the same name's IPv6 address. Addresses are kept rather than networks, so that a changed prefix
+length applies to held addresses, too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class HeldAddress(Value):
-    """An address the DNS gave and that is still allowed.
+    """An address given by the DNS and still allowed.
 
     Attributes:
-        address: The address that was given last within its network.
-        since: When its network was first granted without a gap.
-        confirmed: When an answer last contained it.
-        replaced: When a good answer first came without it; None while it is current.
-        replaced_runs: How many good answers in a row came without it.
+        address: The last address given within its network.
+        since: The first grant of its network without a gap since.
+        confirmed: The last answer that contained it.
+        replaced: The first good answer without it; None while it is current.
+        replaced_runs: The number of consecutive good answers without it.
     """
 
     address: Address
@@ -36,20 +36,20 @@ class HeldAddress(Value):
 
 
 class RetentionState(Value):
-    """What is known of one question asked for one host.
+    """The retention state of one question for one host.
 
     Attributes:
         held: The addresses allowed because of it, in a fixed order.
-        last_found: When the last good answer came; None when there never was one.
-        absent_since: When the first proven absence after a good answer came.
-        absent_runs: How many proven absences in a row.
-        unavailable_runs: How many runs in a row without a usable answer.
-        summary: The last answer in short, to notice when it changes.
-        reason: Why the last answer was not a good one; empty after a good one.
+        last_found: The time of the last good answer; None when there was none.
+        absent_since: The time of the first proven absence after a good answer.
+        absent_runs: The number of consecutive proven absences.
+        unavailable_runs: The number of consecutive runs without a usable answer.
+        summary: The last answer in short, to detect changes.
+        reason: The reason why the last answer was not good; empty after a good one.
         latched: Whether the absence lasted longer than `latch_absent`. Lasts until an approval, or
             a good answer while the name is held by its other family.
-        held_back: What a guard refused of the last answer, a line for each address.
-        past: Addresses that were replaced lately: what comes back if their successor is refuted.
+        held_back: The addresses rejected by a guard in the last answer, a line for each.
+        past: Recently replaced addresses, restored if their successor is refuted.
     """
 
     held: tuple[HeldAddress, ...] = ()
@@ -70,14 +70,14 @@ class RetentionState(Value):
 
 
 class HostMemory(Value):
-    """What is known of one host.
+    """The memory of one host.
 
     Attributes:
-        tracks: A track per question.
-        fixed: Since when each fixed network stands.
-        arrivals: When each network that is new since a day ago was first granted.
-        former: Tracks of hostnames that were edited away, and that no other host got instead, until
-            a name that replaces them is known.
+        tracks: The retention state of each question.
+        fixed: The start of each fixed network's access.
+        arrivals: The first grant of each network that arrived within the last day.
+        former: States of hostnames that were edited away, and that no other host took over, until a
+            name that replaces them is known.
     """
 
     tracks: Mapping[Query, RetentionState] = field(default_factory=dict)
@@ -87,19 +87,19 @@ class HostMemory(Value):
 
 
 class Sighting(NamedTuple):
-    """A network that came lately: to a host's name, or to a made-up name beside it.
+    """A network given recently by a host's name, or by a made-up name beside it.
 
     Attributes:
-        name: The hostname that gave it; of made-up names their parent.
-        network: The network, as wide as it would be granted.
+        name: The hostname that gave it; for made-up names their parent.
+        network: The network, with the width of its grant.
         decoy: Whether a made-up name gave it.
-        first: When it was given first.
-        last: When it was given last.
-        runs: For how many runs in a row it was given.
-        missed: How many answers in a row came without it since.
-        refuted: Whether it had been granted, and was taken back.
-        approved: Whether a person vouched for it.
-        unproven: Whether what is asked beside an arrival was not answered yet.
+        first: The time it was given first.
+        last: The time it was given last.
+        runs: The number of consecutive runs that gave it.
+        missed: The number of consecutive answers without it since.
+        refuted: Whether its grant was withdrawn as refuted.
+        approved: Whether a person approved it.
+        unproven: Whether the probes beside an arrival are unanswered.
     """
 
     name: str
@@ -115,9 +115,9 @@ class Sighting(NamedTuple):
 
 
 class Inherited(Value):
-    """An entry found in a target of which nothing was known, since when, and for how many runs.
+    """An entry of unknown origin found in a target: since when, and for how many runs.
 
-    That is what a lost state leaves behind: a host may rely on it.
+    A lost state leaves such entries: a host may rely on them.
     """
 
     network: Network
@@ -126,13 +126,13 @@ class Inherited(Value):
 
 
 class TargetMemory(Value):
-    """What is known of a target.
+    """The memory of a target.
 
     Attributes:
-        entries: What was last put there, each with the hosts that are let in by it.
-        inherited: What was found there unexplained.
-        apart: What each host claimed, where that is not just the entries: those of a target that
-            takes no overlapping ones stand for every claim inside them.
+        entries: The entries last applied, each with the hosts that own it.
+        inherited: The entries of unknown origin.
+        apart: The claims of each host, where these differ from the entries: an entry of a target
+            without overlaps stands for every claim inside it.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -141,5 +141,5 @@ class TargetMemory(Value):
 
     @property
     def claimed(self) -> tuple[Entry, ...]:
-        """The networks that hosts claimed, each with those that claimed just that one."""
+        """The networks that hosts claimed, each with the hosts that claimed exactly that one."""
         return self.entries if self.apart is None else self.apart

@@ -1,4 +1,4 @@
-"""Nameservers and how they are asked."""
+"""Nameservers, and settings for queries to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from allowsync.model.value import Value
 
 
 class Transport(Enum):
-    """How a nameserver is spoken to."""
+    """The transport of queries to a nameserver."""
 
     DNS = "dns"  # UDP, then TCP (RFC 1035, RFC 7766)
     TLS = "tls"  # RFC 7858
@@ -22,7 +22,7 @@ class Nameserver(Value):
     Attributes:
         address: An IP address as text (with `%zone` for a link-local one). Empty for HTTPS.
         port: 53, 853 or 443 unless the configuration says otherwise.
-        name: The name a TLS certificate must be good for; where it is empty, the address.
+        name: The name that a TLS certificate must be valid for; where empty, the address.
         url: The whole URL of a DoH server; empty otherwise.
     """
 
@@ -43,14 +43,14 @@ class Nameserver(Value):
 
 
 class Dnssec(Enum):
-    """What is asked of DNSSEC."""
+    """The requirement on DNSSEC."""
 
     IGNORE = "ignore"
     REQUIRE = "require"  # an answer without the AD bit from a trusted resolver is no answer
 
 
 class ResolverSettings(Value):
-    """How the DNS is asked. An empty `nameservers` means the system's."""
+    """Settings of DNS queries. An empty `nameservers` means the system's."""
 
     nameservers: tuple[Nameserver, ...] = ()
     agreement: int = 1

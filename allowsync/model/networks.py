@@ -1,4 +1,4 @@
-"""Arithmetic on sets of networks: what covers what, what is left of one when others are taken away.
+"""Arithmetic on sets of networks: coverage, overlap, and differences.
 
 Both families may be mixed; a network is only ever compared with its own.
 """
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def short(network: Network) -> str:
-    """A network as people write it: a single address without its prefix length."""
+    """A network for display: a single address without its prefix length."""
     single = network.prefixlen == network.max_prefixlen
     return str(network.network_address) if single else str(network)
 
@@ -28,7 +28,7 @@ def short(network: Network) -> str:
 class KeptHash:
     """Keeps its hash: it is a key, some fifty times in a run.
 
-    Classes with slots name `_hash` among theirs: one that is mixed in can have none.
+    Classes with slots list `_hash` among theirs: a mixin can have none.
     """
 
     __slots__ = ()
@@ -44,7 +44,7 @@ class KeptHash:
 
 
 class KeptText(KeptHash):
-    """Keeps its text as well, in `text`: summaries and rows are made of it."""
+    """Keeps its text as well, in `text`: summaries and rows consist of it."""
 
     __slots__ = ()
 
@@ -59,7 +59,7 @@ class KeptText(KeptHash):
 
 
 class SpeltIPv4Address(KeptText, IPv4Address):
-    """An address that keeps its text, its hash and the network that was last asked for."""
+    """An address that keeps its text, its hash and its network of the last requested width."""
 
     __slots__ = ("_hash", "holder", "text")
 
@@ -67,7 +67,7 @@ class SpeltIPv4Address(KeptText, IPv4Address):
 
 
 class SpeltIPv6Address(KeptText, IPv6Address):
-    """The same of the other family."""
+    """The same for IPv6."""
 
     __slots__ = ("_hash", "holder", "text")
 
@@ -75,11 +75,11 @@ class SpeltIPv6Address(KeptText, IPv6Address):
 
 
 class KeptNetwork(KeptText):
-    """A network that keeps its hash, its text, and the numbers that tell where it is.
+    """A network that keeps its hash, its text, and its numbers.
 
     Attributes:
-        key: Its place in order (`allowsync.model.types.by_network`).
-        listed: Whether a list of special addresses holds some of it; None before that was asked.
+        key: Its position in order (`allowsync.model.types.by_network`).
+        listed: Whether it overlaps a list of special addresses; None before the first check.
     """
 
     key: tuple[int, int, int]
@@ -91,27 +91,27 @@ class KeptIPv4Network(KeptNetwork, IPv4Network):
     """A network of IPv4."""
 
     def hosts(self) -> Iterator[IPv4Address]:
-        """The addresses that hosts can have; of one or two, each of them."""
+        """The usable host addresses; of a network of one or two addresses, each."""
         return super().hosts() if self._prefixlen < 31 else iter(self)
 
 
 class KeptIPv6Network(KeptNetwork, IPv6Network):
-    """The same of the other family."""
+    """A network of IPv6."""
 
     def hosts(self) -> Iterator[IPv6Address]:
-        """The addresses that hosts can have; of one or two, each of them."""
+        """The usable host addresses; of a network of one or two addresses, each."""
         return super().hosts() if self._prefixlen < 127 else iter(self)
 
 
 @lru_cache(maxsize=1 << 17)
 def network(version: int, number: int, width: int) -> KeptIPv4Network | KeptIPv6Network:
-    """A network by the number of its first address. Made once: many are asked for many times.
+    """A network by the number of its first address. Cached: many are requested repeatedly.
 
     Raises:
-        ValueError: Bits beyond the width are set, or there is no such width.
+        ValueError: Bits beyond the width are set, or the width is invalid.
     """
     kind, first, netmask, mask = _shape(version, width)
-    # As `ipaddress` makes it, and computes its hash, but for asking what it was given.
+    # As `ipaddress` makes it and computes its hash, without checks of the argument.
     made: KeptIPv4Network | KeptIPv6Network = object.__new__(kind)
     made.network_address = first(number)
     if number & mask != number:
@@ -125,14 +125,14 @@ def network(version: int, number: int, width: int) -> KeptIPv4Network | KeptIPv6
 
 @cache
 def _shape(version: int, width: int) -> tuple[type[Any], type[Any], Any, int]:
-    """The types of a network and of its first address, its mask, and that as a number."""
+    """The types of a network and of its first address, its mask, and the mask as a number."""
     kind = KeptIPv4Network if version == 4 else KeptIPv6Network
     whole = kind((0, width))
     return kind, type(whole.network_address), whole.netmask, int(whole.netmask)
 
 
 def around(address: Address, width: int) -> Network:
-    """The network of a width that holds an address; one of ours keeps it, others are the same."""
+    """The network of a width that holds an address; a `KeptText` address caches it."""
     kept = getattr(address, "holder", None)
     if kept is not None and kept.key[2] == width:
         return kept  # type: ignore[no-any-return]
@@ -145,21 +145,21 @@ def around(address: Address, width: int) -> Network:
 
 @lru_cache(maxsize=1 << 17)
 def parsed_address(text: str) -> Address:
-    """An address from its text. Made once: a run reads each of many thousands several times.
+    """An address from its text. Cached: a run reads each of many thousands several times.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no address.
     """
     try:
         if ":" in text:
             return SpeltIPv6Address(int.from_bytes(inet_pton(AF_INET6, text), "big"))
         return SpeltIPv4Address(int.from_bytes(inet_pton(AF_INET, text), "big"))
     except (OSError, ValueError):
-        return ip_address(text)  # which says what is wrong
+        return ip_address(text)  # which raises the error with its reason
 
 
 def cidr(network: Network) -> str:
-    """A network in CIDR form. One of ours is spelt once: rows of the state are made of it."""
+    """A network in CIDR form. A kept network is formatted once: rows of the state consist of it."""
     return str(network)
 
 
@@ -168,7 +168,7 @@ def parsed(text: str) -> KeptIPv4Network | KeptIPv6Network:
     """A network from its CIDR form.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no network.
     """
     start, _, width = text.partition("/")
     return beginning(start, int(width))
@@ -178,25 +178,25 @@ def beginning(start: str, width: int) -> KeptIPv4Network | KeptIPv6Network:
     """A network from the text of its first address, and its width.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no network.
     """
     version, kind = (6, AF_INET6) if ":" in start else (4, AF_INET)
     try:
         number = int.from_bytes(inet_pton(kind, start), "big")
     except OSError:
-        number = int(ip_address(start))  # which says what is wrong
+        number = int(ip_address(start))  # which raises the error with its reason
     return network(version, number, width)
 
 
 def recalled(text: str) -> Network:
-    """A network from what `cidr` gave, which is not made anew. Raises ValueError: it is none."""
+    """A network from the output of `cidr`, kept as its text. Raises ValueError: it is none."""
     found = parsed(text)
     found.text = text
     return found
 
 
 def recalled_address(text: str) -> Address:
-    """An address from what `str` gave, which is not made anew. Raises ValueError: it is none."""
+    """An address from the output of `str`, kept as its text. Raises ValueError: it is none."""
     found = parsed_address(text)
     if isinstance(found, (SpeltIPv4Address, SpeltIPv6Address)):
         found.text = text
@@ -210,15 +210,15 @@ def span(network: Network) -> tuple[int, int]:
 
 
 class NetworkIndex(Generic[T]):
-    """What belongs to networks that overlap a given one, found without going through all of them.
+    """Values of the networks that overlap a given one, found without a scan of all.
 
-    Networks nest or are apart, so those that overlap one are as wide or wider and begin where it
+    Networks nest or are disjoint, so those that overlap one are as wide or wider and begin where it
     does once cut to their width, or begin inside it.
     """
 
     def __init__(self, pairs: Iterable[tuple[Network, T]]) -> None:
-        """Take networks, each with what belongs to it."""
-        # By numbers: a network as a key has its hash computed, and its ends are made as addresses.
+        """Take networks, each with its value."""
+        # By numbers: a network as a key costs a hash, and its ends cost address objects.
         self._held: dict[tuple[int, int, int], list[T]] = {}
         for one, what in pairs:
             self._held.setdefault(by_network(one), []).append(what)
@@ -229,7 +229,7 @@ class NetworkIndex(Generic[T]):
         return sorted(self._held)
 
     def overlapping(self, given: Network) -> Iterator[T]:
-        """What belongs to each network that has an address in common with one."""
+        """The values of each network that overlaps the given one."""
         version, number, narrow = by_network(given)
         widths = [width for other, width in self._widths if other == version]
         for width in widths:
@@ -247,14 +247,14 @@ class NetworkIndex(Generic[T]):
 
 
 class Coverage:
-    """A set of networks that can be asked what covers an address or a network.
+    """A set of networks that answers which of them covers an address or a network.
 
     Sorted by address and then widest first, so that the networks covering another are found among
-    those that start at or before it. Building costs n log n, a question about log n.
+    those that start at or before it. Building costs n log n, a lookup about log n.
     """
 
     def __init__(self, networks: Iterable[Network]) -> None:
-        """Take any networks; those that a wider one covers are left out."""
+        """Take any networks; those covered by a wider one are left out."""
         self._widest: list[Network] = []
         last: Network | None = None
         for network in sorted(networks, key=by_network):
@@ -299,14 +299,14 @@ def overlap(one: Network, other: Network) -> bool:
 
 
 def touching(networks: Iterable[Network], others: Collection[Network]) -> frozenset[Network]:
-    """Those of some networks that have a part in one of others."""
+    """The networks that overlap any of the others."""
     if not others:
         return frozenset()
     return frozenset(one for one in networks if any(overlap(one, other) for other in others))
 
 
 def without(network: Network, taken: Coverage) -> list[Network]:
-    """What is left of a network, as few networks as possible, sorted."""
+    """The remainder of a network, as few networks as possible, sorted."""
     if taken.covering(network) is not None:
         return []
     left = [network]

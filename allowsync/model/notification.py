@@ -1,4 +1,4 @@
-"""Events, and notifications that are to be delivered."""
+"""Events, and notifications pending delivery."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Event(Enum):
-    """What a notice can be about."""
+    """The event of a notification."""
 
     MOVED = "moved"  # a friend has a new address
     STALE = "stale"  # a name gives no usable answer, and a good part of its time has passed
@@ -27,7 +27,7 @@ TOLD_UNASKED = tuple(one for one in Event if one is not Event.MOVED)
 
 
 class HeartbeatKind(Enum):
-    """Whose conventions a heartbeat follows."""
+    """The conventions of a heartbeat's receiver."""
 
     AUTO = "auto"  # as the URL looks
     HEALTHCHECKS = "healthchecks"
@@ -36,16 +36,16 @@ class HeartbeatKind(Enum):
 
 
 class QueuedNotification(Value):
-    """One piece of news for one channel.
+    """One notification for one channel.
 
     Attributes:
-        channel: Which channel, without giving it away (see `address`).
+        channel: An identifier of the channel that does not disclose it (see `address`).
         event: The event's name.
-        text: What to say.
-        good: Whether it is the end of something bad.
-        at: When it happened.
-        tries: How often it could not be delivered.
-        due: When it is to be tried.
+        text: Its text.
+        good: Whether it reports the end of a problem.
+        at: The time of the event.
+        tries: The number of failed deliveries.
+        due: The time of the next attempt.
     """
 
     channel: str
@@ -65,12 +65,12 @@ class ReportedCondition(Value):
 
     Attributes:
         event: Its kind.
-        subject: Whom or what it is about.
-        about: What tells it from others.
-        level: How far it had come.
-        at: When it was told; once it is over, since when.
-        over: What to say when it is over.
-        open: Whether it still goes on.
+        subject: The host, target or other subject.
+        about: The identifier among conditions of the same subject.
+        level: The severity reported last.
+        at: The time of the report; once it is over, the time of its end.
+        over: The text for its end.
+        open: Whether it still lasts.
     """
 
     event: Event
@@ -83,5 +83,5 @@ class ReportedCondition(Value):
 
     @property
     def key(self) -> Key:
-        """What tells it from every other matter."""
+        """The identifier of the condition."""
         return (self.event, self.subject, self.about)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Enum):
-    """How one target came out of a run."""
+    """The outcome of a run for one target."""
 
     UNCHANGED = "unchanged"
     PLANNED = "planned"
@@ -23,14 +23,14 @@ class Outcome(Enum):
     UNRECORDED = "unrecorded"  # enforced as meant, but the state could not be written
 
 
-# What a target was changed in as meant, as far as that was let.
+# Outcomes of a change as planned, within the limits.
 DONE = (Outcome.APPLIED, Outcome.REFUSED, Outcome.UNRECORDED)
-# What a run has to be looked at for.
+# Outcomes that need attention.
 WRONG = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNRECORDED)
 
 
 class ExitCode(IntEnum):
-    """What the process ends with."""
+    """The exit code of the process."""
 
     IN_STEP = 0
     FAILED = 1
@@ -53,12 +53,12 @@ WORST_FIRST = (
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The exit code that tells the worst of several."""
+    """The worst of several exit codes."""
     return min((*codes, ExitCode.IN_STEP), key=WORST_FIRST.index)
 
 
 class Notice(Value):
-    """A warning about a run: where, what is known about it, and what that makes of the run."""
+    """A warning about a run: place, fact, and exit code."""
 
     where: str
     what: str

@@ -1,4 +1,4 @@
-"""The difference between what a target holds and what it should hold."""
+"""The difference between the current and the desired entries of a target."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class Plan(Value):
-    """The difference between what a target holds and what it should hold, in a fixed order.
+    """The difference between the current and the desired entries of a target, in a fixed order.
 
     Attributes:
         target: The target's full name.
-        add: Entries to put in.
-        remove: Entries to take out.
-        keep: Entries that are there and wanted, with the labels they should have.
-        withheld: Entries no host is known to want that stay, because not enough is known.
-        repair: What is wrong around the entries (see `Current.flaws`).
+        add: Entries to add.
+        remove: Entries to remove.
+        keep: Entries that are present and wanted, with their desired labels.
+        withheld: Unwanted entries that are retained, because not enough is known.
+        repair: The flaws around the entries (see `Current.flaws`).
     """
 
     target: str
@@ -31,7 +31,7 @@ class Plan(Value):
 
     @property
     def final(self) -> tuple[Entry, ...]:
-        """Everything the target holds once the plan is carried out."""
+        """All entries of the target once the plan is applied."""
         return self.keep + self.withheld + self.add
 
     @property

@@ -1,7 +1,7 @@
-"""Spans of addresses: the numbers of the first and the last one, sorted, and apart.
+"""Spans of addresses: the numbers of the first and the last one, sorted, and disjoint.
 
-Lists of networks overlap each other and what they must not hold, by tens of thousands. As spans
-they are gone through once; networks are made of what is left at last.
+Lists of networks overlap each other and protected networks, by tens of thousands. As spans they
+need one pass; networks are made of the remainder only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BITS: Final = {4: 32, 6: 128}  # of an address, by version
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:
-    """Spans sorted; such as touch or overlap are one."""
+    """Spans sorted, with adjacent and overlapping ones merged."""
     found: list[Span] = []
     first = last = -2
     for start, end in sorted(spans):
@@ -33,7 +33,7 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def subtracted(spans: Iterable[Span], holes: Sequence[Span]) -> Iterator[Span]:
-    """What is left of spans without others. Both are sorted, and none touches another."""
+    """The spans without the holes. Both are sorted, and no two in either touch."""
     place = 0
     for start, end in spans:
         while place < len(holes) and holes[place][1] < start:
@@ -49,12 +49,12 @@ def subtracted(spans: Iterable[Span], holes: Sequence[Span]) -> Iterator[Span]:
 
 
 def prefixes(spans: Iterable[Span], bits: int, widest: int = 0) -> Iterator[tuple[int, int]]:
-    """As few networks as cover just some spans: first address and prefix length.
+    """The fewest networks that cover exactly some spans: first address and prefix length.
 
     Args:
-        spans: What to cover.
-        bits: How many bits an address has.
-        widest: The shortest prefix that one may have.
+        spans: The spans to cover.
+        bits: The number of bits of an address.
+        widest: The shortest prefix allowed.
     """
     most = bits - widest
     for start, end in spans:

@@ -1,4 +1,4 @@
-"""Addresses no home has: what is never granted, and why, in words a person can act on.
+"""Addresses that no home has and that are never granted, each with an actionable reason.
 
 The blocks are those of the IANA special-purpose address registries (RFC 6890 and its updates) that
 are not globally reachable, by explicit list: `ipaddress` calls multicast, NAT64, 6to4 and mapped
@@ -77,7 +77,7 @@ PROXIED: Final = (
 IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
 OUTSIDE_UNICAST: Final = ("::/3", "4000::/2", "8000::/1")
 
-# No packet of a friend can come from these: a configuration that names them is wrong.
+# Never the source of a friend's packet: a configuration with one of these is wrong.
 NO_SOURCE: Final[tuple[Network, ...]] = (
     *map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4")),
     *map(IPv6Network, ("::/128", "::1/128", "ff00::/8")),
@@ -88,12 +88,12 @@ TRANSLATION: Final[tuple[Network, ...]] = tuple(
     map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48"))
 )
 
-# Not even `policy.accept` opens these.
+# Not even `policy.accept` allows these.
 NEVER_ACCEPTABLE: Final[tuple[Network, ...]] = (*NO_SOURCE, *TRANSLATION)
 
 # Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
-# the address belongs to everyone behind the proxy.
-# Its source of networks knows better, where it was asked.
+# the address is shared by everyone behind the proxy.
+# Its source of networks takes precedence, once fetched.
 CLOUDFLARE_SOURCE: Final = "cloudflare"
 CLOUDFLARE: Final = (
     "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "104.16.0.0/13", "104.24.0.0/14",
@@ -107,16 +107,16 @@ CLOUDFLARE: Final = (
 def rejection(
     given: Network, accept: tuple[Network, ...] = (), edge: tuple[Network, ...] = ()
 ) -> str:
-    """Why a network must not be granted; an empty string when it may.
+    """The reason why a network must not be granted; an empty string when it may.
 
     Args:
-        given: What would be granted for an address. What it has in common with a block counts, not
-            the address alone; a mapped address is judged as it stands, never unmapped.
+        given: The network to be granted for an address. Its overlap with a block counts, not the
+            address alone; a mapped address is judged as such, never unmapped.
         accept: Networks allowed all the same (`policy.accept`).
-        edge: What Cloudflare is known to publish; the list above where that is nothing.
+        edge: The networks published by Cloudflare; where empty, the list above.
     """
     if not edge and not listed(given):
-        return ""  # nearly always, and known of a network that was asked about before
+        return ""  # nearly always, and cached for a kept network
     reason = special_within(given) or (PROXIED if proxied(given, edge) else "")
     if not reason or not any(overlap(given, network) for network in accept):
         return reason
@@ -124,7 +124,7 @@ def rejection(
 
 
 def listed(network: Network) -> bool:
-    """Whether a network holds a special address, or one of Cloudflare's by the list above."""
+    """Whether a network overlaps special addresses, or Cloudflare's in the list above."""
     if not isinstance(network, KeptNetwork):
         return bool(_listed(network.version).within(*span(network)))
     if network.listed is None:
@@ -133,7 +133,7 @@ def listed(network: Network) -> bool:
 
 
 def special_within(network: Network) -> str:
-    """Which kind of special address a network holds, however few; empty when it holds none."""
+    """The kind of special address a network holds, however few; empty when it holds none."""
     first, last = span(network)
     if network.version == 6 and (network.prefixlen < 3 or first >> 125 != 1):
         outside = (reason for block, reason in _outside() if network.network_address in block)
@@ -142,16 +142,16 @@ def special_within(network: Network) -> str:
 
 
 def acceptable(given: Network) -> bool:
-    """Whether `policy.accept` could allow a network that is on the reject list."""
+    """Whether `policy.accept` could allow a network on the reject list."""
     return not any(overlap(given, block) for block in NEVER_ACCEPTABLE)
 
 
 def proxied(given: Network, edge: tuple[Network, ...] = ()) -> bool:
-    """Whether a network holds addresses of Cloudflare's own: a name behind it is proxied.
+    """Whether a network overlaps Cloudflare's own: a name that resolves into it is proxied.
 
     Args:
         given: The network.
-        edge: What Cloudflare is known to publish; the list above where that is nothing.
+        edge: The networks published by Cloudflare; where empty, the list above.
     """
     if edge:
         return any(overlap(given, network) for network in edge)
@@ -159,14 +159,14 @@ def proxied(given: Network, edge: tuple[Network, ...] = ()) -> bool:
 
 
 class _Ranges:
-    """What is said about ranges of addresses that do not overlap, found by bisection."""
+    """Descriptions of disjoint ranges of addresses, found by bisection."""
 
     def __init__(self, blocks: Iterable[tuple[str, str]]) -> None:
         self._ranges = sorted((*_ends(block), said) for block, said in blocks)
         self._starts = [first for first, _, _ in self._ranges]
 
     def within(self, first: int, last: int) -> str:
-        """What is said about the first range that touches these addresses; empty for none."""
+        """The description of the last range that overlaps these addresses; empty for none."""
         place = bisect_right(self._starts, last)
         if not place:
             return ""
@@ -176,7 +176,7 @@ class _Ranges:
 
 @lru_cache(maxsize=2)
 def _listed(version: int) -> _Ranges:
-    """All that a list above holds, of Cloudflare too, and what is outside 2000::/3."""
+    """All ranges of the lists above, Cloudflare's included, and those outside 2000::/3."""
     special = [block for block, _ in (*IPV4_BLOCKS, *IPV6_BLOCKS)]
     return _Ranges(
         (one, "listed") for one in _of(version, (*special, *OUTSIDE_UNICAST, *CLOUDFLARE))
@@ -184,12 +184,12 @@ def _listed(version: int) -> _Ranges:
 
 
 def _of(version: int, blocks: Iterable[str]) -> Iterator[str]:
-    """Those of some blocks that are of one version."""
+    """The blocks of one IP version."""
     return (block for block in blocks if (":" in block) is (version == 6))
 
 
 def _ends(block: str) -> tuple[int, int]:
-    """The first and the last address of a block. As a network it takes thrice as long to read."""
+    """The first and the last address of a block. A network takes thrice as long to parse."""
     start, _, length = block.partition("/")
     first = IPv6Address(start) if ":" in start else IPv4Address(start)
     return int(first), int(first) | (1 << first.max_prefixlen - int(length)) - 1

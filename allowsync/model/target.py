@@ -1,4 +1,4 @@
-"""What a target can hold, what it holds, and what `check` found there."""
+"""Capabilities and contents of a target, and findings of `check`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def installation_of(configuration: bytes) -> str:
-    """What marks say of a configuration, by its absolute path."""
+    """The mark of a configuration, from its absolute path."""
     from zlib import crc32
 
     return f"{crc32(configuration):08x}"
 
 
 class Capabilities(Value):
-    """What one target can hold.
+    """The capabilities of one target.
 
     Attributes:
-        families: The families it can hold entries of.
-        prefixes: The narrowest and widest prefix length per family as (shortest, longest).
-        max_entries: How many entries fit; None when there is no bound worth naming.
-        family_entries: How many entries fit of a family that has a bound of its own.
+        families: The supported families.
+        prefixes: The prefix lengths per family as (shortest, longest).
+        max_entries: The most entries that fit; None when there is no relevant bound.
+        family_entries: The most entries that fit, for families with a bound of their own.
         atomic: Whether a plan is applied as a whole or not at all.
-        overlaps: Whether entries may cover each other.
+        overlaps: Whether entries may overlap.
         labels: Whether the hosts of each entry are written (`Entry.hosts`), in a comment for
-            example. `read` gives them then, and a change of them alone is applied, too.
+            example. `read` returns them then, and a change of them alone is applied, too.
         replaced: With `labels`, whether `Entry.replaced` is written and read as well.
     """
 
@@ -47,11 +47,11 @@ class Capabilities(Value):
 
     @property
     def bounded(self) -> bool:
-        """Whether it can be full."""
+        """Whether its number of entries is limited."""
         return self.max_entries is not None or bool(self.family_entries)
 
     def excess(self, networks: Collection[Network]) -> str:
-        """That entries for some networks do not fit, in words; empty where they do."""
+        """The reason why entries for some networks do not fit, as text; empty where they do."""
         if self.max_entries is not None and len(networks) > self.max_entries:
             return f"{len(networks)} entries do not fit, it holds {self.max_entries}"
         for family, most in self.family_entries.items():
@@ -61,25 +61,25 @@ class Capabilities(Value):
         return ""
 
     def holds(self, network: Network) -> bool:
-        """Whether a network is of a family and a width that the target takes."""
+        """Whether the target supports a network's family and width."""
         shortest, longest = self.widths(Family.of(network))
         return shortest <= network.prefixlen <= longest
 
     def widths(self, family: Family) -> tuple[int, int]:
-        """The shortest and the longest prefix it takes of a family; of none that it does not."""
+        """The shortest and the longest prefix of a family; an empty range where unsupported."""
         return self.prefixes[family] if family in self.families else (1, 0)
 
 
 class Traffic(Value):
-    """When packets last came from networks, as a firewall remembers or counts them.
+    """Packets recently seen from networks, as a firewall remembers or counts them.
 
     Attributes:
-        ages: How many seconds ago, for each source that one came from lately. A source of IPv6 is
-            64 bits wide.
-        counts: How many came from each network since it was put there.
-        anew: Whether what counts is not whole, so that packets may have come unseen, or been
-            forgotten with it. It counts again once it is repaired.
-        remembers: For how many seconds `ages` are remembered; None: for good.
+        ages: The seconds since the last packet of each recent source. A source of IPv6 is 64 bits
+            wide.
+        counts: The number of packets from each network since its entry was added.
+        anew: Whether counting was interrupted, so that packets may have been missed, or their
+            counts lost. It resumes after a repair.
+        remembers: The seconds for which `ages` are remembered; None for an unlimited time.
     """
 
     ages: Mapping[Network, int] = field(default_factory=dict)
@@ -89,21 +89,21 @@ class Traffic(Value):
 
 
 class Current(Value):
-    """What a target holds.
+    """The contents of a target.
 
     Attributes:
-        entries: What is ours, never a stranger's.
-        others: Strangers' networks at the same place, where that place is shared. What they cover
-            is allowed already and cannot be added again where entries may not overlap; where they
-            may, the very same network cannot.
-        flaws: What is wrong with all that is ours around the entries (a missing table, a rule
-            was deleted, a reload that is outstanding), in words. `apply` puts them right.
-        ineffective: Those of our entries that let no packet in, each with the reason and what to
-            do: what others put in front of them, so that `apply` cannot put it right.
-        temporary: Strangers' networks at the same place that go by themselves, not among `others`.
-            They let in for now; ours have to be there all the same.
-        obstacles: Those of the flaws that `apply` cannot put right, each with what to do.
-        traffic: When packets last came from networks; None where that is not counted.
+        entries: Entries of allowsync, never foreign ones.
+        others: Foreign networks at the same place, where that place is shared. Networks they cover
+            are allowed already and cannot be added again where entries may not overlap; where they
+            may, only the identical network cannot.
+        flaws: Flaws around the entries of allowsync (a missing table, a deleted rule, an
+            outstanding reload), as text. `apply` repairs them.
+        ineffective: Entries of allowsync that admit no packet, each with the reason and the remedy:
+            foreign rules in front of them, which `apply` cannot repair.
+        temporary: Foreign networks at the same place that expire by themselves, not among `others`.
+            They are admitted for now; entries of allowsync are needed all the same.
+        obstacles: The flaws that `apply` cannot repair, each with the remedy.
+        traffic: Packets recently seen from networks; None where these are not counted.
     """
 
     entries: frozenset[Entry] = frozenset()
@@ -119,22 +119,22 @@ REPAIRS: Final = "the next 'allowsync apply' repairs it"
 
 
 def remedy(obstacles: Mapping[str, str]) -> str:
-    """What to do about a target that is not as it should be."""
+    """The remedy for a target with flaws."""
     if obstacles:
         return "; ".join(dict.fromkeys(obstacles.values()))
     return REPAIRS
 
 
 class Severity(Enum):
-    """How much a finding matters."""
+    """The severity of a finding."""
 
     ERROR = "error"  # the target cannot be used, or has no effect
-    WARNING = "warning"  # it works, but not as its owner probably thinks
+    WARNING = "warning"  # it works, but probably not as its owner expects
     INFO = "info"
 
 
 class Finding(Value):
-    """Something `check` found: what it saw, and what to do about it."""
+    """A fact found by `check`, and the remedy."""
 
     severity: Severity
     what: str
@@ -144,12 +144,12 @@ class Finding(Value):
 def flaw_findings(
     flaws: Iterable[str], obstacles: Mapping[str, str] | None = None
 ) -> Iterator[Finding]:
-    """What `check` says of a target that is not as it should be, one finding for each flaw.
+    """The findings of `check` for a target's flaws, one for each.
 
     Args:
-        flaws: What is wrong.
-        obstacles: What of that no run repairs, each with what to do: as long as one is in the way,
-            none of the others is repaired.
+        flaws: The flaws.
+        obstacles: The flaws that no run repairs, each with the remedy: none of the others is
+            repaired while one of these is present.
     """
     obstacles = obstacles or {}
     for flaw in flaws:
@@ -160,7 +160,7 @@ def flaw_findings(
 
 
 class Effect(Enum):
-    """What a target does with packets from the networks it holds."""
+    """The effect of a target on packets from its networks."""
 
     ALLOW = "allow"  # they pass, and no others
     DENY = "deny"  # they are dropped, and no others
@@ -172,9 +172,9 @@ class Placement(Value):
     Attributes:
         allowlist: The allowlist, or the denylist, it enforces.
         target: The target's full name.
-        installation: What tells one configuration on this machine from another, for marks in the
+        installation: The identifier of the configuration on this machine, for marks in the
             firewall; empty where there is none.
-        effect: What its entries do: those of a denylist are dropped.
+        effect: The effect of its entries: those of a denylist drop packets.
     """
 
     allowlist: str
@@ -187,7 +187,7 @@ class Front(Value):
     """A network in front of machines, at which a target enforces an allowlist.
 
     Attributes:
-        source: The source that publishes the networks it connects to machines from.
+        source: The source that publishes the networks it connects from.
         ports: The TCP ports it passes on.
     """
 
@@ -196,14 +196,14 @@ class Front(Value):
 
 
 class TrustedProxies(Value):
-    """Which proxies a server believes about the addresses of its clients.
+    """The proxies that a server trusts to report the addresses of its clients.
 
     Attributes:
         networks: The networks these proxies connect from; none where the address of the connection
             is taken for the client's.
-        headers: The headers that it takes the address from.
-        ports: The TCP ports at which it asks its allowlist; none where they are not known.
-        advice: How it is told to believe a proxy.
+        headers: The headers that hold the client's address.
+        ports: The TCP ports at which the allowlist applies; none where unknown.
+        advice: The way to configure a trusted proxy.
     """
 
     networks: tuple[Network, ...] = ()
@@ -213,13 +213,13 @@ class TrustedProxies(Value):
 
 
 class Place(NamedTuple):
-    """A named thing in a firewall that holds entries: a set, a table, a file, a list.
+    """A named object in a firewall that holds entries: a set, a table, a file, a list.
 
-    Two places are the same one if kind and name are, whichever backends name them. The kinds that
-    several backends could name are listed in docs/writing-a-backend.md.
+    Two places are identical if kind and name are, whichever backends name them. The kinds that
+    several backends may name are listed in docs/writing-a-backend.md.
 
     Attributes:
-        kind: What it is: `file`, `nftables set`, `ipset`.
+        kind: Its kind: `file`, `nftables set`, `ipset`.
         name: Its full name, part by part: `("inet", "filter", "trusted4")`.
         shared: Whether several targets may use it, each for entries of its own.
     """
@@ -245,7 +245,7 @@ class PortRange(NamedTuple):
         return f"{numbers}/{self.protocol}"
 
     def shared(self, other: PortRange) -> PortRange | None:
-        """The ports that are of another range as well; None where there are none."""
+        """The ports shared with another range; None where there are none."""
         first, last = max(self.first, other.first), min(self.last, other.last)
         if self.protocol != other.protocol or first > last:
             return None
@@ -253,14 +253,14 @@ class PortRange(NamedTuple):
 
 
 class Guard(Value):
-    """What a target guards in this machine's packet filter.
+    """The ports that a target guards in this machine's packet filter.
 
     Attributes:
         ports: The ports that hosts of the allowlist reach, and others do not.
-        open_interfaces: Those that are not guarded; `docker*` stands for all that begin so.
-        forwarded: Whether only what is forwarded is guarded, by the port it is forwarded to.
-        adds_up: Whether it only ever allows, so that what several such targets of one kind allow at
-            a port adds up. Otherwise a packet has to pass each.
+        open_interfaces: The unguarded interfaces; `docker*` stands for a prefix.
+        forwarded: Whether only forwarded packets are guarded, by the port they are forwarded to.
+        adds_up: Whether it only ever allows, so that several such targets of one kind at a port add
+            up. Otherwise a packet has to pass each.
     """
 
     ports: tuple[PortRange, ...]

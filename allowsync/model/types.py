@@ -44,7 +44,7 @@ BOTH_FAMILIES = (Family.IPV4, Family.IPV6)
 
 
 class Policy(Value):
-    """When to believe the DNS. Every field may be overridden for one host."""
+    """Rules for accepting DNS answers. Every field may be overridden for one host."""
 
     keep_unavailable: timedelta = timedelta(days=3)
     keep_absent: timedelta = timedelta(hours=1)
@@ -61,7 +61,7 @@ class Policy(Value):
 
 
 class Limits(Value):
-    """How much access one run may take away without --force."""
+    """The most access that one run may remove without --force."""
 
     max_remove_hosts: float = 0.5
     always_allow_hosts: int = 1
@@ -77,23 +77,23 @@ class Query(NamedTuple):
 
 @lru_cache(maxsize=1 << 17)
 def _queries(hostnames: tuple[str, ...], families: tuple[Family, ...]) -> tuple[Query, ...]:
-    """Made once: every step of a run goes by them."""
+    """The queries for hostnames and families. Cached: every step of a run uses them."""
     return tuple(Query(name, family) for name in hostnames for family in families)
 
 
-LISTS = "lists."  # what a host calls a list by, before its name
-FLEET = "fleet."  # the same of what only the machine knows that decides for a fleet
+LISTS = "lists."  # the prefix of a list's name among a host's sources
+FLEET = "fleet."  # the prefix of sources known only to the machine that decides for a fleet
 
 
 class Host(Value):
     """A trusted host: a label with hostnames, or with fixed networks, or with both.
 
-    `sources` are names of those who publish further networks of it and of whom nothing is known
-    yet; `published` is what the others publish, by name (see `allowsync.policy.published`). A list
-    of the configuration is called `lists.NAME` there.
-    `granted`, `revoked` and `revoked_networks`, which no host is let in by, were ordered by command
-    (see `allowsync.policy.orders`).
-    `followed` says that another machine decides about it: this one asks no DNS.
+    `sources` names publishers of further networks of it that are unknown yet; `published` holds
+    the known networks, by publisher (see `allowsync.policy.published`). A list of the configuration
+    is called `lists.NAME` there.
+    `granted`, `revoked` and `revoked_networks` (from which it is never admitted) were ordered by
+    command (see `allowsync.policy.orders`).
+    `followed` marks a host that another machine decides about: this one sends no DNS query for it.
     """
 
     name: str
@@ -113,37 +113,37 @@ class Host(Value):
 
     @property
     def lists(self) -> tuple[str, ...]:
-        """The lists among its sources, by the names they have in the configuration."""
+        """The lists among its sources, by their names in the configuration."""
         return tuple(one.removeprefix(LISTS) for one in self.sources if one.startswith(LISTS))
 
     @property
     def publishers(self) -> tuple[str, ...]:
-        """Its sources but for lists, and but for those that another machine asks."""
+        """Its sources except lists, and except those that another machine asks."""
         return tuple(one for one in self.sources if not one.startswith((LISTS, FLEET)))
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """What has to be asked to know where this host is, in a fixed order."""
+        """The queries for this host, in a fixed order."""
         return _queries(self.hostnames, self.families)
 
 
 class Basis(Enum):
-    """What a grant rests on."""
+    """The basis of a grant."""
 
     FRESH = "fresh"  # the DNS gave it in this run
     STALE = "stale"  # no usable answer, or a proven absence that is not old enough yet
     REPLACED = "replaced"  # the DNS gives another address now; this one stays for a moment
     FORMER = "former"  # given by a hostname that was edited away; its successor is not known yet
     FIXED = "fixed"  # written in the configuration, or published by a source named there
-    GRANTED = "granted"  # by command, for a while
+    GRANTED = "granted"  # by command, for a limited time
 
 
 class Grant(Value):
     """A network a host is allowed from now.
 
-    `hostname` is empty for fixed networks. `ends` is when access ends if nothing changes: the clock
-    of a stale or replaced address, or the host's own `until`, whichever comes first.
-    `why` says what a stale grant lacks (`SERVFAIL`, `NXDOMAIN`), and whose a published network is.
+    `hostname` is empty for fixed networks. `ends` is the end of access if nothing changes: the
+    clock of a stale or replaced address, or the host's own `until`, whichever comes first.
+    `why` gives the reason for a stale grant (`SERVFAIL`, `NXDOMAIN`), or a network's publisher.
     """
 
     host: str
@@ -159,9 +159,9 @@ class Grant(Value):
 class Entry(Value):
     """One network in a target, with the labels of the hosts that want it, sorted.
 
-    `hosts` is empty where it is not known (most firewalls keep addresses, not names). `replaced`
-    are those of them that have been given another network by now, so that this one is about to go;
-    it is only told to targets that say whose an entry is (`Capabilities.replaced`).
+    `hosts` is empty where unknown (most firewalls keep addresses, not names). `replaced` are those
+    of them that have another network by now, so that this one is about to be removed; only targets
+    that record the hosts of entries get it (`Capabilities.replaced`).
     """
 
     network: Network

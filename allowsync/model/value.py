@@ -3,7 +3,7 @@
     class Absent(Value):
         reason: str
 
-reads, and type checks, like `@dataclass(frozen=True, slots=True)`, and is one to all who ask the
+reads, and type checks, like `@dataclass(frozen=True, slots=True)`, and passes for one in the
 module `dataclasses`. That module is not imported here, though: it takes 13 ms, and then writes and
 compiles six methods for every class, 0.5 ms each, which was the largest part of an idle run. Here
 `__init__` alone is compiled, and only when several instances are made; the rest is shared.
@@ -27,7 +27,7 @@ NO_DEFAULT: Final[Any] = object()
 
 
 class Field:
-    """What is written behind a field: its default, how to make one, whether it is compared."""
+    """The specification of a field: its default, its factory, whether it is compared."""
 
     __slots__ = ("compare", "default", "default_factory", "kw_only")
 
@@ -53,13 +53,13 @@ def field(
     default_factory: Callable[[], Any] | None = None,
     compare: bool = True,
 ) -> Any:
-    """A field that needs more to be said than its default, as in `dataclasses`."""
+    """Specify a field by more than its default, as in `dataclasses`."""
     return Field(default, default_factory, compare=compare)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class ValueType(type):
-    """The class of values' classes: turns annotations into slots."""
+    """The metaclass of values: turns annotations into slots."""
 
     __fields__: Mapping[str, Field]
     __match_args__: tuple[str, ...]
@@ -67,7 +67,7 @@ class ValueType(type):
 
     @property
     def __signature__(cls) -> Any:
-        """The fields as parameters, for `help` and whatever else asks `inspect`."""
+        """The fields as parameters, for `help` and other users of `inspect`."""
         from inspect import signature
 
         return signature(_twin(cls))
@@ -108,7 +108,7 @@ class ValueType(type):
 
 
 class _Lent:
-    """An attribute of dataclasses, looked up in one made with the same fields."""
+    """An attribute of dataclasses, looked up in a twin made with the same fields."""
 
     __slots__ = ("name",)
 
@@ -138,7 +138,7 @@ def _first_instances(self: Value, *args: Any, **kwargs: Any) -> None:
         elif one.default is not NO_DEFAULT:
             held[name] = one.default
     if cls.__slowly__[0] and known and held.keys() == cls.__fields__.keys():
-        cls.__slowly__[0] -= 1  # in a list: to set what a class has makes all look it up anew
+        cls.__slowly__[0] -= 1  # in a list: setting a class attribute invalidates its caches
         for name, value in held.items():
             object.__setattr__(self, name, value)
         if (check := getattr(self, "__post_init__", None)) is not None:
@@ -229,7 +229,7 @@ def _init(cls: ValueType) -> Callable[..., None]:
 
 @cache
 def _twin(cls: ValueType) -> type[Any]:
-    """A dataclass with the fields of a class of values, made when it is asked for."""
+    """A dataclass with the fields of a class of values, made on demand."""
     import dataclasses
     from inspect import get_annotations
 
