@@ -1,4 +1,4 @@
-"""By which interfaces the packets of an address come: the uplinks, or one that leads inside."""
+"""The interfaces where packets of a source address arrive: uplinks, or one that leads inside."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NOT_ROUTED = "the internet has no way from there, and no other interface leads t
 
 
 def arrivals(source: Original, netlink: Netlink, address: Address) -> tuple[str, ...]:
-    """The names of the interfaces by which packets of an address come.
+    """Return the names of the interfaces where packets of a source address arrive.
 
-    Who is inside, as in a LAN or a VPN, comes by the interface there: a private address that is
-    routed to one, or any in the network that one is in. Other addresses that are routed so may
-    come by an uplink, and their answers be lost. This machine's own packets come over loopback.
+    Packets of an inside host, in a LAN or a VPN, arrive at the interface there: of a private
+    address routed to it, or any address of its network. Packets of other addresses routed there
+    may still arrive at an uplink, and their answers be lost. Own packets come over loopback.
     """
     own = any(address in source.addresses(index) for index in source.all_links)
     if own or address.is_loopback:
@@ -52,9 +52,9 @@ def _is_in_network(address: Address, index: int, source: Original) -> bool:
 
 
 def unheard(version: int, index: int, source: Original) -> str:
-    """Why the router may not find this machine on an uplink, whatever rules say; "" if it does.
+    """Return the reason why the router may not find this machine on an uplink; "" if it does.
 
-    ARP and neighbour discovery are no part of the copy, whose interfaces ask no neighbours.
+    ARP and neighbour discovery are not copied: interfaces of the copy resolve no neighbours.
     """
     link = source.all_links[index]
     if index not in source.uplinks or len(link.mac) != _MAC or link.flags & _HAS_ONE_NEIGHBOUR:
@@ -68,7 +68,7 @@ def unheard(version: int, index: int, source: Original) -> str:
 
 
 def _is_modem(name: str) -> bool:
-    """Whether an interface is a mobile modem, which has no neighbours to ask (cdc_mbim)."""
+    """Whether an interface is a mobile modem, which has no neighbours to resolve (cdc_mbim)."""
     try:
         return "DEVTYPE=wwan" in Path(f"/sys/class/net/{name}/uevent").read_text()
     except OSError:
@@ -76,7 +76,7 @@ def _is_modem(name: str) -> bool:
 
 
 def never_comes(address: Address, index: int, source: Original) -> str:
-    """Why no packet of an address arrives at an interface; "" where it may."""
+    """Return the reason why no packet of an address arrives at an interface; "" where it may."""
     if index not in source.uplinks or not is_private(address):
         return ""
     same = [one for one in source.addresses(index) if one.version == address.version]

@@ -1,4 +1,4 @@
-"""Addresses behind the machine: what it may forward packets to. Pure."""
+"""Addresses behind the machine: possible destinations of forwarded packets. Pure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LOOPBACK, _UNICAST, _CLONED = 1, 1, 0x200
 
 
 def behind(original: Original, arriving: int) -> tuple[Address, ...]:
-    """Addresses that packets from an uplink may ask for, and that are not the machine's own.
+    """Return addresses, not the machine's own, that packets from an uplink may be sent to.
 
-    Of each network of another interface those that the machine has seen, or one that could be. To
-    private ones packets come from afar only where the uplink has a private address itself.
+    Of each network of another interface the known neighbours, or one possible address. Packets to
+    private addresses come from afar only where the uplink has a private address itself.
     """
     own = {one for index in original.all_links for one in original.addresses(index)}
     inside = {one.version for one in original.addresses(arriving) if is_private(one)}
@@ -40,7 +40,7 @@ def behind(original: Original, arriving: int) -> tuple[Address, ...]:
 
 
 def networks_behind(original: Original) -> dict[Network, list[Address]]:
-    """The networks of interfaces that are no uplinks, each with the neighbours seen there."""
+    """Return the networks of interfaces that are no uplinks, each with its known neighbours."""
     own = {one for index in original.all_links for one in original.addresses(index)}
     return {
         network: [one for one in _neighbours(original, index) if one in network and one not in own]
@@ -49,7 +49,7 @@ def networks_behind(original: Original) -> dict[Network, list[Address]]:
 
 
 def neighbours(original: Original) -> dict[Address, str]:
-    """The hardware address of each neighbour that the machine knows."""
+    """Return the hardware address of each neighbour that the machine knows."""
     return {
         ip_address(given(held, 1)): given(held, 2).hex(":")
         for _, held in original.routing.neighbours
@@ -58,7 +58,7 @@ def neighbours(original: Original) -> dict[Address, str]:
 
 
 def _networks(original: Original) -> Iterator[tuple[int, Network]]:
-    """The networks that are routed to interfaces that are no uplinks."""
+    """Yield the networks routed to interfaces that are no uplinks."""
     outside = {_LOOPBACK, *original.uplinks}
     for route in original.routing.routes:
         to = first(attributes(route[12:]), 1)
@@ -77,7 +77,7 @@ def _neighbours(original: Original, index: int) -> Iterator[Address]:
 
 
 def _possible(network: Network, own: set[Address]) -> Iterator[Address]:
-    """An address that a device of the network could have."""
+    """Yield an address that a device of the network could have."""
     if network.num_addresses == 1:
         few = [network.network_address]
     else:

@@ -1,4 +1,4 @@
-"""What decides about packets beside the packet filter, and is not copied: looked for, and named."""
+"""Facilities beside the packet filter that decide about packets and are not copied."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _GET_QDISC, _GET_FILTER, _GET_POLICY = 38, 46, 0x15
 _INGRESS: Final = frozenset({"ingress", "clsact"})
-# Where each way meets filters of tc(8), for tc-clsact.
+# The verdict of filters of tc(8) in each direction, for tc-clsact.
 _PARENTS: Final = {0xFFFFFFF2: "decides first", 0xFFFFFFF3: "decides about answers"}
-_LOSING: Final = frozenset({"blackhole", "netem", "plug"})  # tc(8): these lose or hold back packets
+_LOSING: Final = frozenset({"blackhole", "netem", "plug"})  # tc(8): these drop or delay packets
 _IPVS: Final = Path("/proc/net/ip_vs")
 _IPVS_HEAD: Final = 3  # lines
 _POLICY_SIZE, _DIRECTION_AT, _OUT = 168, 160, 1
@@ -29,7 +29,7 @@ _MADE_OF_PORTS: Final = (_BRIDGE, "bond", "team")
 
 
 def caveats(links: Mapping[int, Link], ruleset: KernelRuleset) -> dict[str, str]:
-    """What is not seen, by the interface that it decides about, or `EVERYWHERE`."""
+    """Return the facilities not seen, by the interface they concern, or `EVERYWHERE`."""
     found = _at_interfaces(links)
     with_rules = {name for _, held in ruleset.chains for name in devices(held)}
     for link in links.values():
@@ -46,7 +46,7 @@ def caveats(links: Mapping[int, Link], ruleset: KernelRuleset) -> dict[str, str]
 
 
 def _below(link: Link, links: Mapping[int, Link]) -> Iterator[Link]:
-    """What packets of an interface come through before: what it is a part of, or made of."""
+    """Yield the interfaces that packets pass before: those it is a part of, or made of."""
     parts = [links[link.lower]] if link.lower in links else []
     if link.kind in _MADE_OF_PORTS:
         parts += [one for one in links.values() if one.master == link.index]
@@ -56,7 +56,7 @@ def _below(link: Link, links: Mapping[int, Link]) -> Iterator[Link]:
 
 
 def _at_interfaces(links: Mapping[int, Link]) -> dict[str, str]:
-    """Programs that decide before any rule."""
+    """Return programs that decide before any rule, by interface."""
     found = {
         one.name: f"an XDP program at {one.name} decides first"
         for one in links.values()
@@ -70,7 +70,7 @@ def _at_interfaces(links: Mapping[int, Link]) -> dict[str, str]:
 
 
 def _by_tc() -> Iterator[tuple[int, str]]:
-    """The interfaces whose packets meet filters of tc, or queues that do not send all of them."""
+    """Yield interfaces with filters of tc, or queues that drop packets, each with the reason."""
     netlink = Netlink(ROUTE)
     try:
         for queue in netlink.dump(_GET_QDISC, struct.pack("=BxxxiIII", 0, 0, 0, 0, 0)):
@@ -87,7 +87,7 @@ def _by_tc() -> Iterator[tuple[int, str]]:
 
 
 def _has_policies() -> bool:
-    """Whether IPsec says anything about packets that arrive."""
+    """Whether an IPsec policy applies to arriving packets."""
     try:
         netlink = Netlink(XFRM)
     except OSError:  # a kernel without IPsec

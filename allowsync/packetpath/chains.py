@@ -1,4 +1,4 @@
-"""What the chains that a packet met hold beside the rules that decided about it."""
+"""Rules of traversed chains beside the deciding ones: chance, limits, forms, uncopied state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Chains:
-    """The chains of one copy. Packets meet the same ones again and again."""
+    """The chains of one copy, cached: packets traverse the same ones again and again."""
 
     def __init__(self, copy: Copy, words: Words) -> None:
         self._cables, self._words, self._original = copy.cables.ends, words, copy.original
@@ -32,7 +32,7 @@ class Chains:
         self._lacks, self._legacy_lacks = cache(self._find_lack), cache(self._find_legacy_lack)
 
     def chance(self, probe: Probe, ports: frozenset[int]) -> tuple[int, str]:
-        """Where chance decides about a packet for some ports, and for one of how many."""
+        """Return the odds (one of how many) of a random rule for some ports, and its chain."""
         protocol = PROTOCOLS[probe.question.protocol]
         odds = [
             (self._odds(self._words.place(one), ports, protocol), one.chain) for one in probe.events
@@ -45,7 +45,7 @@ class Chains:
         return most, f"a rule of chain {chain} decides by chance" if most else ""
 
     def limit(self, probe: Probe, ports: frozenset[int]) -> str:
-        """The chain with a rule that stops packets for some ports beyond a limit; "" if none."""
+        """Return a chain with a rule that stops packets for ports beyond a limit; "" if none."""
         name = probe.question.protocol
         for one in probe.events:
             if self._limits(self._words.place(one), ports, PROTOCOLS[name]):
@@ -56,7 +56,7 @@ class Chains:
         return next((one.chain for one in limits), "")
 
     def form(self, probe: Probe, ports: frozenset[int]) -> str:
-        """The chain that asks for more than packets for the same port share; "" if none."""
+        """Return a chain that matches more than packets for the same port share; "" if none."""
         name = probe.question.protocol
         for one in probe.events:
             if self._formed(self._words.place(one), ports, PROTOCOLS[name]):
@@ -67,7 +67,7 @@ class Chains:
         return next((one.chain for one in formed), "")
 
     def uncopied(self, probe: Probe, ports: frozenset[int]) -> str:
-        """What the copy cannot give the packet or its answer, and a rule asks for; "" if none."""
+        """Return the state that a rule needs and the copy lacks, for packet or answer; or ""."""
         return next(filter(None, self._uncopied(probe, ports)), "")
 
     def _uncopied(self, probe: Probe, ports: frozenset[int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Rules by which packets that are alike meet now this and now that. Pure.
+"""Rules that treat identical packets differently. Pure.
 
 By a random number, in turn, or by a hash of the source port, which senders choose freely.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _RANDOM: Final = 24  # NFT_META_PRANDOM
 _TRANSPORT: Final = 2  # NFT_PAYLOAD_TRANSPORT_HEADER
-# What a step loads: header, offset and length; of a packet's meta data its key alone.
+# The part of a packet that a step loads: header, offset and length; of meta data its key alone.
 _PORT: Final = (_TRANSPORT, 2, 2)
 _FROM: Final = (_TRANSPORT, 0, 2)
 _PROTOCOL: Final = ((16,), (1, 9, 1), (1, 6, 1))
@@ -36,19 +36,19 @@ _LEGACY_FROM: Final = re.compile(r"(?<!!) --sport (\d+) ")
 
 
 def one_of(rule: Sequence[Expression], ports: Collection[int], protocol: int) -> int:
-    """Among how many packets a rule of nftables chooses one; 0 where it does not.
+    """Return the number of packets of which a rule of nftables chooses one; 0 for all.
 
     Args:
         rule: Its steps.
-        ports: What the packets are for: before and after translation.
-        protocol: Of these packets.
+        ports: The packets' destination ports: before and after translation.
+        protocol: The packets' protocol.
     """
     odds = max((_odds(step, rule) for step in rule), default=0)
     return odds if odds and concerns(rule, ports, protocol) else 0
 
 
 def one_of_legacy(rule: str, ports: Collection[int], protocol: str) -> int:
-    """The same of a rule of iptables, in words."""
+    """Return the same of a rule of iptables, in words."""
     match = _LEGACY.search(rule)
     if match is None or not concerns_legacy(rule, ports, protocol):
         return 0
@@ -58,7 +58,7 @@ def one_of_legacy(rule: str, ports: Collection[int], protocol: str) -> int:
 def concerns(
     rule: Sequence[Expression], ports: Collection[int], protocol: int, *, answers: bool = False
 ) -> bool:
-    """Whether packets for some ports, or answers from there, may be what a rule is about."""
+    """Whether a rule may match packets for some ports, or answers from there."""
     met = {_FROM if answers else _PORT: ports, **dict.fromkeys(_PROTOCOL, (protocol,))}
     return not any(starmap(partial(_is_other, met), pairwise(rule)))
 
@@ -66,7 +66,7 @@ def concerns(
 def concerns_legacy(
     rule: str, ports: Collection[int], protocol: str, *, answers: bool = False
 ) -> bool:
-    """The same of a rule of iptables, in words."""
+    """Whether a rule of iptables may, in words."""
     port = (_LEGACY_FROM if answers else _LEGACY_PORT).search(rule)
     of = _LEGACY_PROTOCOL.search(rule)
     return (port is None or int(port[1]) in ports) and (of is None or of[1] == protocol)
@@ -75,7 +75,7 @@ def concerns_legacy(
 def _is_other(
     met: Mapping[tuple[int, ...], Collection[int]], before: Expression, after: Expression
 ) -> bool:
-    """Whether two steps compare what a packet has with something else."""
+    """Whether two steps compare a field of the packet with another value."""
     has = met.get(_place(before)) if after.kind == "cmp" else None
     if has is None or number(first(after.held, 2)):
         return False
@@ -97,7 +97,7 @@ def _odds(step: Expression, rule: Sequence[Expression]) -> int:
 
 
 def _rarer(share: float) -> int:
-    """One of how many, for the rarer of the two that may happen."""
+    """Return the odds, one of how many, of the rarer outcome."""
     rarer = min(share, 1 - share)
     return round(1 / rarer) if rarer > 0 else 0
 
@@ -108,6 +108,6 @@ def _is_port(step: Expression) -> bool:
 
 
 def _place(step: Expression) -> tuple[int, ...]:
-    """What of a packet a step loads."""
+    """Return the part of a packet that a step loads."""
     kinds = {"payload": (2, 3, 4), "meta": (2,)}.get(step.kind, ())
     return tuple(number(first(step.held, kind)) for kind in kinds)

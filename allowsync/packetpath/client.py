@@ -1,4 +1,4 @@
-"""Has a copy of this process ask, and believes it within bounds."""
+"""Sends packets by a fork of this process, and validates its answers."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Question
 
 TIMEOUT: Final = 60.0
-_ENDING: Final = 1.0  # seconds from the end of its answers to the end of the process
+_ENDING: Final = 1.0  # seconds from end of output to exit
 _CHUNK: Final = 65536
 
 
 def ask(
     questions: Iterable[Question], *, known: Iterable[Network] = (), timeout: float = TIMEOUT
 ) -> Answers:
-    """Ask a copy of this machine's packet filter what becomes of packets.
+    """Ask a copy of this machine's packet filter for the paths of packets.
 
-    Nothing of the machine changes, and nothing of the copy is left, whatever ends this process.
+    Changes nothing of the machine, and leaves nothing of the copy, however this process ends.
 
     Args:
-        questions: What is asked; each becomes one question an uplink and address, unless it
+        questions: The questions; each is expanded to every uplink and address, unless it
             names them.
-        known: Networks that are let in, so that they are no example of those that rules name.
-        timeout: After how many seconds the answers are unknown.
+        known: Allowed networks: not taken as examples of the networks that rules name.
+        timeout: The time limit, in seconds; then the answers are unknown.
 
     Returns:
         The answers; unknown, with the reason, where the machine cannot be read or copied whole.
@@ -60,7 +60,7 @@ def ask(
 
 
 def _read(source: int, until: float) -> bytes:
-    """What is written to a pipe until it is closed.
+    """Read a pipe until it is closed.
 
     Raises:
         TimeoutError: It is open for too long.
@@ -82,13 +82,13 @@ def _answer(
     from allowsync.packetpath.inquiry import inquire
     from allowsync.packetpath.isolation import end_with_parent
 
-    os.setsid()  # what is typed at the terminal ends the caller, and the caller this process
+    os.setsid()  # signals of the terminal end the caller, and the caller ends this process
     end_with_parent()
-    if os.getppid() != maker:  # it ended before the kernel was told
+    if os.getppid() != maker:  # the parent ended before prctl
         return
     try:
         answers = inquire(questions, known)
-    except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known
+    except Exception as error:  # noqa: BLE001 - after any error the answers are unknown
         answers = _unknown(questions, f"the copy failed: {error!r}")
     write_all(sink, json.dumps(from_answers(answers)).encode())
 

@@ -22,7 +22,7 @@ TABLE: Final = "allowsync_packetpath"
 _TRACE_GROUP: Final = 1 << 8  # NFNLGRP_NFTRACE
 
 # The first chain a packet meets turns tracing on; one that reaches a last chain has passed.
-# What the copy sends by itself is traced as well: a rule may stop the answer.
+# The copy's own packets are traced as well: a rule may stop the answer.
 _TRACED: Final = """table netdev {table} {{
  chain begin {{
   type filter hook ingress devices = {{ {devices} }} priority -2147483648; meta nftrace set 1
@@ -38,18 +38,18 @@ table inet {table} {{
 
 
 def has_passed(told: TraceEvent) -> bool:
-    """Whether a packet is behind the last rule of the machine."""
+    """Whether a packet has passed the machine's last rule."""
     return told.table == TABLE and told.chain in ("input", "postrouting")
 
 
 class Copy:
-    """The copy, entered; what is sent into its cables from outside meets the machine's rules.
+    """The copy, entered; packets sent into its cables from outside meet the machine's rules.
 
     Attributes:
-        original: What it is a copy of.
+        original: The machine copied.
         cables: Its interfaces.
         network: The file that holds its network namespace.
-        traces: Where the kernel tells what packets meet in nftables.
+        traces: The socket of nftables' trace events.
         legacy_traces: The same for iptables-legacy, where there is any.
         outside: The other ends of its cables.
 
@@ -95,7 +95,7 @@ class Copy:
         self._watch()
 
     def _watch(self) -> None:
-        """Put our own chains in place."""
+        """Install the copy's own chains."""
         devices = ", ".join(f'"{one.name}"' for one in self.cables.ends.values())
         if not devices:
             raise PacketsUnavailable("there is no interface that packets could arrive at")
@@ -103,7 +103,7 @@ class Copy:
         self.tools.run("nft", "-f", "-", feed=_TRACED.format(devices=devices, table=TABLE))
 
     def clear(self) -> None:
-        """Take all rules away, for what is to be tried without any: the last thing to do."""
+        """Remove all rules, for probes without any: the last thing to do."""
         self.tools.run("nft", "flush", "ruleset")
         for version, saved in self.original.tables.items():
             legacy.empty(version, saved, self.tools)
@@ -125,13 +125,13 @@ class Copy:
             self._await_bridge(index)
 
     def _await_bridge(self, index: int) -> None:
-        """Wait for the bridge that an interface is a port of, which forwards a little later."""
+        """Wait for the bridge that an interface is a port of: its forwarding starts later."""
         link = self.cables.ends[index]
         bridge = self.original.links.get(link.master)
         if link.master in self.cables.bridges and link.is_up and bridge and bridge.is_up:
             links.await_bridge(link.master, index)
 
     def close(self) -> None:
-        """Give the namespaces back; the end of the process does the same."""
+        """Close the namespaces; the end of the process does the same."""
         for one in (self.outside.network, self.network):
             os.close(one)

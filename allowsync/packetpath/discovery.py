@@ -1,7 +1,7 @@
-"""Whether the neighbours on an uplink find this machine: neighbour discovery of IPv6 (RFC 4861).
+"""Whether neighbours on an uplink find this machine: neighbour discovery of IPv6 (RFC 4861).
 
-Where rules stop it, packets come in for as long as the router remembers this machine, and then
-no more, whatever is let in at a port.
+Where rules stop it, packets arrive for as long as the router caches this machine's hardware
+address, and then no more, whatever port is open.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _WITHOUT: Final = 0x80 | 0x10  # interfaces that ask no neighbours, or have one 
 _SOLICITATION, _ADVERTISEMENT, _SOLICITED = 135, 136, 0x60000000
 _HOPS: Final = 255
 _NEIGHBOUR: Final = IPv6Address("fe80::1")
-_GROUP: Final = bytes.fromhex("ff0200000000000000000001ff")  # of those that may have an address
+_GROUP: Final = bytes.fromhex("ff0200000000000000000001ff")  # solicited-node multicast
 _SILENT: Final = "what stops it is not known"
 _MAC: Final = 6
 
 
 def undiscovered(copy: Copy, prober: Prober, words: Words) -> dict[str, str]:
-    """The uplinks on which the router does not find this machine, and the rule that is why.
+    """Return the uplinks on which the router does not find this machine, with the rule at fault.
 
-    The last thing to be tried in a copy: where the router does not find the machine without any
-    rules either, it is the copy that does not answer, and nothing is known.
+    The last probe of a copy: where the router does not find the machine without any rules either,
+    it is the copy that does not answer, and the result is unknown.
     """
     found = {}
     for link in _asked(copy.original):
@@ -56,7 +56,7 @@ def undiscovered(copy: Copy, prober: Prober, words: Words) -> dict[str, str]:
 
 
 def _asked(original: Original) -> Iterator[Link]:
-    """The uplinks whose neighbours ask for addresses of this machine."""
+    """Yield the uplinks whose neighbours solicit addresses of this machine."""
     for index in original.uplinks:
         link = original.links.get(index)
         if link and _own(original, link) and not link.flags & _WITHOUT and len(link.mac) == _MAC:
@@ -69,7 +69,7 @@ def _own(original: Original, link: Link) -> IPv6Address | None:
 
 
 def _why(original: Original, prober: Prober, words: Words, link: Link) -> str:
-    """The rule that keeps a neighbour from being answered, or this machine from its answer."""
+    """Return the rule that stops a neighbour's solicitation, or the advertisement in return."""
     events, came_out = _solicited(original, prober, link)
     if not _is_answered(came_out):
         return _stopped_by(events, words) or _SILENT
@@ -81,11 +81,11 @@ def _why(original: Original, prober: Prober, words: Words, link: Link) -> str:
 def _solicited(
     original: Original, prober: Prober, link: Link
 ) -> tuple[list[TraceEvent | LegacyEvent], list[bytes]]:
-    """What becomes of the router's question who has an address of this machine."""
+    """Send the router's solicitation of an address of this machine; return events and output."""
     own = _own(original, link) or _NEIGHBOUR
     group = IPv6Address(_GROUP + own.packed[-3:])
     with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as member:
-        with suppress(OSError):  # an interface of the copy asks no neighbours: it is no member
+        with suppress(OSError):  # NOARP interfaces of the copy are no members
             joined = group.packed + struct.pack("=I", link.index)
             member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
         asked = _message(_SOLICITATION, 0, (_router(original, link.index), group), own)
@@ -100,7 +100,7 @@ def _is_answered(came_out: list[bytes]) -> bool:
 
 
 def _stopped_by(events: list[TraceEvent | LegacyEvent], words: Words) -> str:
-    """The rule that a message or its answer ended at; "" where it passed all."""
+    """Return the rule that a message or its answer ended at; "" where it passed all."""
     told = [one for one in events if not isinstance(one, LegacyEvent)]
     by_legacy = [one for one in events if isinstance(one, LegacyEvent)]
     if told and told[-1].is_final:
@@ -110,7 +110,7 @@ def _stopped_by(events: list[TraceEvent | LegacyEvent], words: Words) -> str:
 
 
 def _router(original: Original, index: int) -> IPv6Address:
-    """The neighbour that default routes of an interface lead to."""
+    """Return the neighbour that default routes of an interface lead to."""
     for route in original.routing.routes:
         gateway = first(attributes(route[12:]), 5)
         if route[1] == 0 and gateway and len(gateway) == 16 and index in leads_to(route):
@@ -121,7 +121,7 @@ def _router(original: Original, index: int) -> IPv6Address:
 def _message(
     kind: int, flags: int, ends: tuple[IPv6Address, IPv6Address], target: IPv6Address
 ) -> bytes:
-    """A message about the neighbour that has an address, with the type of its frame."""
+    """Return a message about the neighbour that has an address, with the type of its frame."""
     addresses = b"".join(one.packed for one in ends)
     option = struct.pack("BB", 1 if kind == _SOLICITATION else 2, 1) + bytes.fromhex("0200000000fe")
     rest = struct.pack(">I", flags) + target.packed + option

@@ -1,4 +1,4 @@
-"""Answers as JSON, between the process that asks and its caller."""
+"""Answers as JSON, between the asking process and its caller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from allowsync.packetpath.question import Aim, Answer, Answers, Machine, PacketV
 
 
 def from_answers(answers: Answers) -> dict[str, Any]:
-    """Answers, as JSON knows them."""
+    """Return answers as a JSON document."""
     machine = answers.machine
     return {
         "uplinks": machine.uplinks,
@@ -39,7 +39,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
 
 
 def to_answers(document: Any) -> Answers:
-    """Answers from what `from_answers` made."""
+    """Return the answers in a document made by `from_answers`."""
     addresses = {name: tuple(map(ip_address, held)) for name, held in document["addresses"].items()}
     machine = Machine(
         uplinks=tuple(document["uplinks"]),

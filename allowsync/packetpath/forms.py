@@ -1,7 +1,7 @@
-"""Rules that ask a packet for what others that ask for the same may have otherwise. Pure.
+"""Rules that match fields in which packets for the same port may differ. Pure.
 
-How far it came, how long it is, the options and the window of TCP, its traffic class. Whether any
-of that matters, packets tell: this only says where more than one has to be sent.
+The TTL, the length, the options and the window of TCP, the traffic class. Whether any of these
+matters is found by packets: this only tells where more than one has to be sent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LENGTH: Final = 0  # NFT_META_LEN
 # Traffic class, label, length and identification; hop limit of IPv6; time to live of IPv4.
 _OF_NETWORK: Final = frozenset((0, 1, 2, 3, 4, 5, 7, 8))
 _TTL: Final = 8
-# The two ports; where the header of TCP ends, and its flags.
+# The two ports; the data offset of TCP, and its flags.
 _ASKED: Final = frozenset((0, 2, 12, 13))
 _STEPS: Final = frozenset({"exthdr", "osf"})
 _MATCHES: Final = frozenset(
@@ -31,7 +31,7 @@ _LEGACY: Final = re.compile(rf" -m (?:{'|'.join(sorted(_MATCHES))}) | --tcp-opti
 
 
 def asks_form(rule: Sequence[Expression]) -> bool:
-    """Whether a rule of nftables asks for any of that."""
+    """Whether a rule of nftables matches any of these."""
     return any(map(_of_form, rule))
 
 
@@ -52,6 +52,6 @@ def _of_form(step: Expression) -> bool:
 
 
 def _is_form(header: int, at: int, length: int) -> bool:
-    if header == _NETWORK:  # the source address of IPv6 begins where IPv4 has its time to live
+    if header == _NETWORK:  # IPv6 has its source address at the offset of IPv4's TTL
         return at in _OF_NETWORK and (at != _TTL or length == 1)
     return header >= _INNER or (header == _TRANSPORT and at not in _ASKED)

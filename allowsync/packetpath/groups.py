@@ -1,6 +1,6 @@
-"""BPF programs of control groups: they decide about what the sockets of a service get and send.
+"""BPF programs of control groups, which filter what the sockets of a service receive and send.
 
-As by `IPAddressDeny=` of a unit (systemd.resource-control(5)). They come behind every rule, and are
+As by `IPAddressDeny=` of a unit (systemd.resource-control(5)). They run behind every rule, and are
 no part of the packet filter.
 """
 
@@ -29,13 +29,13 @@ _QUERY, _DIRECTIONS, _EFFECTIVE = (
     1,
 )  # BPF_PROG_QUERY; ingress and egress; of parents too
 _QUERY_SIZE, _COUNT_AT = 64, 24
-_HANDLE: Final = 0xFE  # FILEID_KERNFS: the number is all there is to it
+_HANDLE: Final = 0xFE  # FILEID_KERNFS: the handle is the number alone
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def filtered(questions: Iterable[Question]) -> tuple[str, ...]:
-    """The ports that are asked about whose programs have such filters, in words."""
+    """Return the ports asked about whose programs have such filters, in words."""
     asked: dict[str, set[range]] = {}
     for one in questions:
         asked.setdefault(one.protocol, set()).add(range(one.port, (one.last or one.port) + 1))
@@ -53,7 +53,7 @@ def filtered(questions: Iterable[Question]) -> tuple[str, ...]:
 
 
 def _with_filters(groups: Iterable[int]) -> Iterator[tuple[int, str]]:
-    """Those of some control groups that have filters, with their names."""
+    """Yield the control groups that have filters, with their names."""
     call = _BPF.get(os.uname().machine)
     top = next((one for one in _MOUNTS if (one / "cgroup.controllers").exists()), None)
     if call is None or top is None:
@@ -66,7 +66,7 @@ def _with_filters(groups: Iterable[int]) -> Iterator[tuple[int, str]]:
 
 
 def _opened(top: Path, number: int) -> int:
-    """A file for a control group, by its number; -1 where there is no right to that."""
+    """Return a file for a control group, by its number; -1 without the right to that."""
     mount = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     handle = ctypes.create_string_buffer(struct.pack("=IiQ", 8, _HANDLE, number))
     group = _libc.open_by_handle_at(mount, handle, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -75,7 +75,7 @@ def _opened(top: Path, number: int) -> int:
 
 
 def _count(call: int, group: int, way: int) -> int:
-    """How many programs there are one way, those of the groups above among them."""
+    """Return the number of programs in one direction, those of parent groups among them."""
     asked = struct.pack("=III", group, way, _EFFECTIVE).ljust(_QUERY_SIZE, b"\0")
     buffer = ctypes.create_string_buffer(asked, _QUERY_SIZE)
     if _libc.syscall(call, _QUERY, buffer, _QUERY_SIZE) != 0:

@@ -1,4 +1,4 @@
-"""One inquiry: the machine is read, copied, asked, and what was seen is judged."""
+"""One inquiry: read the machine, copy it, send packets, judge the events."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BRIDGED = "it is a port of a bridge, which is not copied"
 
 
 def inquire(questions: Sequence[Question], known: Iterable[str] = ()) -> Answers:
-    """Ask a copy of the machine in whose network namespace this process is."""
+    """Ask a copy of the machine in whose network namespace this process runs."""
     tools = Tools()
     machine = Machine()
     try:
@@ -76,9 +76,9 @@ def _in_answer(source: Original, answer: Answer, positions: Sequence[int]) -> An
 
 
 def _is_heard(answer: Answer, source: Original) -> bool:
-    """Whether a program listens where a packet got to, or was to get to.
+    """Whether a program listens at the destination of a packet.
 
-    One that went elsewhere, or of which nothing is known, counts as heard.
+    A packet that was forwarded, or whose path is unknown, counts as heard.
     """
     asked = answer.question
     address, port = answer.to[1:] if answer.to else (asked.destination, asked.port)
@@ -88,7 +88,7 @@ def _is_heard(answer: Answer, source: Original) -> bool:
 
 
 def _named(questions: Iterable[Question], source: Original, known: Iterable[str]) -> NamedSources:
-    """The sources that rules name, where any question is about them."""
+    """Return the sources that rules name, where any question is about them."""
     if any(one.source.is_unspecified for one in questions):
         return named_sources(source, Coverage(map(parsed, known)))
     return NamedSources({}, 0)
@@ -104,7 +104,7 @@ def _caveats(source: Original) -> dict[str, str]:
 
 
 def describe(source: Original, beside: tuple[str, ...], named: NamedSources) -> Machine:
-    """The machine, for those who ask."""
+    """Return the machine's description for callers."""
     links = source.all_links.values()
     uplinks = [source.all_links[one].name for one in source.uplinks]
     tunnels = vpns(source)
@@ -123,10 +123,10 @@ def describe(source: Original, beside: tuple[str, ...], named: NamedSources) -> 
 def expand(
     questions: Iterable[Question], source: Original, sources: Iterable[Address]
 ) -> dict[Question, list[int]]:
-    """The questions with all that they leave open, each with the positions of those it answers.
+    """Return the expanded questions, each with the positions of those it answers.
 
-    One for each interface that it comes by and address, and for each source and port that rules
-    name. This machine's own packets are not asked about.
+    One for each arriving interface and address, and for each source and port that rules name. This
+    machine's own packets are not asked about.
     """
     with closing(Netlink(ROUTE)) as netlink:
         by = cache(partial(arrivals, source, netlink))
@@ -154,7 +154,7 @@ def _expanded(
 
 
 def _from_each(question: Question, named: Sequence[Address]) -> Iterator[Question]:
-    """A question by each source that it stands for."""
+    """Yield a question for each source that it stands for."""
     if not question.source.is_unspecified:
         yield question
         return
@@ -171,7 +171,7 @@ def _placed(
     ports: Sequence[int],
     interfaces: Iterable[str],
 ) -> Iterator[Question]:
-    """A question at each interface, address and port that it stands for."""
+    """Yield a question for each interface, address and port that it stands for."""
     for interface in interfaces:
         placed = replace(question, interface=interface, last=0)
         link = source.named(interface)
@@ -195,7 +195,7 @@ def _destinations(source: Original, aim: Aim, index: int) -> tuple[Address, ...]
 def _answered(
     source: Original, beside: Mapping[str, str], tools: Tools, asked: list[Question]
 ) -> tuple[list[Answer], dict[str, str]]:
-    """The answers, in order, and the uplinks on which no neighbour finds the machine."""
+    """Return the answers, in order, and the uplinks on which no neighbour finds the machine."""
     reasons = [_unaskable(one, source, beside) for one in asked]
     askable = [one for one, reason in zip(asked, reasons, strict=True) if not reason]
     if not askable:
@@ -219,7 +219,7 @@ def _answered(
 
 
 def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) -> str:
-    """Why a question cannot be asked; "" where it can."""
+    """Return the reason why a question cannot be asked; "" where it can."""
     link = source.named(question.interface)
     if link is None:
         return f"{NO_INTERFACE}: {question.interface}"

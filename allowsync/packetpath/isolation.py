@@ -1,4 +1,4 @@
-"""Namespaces that only this process holds, and the tools that run in them."""
+"""Namespaces that only this process holds, and the tools run in them."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def end_with_parent() -> None:
-    """Let the kernel kill this process when the one that started it ends."""
+    """Make the kernel kill this process when its parent ends."""
     _libc.prctl(_DEATH_SIGNAL, _SIGKILL)
 
 
 def new_network() -> int:
-    """Enter a network namespace that is new. Returns the file that holds it."""
+    """Enter a new network namespace; return the file that holds it."""
     _call("unshare", NEW_NETWORK)
     return current_network()
 
 
 def current_network() -> int:
-    """A file that holds the network namespace of the moment."""
+    """Return a file that holds the current network namespace."""
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def enter(network: int) -> None:
-    """Enter a network namespace that is held by a file."""
+    """Enter a network namespace held by a file."""
     _call("setns", network, NEW_NETWORK)
 
 
 @contextmanager
 def as_user(user: int | None) -> Iterator[None]:
-    """Let sockets that are made meanwhile be those of another user, where that is possible."""
+    """Open sockets as another user meanwhile, where that is possible."""
     if user is None:
         yield
         return
@@ -62,7 +62,7 @@ def as_user(user: int | None) -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Get what making network namespaces needs: as root nothing, else a user namespace.
+    """Get the rights to make network namespaces: as root none, else by a user namespace.
 
     Raises:
         PacketsUnavailable: Neither is possible here.
@@ -94,7 +94,7 @@ def _new_user() -> None:
 
 
 def _own_proc() -> None:
-    """Mount /proc anew, as the settings of the copy are written there."""
+    """Mount /proc anew: the copy's sysctls are written there."""
     try:
         _call("unshare", NEW_MOUNTS)
         _call("mount", b"none", b"/", None, _PRIVATE_MOUNTS, None)
@@ -110,10 +110,10 @@ def _call(name: str, *arguments: object) -> None:
 
 
 class Tools:
-    """Programs, run in the network namespace of the moment; they end with this process."""
+    """Programs, run in the current network namespace; they end with this process."""
 
     def __init__(self) -> None:
-        # The lock of iptables belongs to the machine: it is neither waited for nor held.
+        # The lock of iptables belongs to the machine: the copy neither waits for it nor holds it.
         self._lock = os.memfd_create("xtables.lock", 0)
         self._environment = {
             **ENVIRONMENT,
@@ -121,7 +121,7 @@ class Tools:
         }
 
     def run(self, *argv: str, feed: str = "") -> str:
-        """Run a program that must succeed. Returns what it prints.
+        """Run a program that must succeed. Returns its output.
 
         Raises:
             PacketsUnavailable: It is missing or failed.

@@ -1,4 +1,4 @@
-"""From what was seen of a packet to a verdict, with the rules that decided."""
+"""The verdict about a packet from its events, with the rules that decided."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _TRANSLATES: Final = frozenset({"nat", "redir"})
 _TRANSLATORS: Final = frozenset({"DNAT", "REDIRECT", "NETMAP"})
 _LEGACY_DECIDES: Final = re.compile(r"(-j|-g) (ACCEPT|DNAT|REDIRECT|NETMAP)\b")
-# What lets a packet on: the kernel tells of rules, returns and policies alike.
+# Rules that let a packet on: TRACE reports rules, returns and policies alike.
 _LEGACY_GOES_ON: Final = re.compile(
     r"policy ACCEPT$|: return$| -j (ACCEPT|RETURN|(CONN)?(SEC)?MARK|DSCP|TOS|TTL|HL|TCPMSS|SET|CT"
     r"|NOTRACK|TEE|N?FLOG|LOG|CLASSIFY|CHECKSUM|DNAT|SNAT|REDIRECT|MASQUERADE|NETMAP)\b"
@@ -41,7 +41,7 @@ _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent(?
 _COUNTED: Final = re.compile(
     r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
 )
-_MARTIAN: Final = "in_martian_dst"  # as for 127.0.0.1, from beyond
+_MARTIAN: Final = "in_martian_dst"  # as to 127.0.0.1, from outside
 _REVERSE: Final = re.compile("ReverseP")
 _NO_MORE: Final = "the first packet of a connection gets in, and what follows does not"
 _LOST: Final = "its answers do not come back"
@@ -56,12 +56,12 @@ _DECIDED_ELSEWHERE: Final = {
     "synproxy": "SYNPROXY answers first in the place of the server",
 }
 _LEGACY_QUEUE: Final = re.compile(r" -j NFQUEUE\b(?:.* --queue-(?:num|balance) (\d+))?")
-# How often what chance decides is sent: at least, for each that one of is chosen, and of how many.
+# The number of repetitions under chance: at least, for each choice, and the limit of odds.
 _OFTEN, _TIMES, _MOST_ODDS = 24, 6, 32
 
 
 class Judge:
-    """Judges probes of one copy."""
+    """Judges the probes of one copy."""
 
     def __init__(self, copy: Copy, prober: Prober, words: Words) -> None:
         self._copy, self._prober, self._words = copy, prober, words
@@ -69,7 +69,7 @@ class Judge:
         self._by_kernel: dict[object, tuple[str, ...]] = {}
 
     def judge(self, probe: Probe) -> Answer:
-        """What became of a packet."""
+        """Return the answer to a probe's question."""
         ports = self._ports(probe)
         most, chance = self._chains.chance(probe, ports)
         reason = self._unknown(probe) or self._chains.uncopied(probe, ports)
@@ -91,17 +91,17 @@ class Judge:
         return Answer(probe.question, verdict, rules, self._to(probe), condition, unanswered)
 
     def _unanswered(self, probe: Probe, end: TraceEvent) -> str:
-        """What keeps an answer from who asked; "" where one comes back."""
+        """Return the reason why no answer reaches the source; "" where one does."""
         if not probe.replies:
             return self._lost(probe, end)
         ports = [one for one in probe.back if bridge_of(one.out, self._copy.original.links)]
         return self._beside_bridge(ports[0].out) if ports else ""
 
     def _beside_bridge(self, index: int) -> str:
-        """That an answer leaves by a port of a bridge, beside the bridge; "" where it gets on.
+        """Return that an answer leaves by a bridge's port, beside the bridge; "" where it gets on.
 
-        The router that the port asks for its hardware address answers to the bridge. So the
-        neighbours of a port are those that were entered by hand.
+        The router that the port resolves answers to the bridge. So the neighbours of a port are
+        only permanent entries.
         """
         original = self._copy.original
         if any(at == index and _is_known(held) for at, held in original.routing.neighbours):
@@ -111,7 +111,7 @@ class Judge:
         return f"routing: they leave by {port}, a port of {bridge}, and find no router there"
 
     def _lost(self, probe: Probe, end: TraceEvent) -> str:
-        """What keeps an answer from who asked: a rule that it met, or routing."""
+        """Return the rule or route that stopped the answer."""
         if probe.strayed:
             return probe.strayed
         if probe.astray is not None:
@@ -125,7 +125,7 @@ class Judge:
         return self._no_way_back(probe, end) or _NOT_SEEN_LOST
 
     def _no_way_back(self, probe: Probe, end: TraceEvent) -> str:
-        """Why routing stops an answer; "" where it does not."""
+        """Return the reason why routing stops an answer; "" where it does not."""
         seen, question = end.packet, probe.question
         if seen is None:
             return ""
@@ -149,7 +149,7 @@ class Judge:
         return self._unknown_to_legacy(probe)
 
     def _unknown_to_legacy(self, probe: Probe) -> str:
-        """The same of the rule of iptables-legacy that a packet ended at."""
+        """Return the same of the iptables-legacy rule that a packet ended at."""
         said = self._words.of_legacy(probe.legacy[-1]) if probe.legacy else ""
         for kind, reason in _DECIDED_ELSEWHERE.items():
             if f" -j {kind.upper()}" in said:
@@ -159,12 +159,12 @@ class Judge:
         return _QUEUED.format(number) if number in self._copy.original.queues else ""
 
     def _ports(self, probe: Probe) -> frozenset[int]:
-        """The port that a packet asked for, and the one that translation gave it."""
+        """Return the destination port of a packet, and the port after translation."""
         to = self._to(probe) or self._was_going_to(probe)
         return frozenset((probe.question.port, to[2] if to else probe.question.port))
 
     def _varies(self, probe: Probe, most: int, form: str) -> str:
-        """Whether packets that ask for the same, sent again and again, do not all meet the same."""
+        """Return the reason why repeated packets differ in outcome; "" where they do not."""
         if probe.question.aim is not Aim.OWN:
             return ""  # there may be many; the answer says that chance decides
         if most > _MOST_ODDS:
@@ -187,7 +187,7 @@ class Judge:
         return (probe.question.interface, *where) if where != asked else None
 
     def _was_going_to(self, probe: Probe) -> tuple[str, Address, int] | None:
-        """Where translation had sent a packet that was stopped after that."""
+        """Return the translated destination of a packet that was stopped after translation."""
         asked = probe.question.destination, probe.question.port
         met: list[tuple[Packet | None, int]] = [(one.packet, one.out) for one in probe.events]
         met += [(one.packet, 0) for one in probe.legacy]
@@ -201,7 +201,7 @@ class Judge:
         return None
 
     def _stopped(self, probe: Probe, chance: str) -> Answer:
-        """What stopped a packet: a rule, or else the kernel; what nothing tells of is unknown."""
+        """Return the answer for a stopped packet: by a rule, by the kernel, or unknown."""
         refused = any(one != "answer" for one in probe.replies)
         rules = self._stopped_by(probe)
         if not (rules or refused):
@@ -215,7 +215,7 @@ class Judge:
         return Answer(probe.question, verdict, rules or (_NO_RULE,), going_to, chance)
 
     def _stopped_by(self, probe: Probe) -> tuple[str, ...]:
-        """The rule that stopped a packet; none where none did."""
+        """Return the rule that stopped a packet; none where none did."""
         last = probe.events[-1] if probe.events else None
         if last is not None and last.is_final:
             return (self._words.of(last),)
@@ -223,12 +223,12 @@ class Judge:
         return (rule,) if rule else ()
 
     def _stopped_by_legacy(self, met: Sequence[LegacyEvent]) -> str:
-        """The rule of iptables-legacy that a packet ended at; "" where the last one lets it on."""
+        """Return the iptables-legacy rule that a packet ended at; "" where that lets it on."""
         said = self._words.of_legacy(met[-1]) if met else ""
         return "" if _LEGACY_GOES_ON.search(said) else said
 
     def _stopped_by_kernel(self, probe: Probe) -> tuple[Probe, tuple[str, ...]]:
-        """Send a packet that no rule stopped once more, and see what the kernel says or counts."""
+        """Send a packet that no rule stopped once more, and read the kernel's counters."""
         question = probe.question
         link = self._copy.original.named(question.interface)
         if link is not None and not link.is_up:
@@ -250,7 +250,7 @@ class Judge:
         return again, self._by_kernel.get(place, ())
 
     def _no_way(self, probe: Probe, moved: Sequence[str]) -> str:
-        """Whether a packet, or its answer where the kernel asked for the way of it, has no way."""
+        """Return the reason why a packet, or its answer, has no route; "" where it has one."""
         question, target = probe.question, self._was_going_to(probe)
         to = target[1] if target else question.destination
         link = self._copy.original.named(question.interface)
@@ -268,7 +268,7 @@ class Judge:
         return no_way(travel, self._copy.original)
 
     def _passed_by(self, probe: Probe) -> tuple[str, ...]:
-        """The rules that accepted or translated; without any the policies that did."""
+        """Return the rules that accepted or translated; without any the policies that did."""
         decided = [
             one
             for one in probe.events
@@ -290,7 +290,7 @@ class Judge:
         )
 
     def _condition(self, probe: Probe, ports: frozenset[int]) -> str:
-        """What else has to be so: a limit that is not used up."""
+        """Return a condition of the answer: a limit that is not used up; "" without any."""
         for one in probe.events:
             if one.kind == RULE and any(map(_is_limit, self._words.steps(one))):
                 return f"as long as the limit of {self._words.of(one)!r} lasts"
@@ -308,13 +308,13 @@ def _is_known(neighbour: Attributes) -> bool:
 
 
 def _mark(met: Sequence[TraceEvent], by_legacy: Sequence[LegacyEvent]) -> int:
-    """The mark of a packet behind all that it met."""
+    """Return the mark of a packet after its last event."""
     marks = [one.mark for one in met[-1:]] + [one.mark for one in by_legacy[-1:]]
     return max(marks, default=0)
 
 
 def _kind(step: Expression) -> str:
-    """What a step is, where a target of iptables or an object with a name is meant as well."""
+    """Return the kind of a step; of a target of iptables or a named object, its own kind."""
     if step.kind == "objref":
         return "synproxy" if number(first(step.held, 1)) == _SYNPROXY else step.kind
     return text(first(step.held, 1)) if step.kind == "target" else step.kind
@@ -327,22 +327,22 @@ def _is_limit(step: Expression) -> bool:
 
 
 def _outcome(probe: Probe) -> tuple[str, bool]:
-    """Where a packet ended, and whether its sender was told."""
+    """Return the last chain of a packet, and whether its sender got a reply."""
     return probe.end.chain if probe.end else "", bool(probe.replies)
 
 
 def _martians() -> int:
-    """How many packets were for an address that none from beyond may have, of all namespaces."""
+    """Return the kernel's count of martian destinations, of all namespaces."""
     try:
         head, *by_processor = Path("/proc/net/stat/rt_cache").read_text().splitlines()
         column = head.split().index(_MARTIAN)
-    except (FileNotFoundError, ValueError):  # a kernel that does not tell
+    except (FileNotFoundError, ValueError):  # a kernel without these counters
         return 0
     return sum(int(line.split()[column], 16) for line in by_processor)
 
 
 def _counters() -> dict[str, int]:
-    """What the kernel counts, of the network namespace of the moment."""
+    """Return the kernel's counters, of the current network namespace."""
     found = {}
     for path in ("/proc/net/snmp", "/proc/net/netstat"):
         lines = Path(path).read_text().splitlines()

@@ -1,4 +1,4 @@
-"""What only older tools hold: tables of iptables-legacy, sets of ipset, lists of `recent`."""
+"""State of older tools: tables of iptables-legacy, sets of ipset, lists of `recent`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TABLES: Final = {
     4: "/proc/thread-self/net/ip_tables_names",
     6: "/proc/thread-self/net/ip6_tables_names",
 }
-_TRACED: Final = ("PREROUTING", "OUTPUT")  # where a rule of the copy stands before all others
+_TRACED: Final = ("PREROUTING", "OUTPUT")  # where a rule of the copy comes before all others
 _RECENT: Final = "/proc/net/xt_recent"
 _SO_IP_SET, _GET_BY_INDEX, _PROTOCOL, _MOST_SETS = 83, 7, 7, 65535
 
@@ -31,16 +31,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Sets(NamedTuple):
-    """The sets of ipset: the name behind each number, and all of them as `ipset save` has it."""
+    """The sets of ipset: the name of each number, and all of them as `ipset save` prints them."""
 
     names: Mapping[int, str]
     saved: str
 
 
 def saved_tables(tools: Tools) -> dict[int, str]:
-    """The tables of iptables-legacy, by version of IP, where there are any.
+    """Return the tables of iptables-legacy, by version of IP, where there are any.
 
-    The list of tables is asked first: the tools would create the tables they list.
+    Reads the list of tables first: the tools would create the tables they list.
 
     Raises:
         PacketsUnavailable: Only root may read the list.
@@ -60,7 +60,7 @@ def saved_tables(tools: Tools) -> dict[int, str]:
 
 
 def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
-    """Load tables into the network namespace of the moment. Returns what was refused."""
+    """Load tables into the current network namespace. Returns what was refused."""
     refused = []
     for version, saved in tables.items():
         try:
@@ -71,20 +71,20 @@ def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
 
 
 def empty(version: int, saved: str, tools: Tools) -> None:
-    """Take all rules out of tables that were loaded."""
+    """Remove all rules of loaded tables."""
     kept = [one for one in saved.splitlines() if one[:1] in "*C"]
     tools.run(f"{TOOLS[version]}-restore", feed="\n".join(kept) + "\n")
 
 
 def trace(tables: Mapping[int, str], tools: Tools) -> None:
-    """Let the kernel tell which rules of these tables a packet meets."""
+    """Trace packets through these tables."""
     for version in tables:
         for chain in _TRACED:
             tools.run(TOOLS[version], "-t", "raw", "-I", chain, "-j", "TRACE")
 
 
 def chain_of(saved: str, table: str, chain: str) -> list[str]:
-    """A chain of saved tables, as the copy has it: its policy, and its rules."""
+    """Return a chain of saved tables, as the copy has it: its policy, and its rules."""
     lines = saved.partition(f"*{table}\n")[2].partition("COMMIT")[0].splitlines()
     policies = [one.split()[1] for one in lines if one.startswith(f":{chain} ")]
     rules = [one for one in lines if one.startswith(f"-A {chain} ")]
@@ -93,10 +93,10 @@ def chain_of(saved: str, table: str, chain: str) -> list[str]:
 
 
 def saved_sets(tools: Tools) -> Sets:
-    """The sets of ipset.
+    """Return the sets of ipset.
 
     Raises:
-        PacketsUnavailable: There are no rights for it, or no `ipset`.
+        PacketsUnavailable: The rights are missing, or `ipset` is.
     """
     names = set_names()
     return Sets(names, tools.run("ipset", "save") if names else "")
@@ -106,7 +106,7 @@ def load_sets(sets: Sets, tools: Tools, *, elements: bool = True) -> list[str]:
     """Load sets, each with its number: rules of iptables-nft name sets by number.
 
     Returns:
-        What was refused.
+        The refused sets.
     """
     if not sets.names:
         return []
@@ -129,7 +129,7 @@ def load_sets(sets: Sets, tools: Tools, *, elements: bool = True) -> list[str]:
 
 
 def set_names() -> dict[int, str]:
-    """The name of each set of ipset, by its number."""
+    """Return the name of each set of ipset, by its number."""
     names = {}
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as asking:
@@ -145,7 +145,7 @@ def set_names() -> dict[int, str]:
 
 
 def _set_name(asking: socket.socket, index: int) -> str | None:
-    """The name of a set, "" for a free number, None behind the last."""
+    """Return the name of a set, "" for a free number, None behind the last."""
     buffer = ctypes.create_string_buffer(40)
     size = ctypes.c_uint(40)
     ctypes.memmove(buffer, struct.pack("=IIH30x", _GET_BY_INDEX, _PROTOCOL, index), 40)
@@ -158,7 +158,7 @@ def _set_name(asking: socket.socket, index: int) -> str | None:
 
 
 def recent_lists() -> dict[str, list[tuple[str, int]]]:
-    """The addresses in each list of the match `recent`, and how often each was seen."""
+    """Return the addresses in each list of the match `recent`, and how often each was seen."""
     found: dict[str, list[tuple[str, int]]] = {}
     if not Path(_RECENT).is_dir():
         return found
@@ -169,7 +169,7 @@ def recent_lists() -> dict[str, list[tuple[str, int]]]:
 
 
 def load_recent(lists: Mapping[str, list[tuple[str, int]]]) -> list[str]:
-    """Let the lists of `recent` hold this, as if seen now. Returns what was refused."""
+    """Fill the lists of `recent`, as if seen now. Returns what was refused."""
     refused = []
     for name, seen in lists.items():
         try:

@@ -1,4 +1,4 @@
-"""What is not asked of all that a question may stand for: named, never left out in silence."""
+"""Parts of a question's scope that are not asked: named, never left out in silence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def unasked(
     questions: Iterable[Question], source: Original, named: NamedSources
 ) -> tuple[str, ...]:
-    """What is left out of some questions, as far as they stand for it."""
+    """Return the parts of the questions' scope that are left out, in words."""
     several = tuple(questions)
     aims = {one.aim for one in several}
     found = list(_more(("networks that rules name", named.left_out)))

@@ -1,4 +1,4 @@
-"""The interfaces of the copy: each a virtual cable of the same name, its other end outside."""
+"""The interfaces of the copy: each a veth of the same name, its peer outside."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Cables(NamedTuple):
 
     Attributes:
         ends: Those that are cables, by index; a bridge or VRF is none.
-        outer: The index of each one's other end.
+        outer: The index of each one's peer.
         macs: The hardware address of each interface of the copy.
         bridges: The interfaces that are bridges in the copy, too.
     """
@@ -60,7 +60,7 @@ class Cables(NamedTuple):
 
 
 def lay(original: Original, outside: int, inside: int, refused: list[str]) -> Cables:
-    """Make the interfaces, in the namespace `inside`, their other ends in `outside`."""
+    """Make the interfaces in the namespace `inside`, their peers in `outside`."""
     links = original.links
     bridges = _bridges(original)
     netlink = Netlink(ROUTE)
@@ -94,10 +94,10 @@ def switch_on(netlink: Netlink, index: int) -> None:
 
 
 def await_carrier(index: int) -> None:
-    """Wait until an end of a cable sends: the one that was switched on before the other.
+    """Wait until an end of a cable sends: the one that was switched on before its peer.
 
-    The kernel opens it a little later, more so on a busy machine, and loses without a word what is
-    sent before. Newer kernels do it when they are asked about it.
+    The kernel opens it a little later, more so on a busy machine, and silently drops packets sent
+    before. Newer kernels do it when queried.
 
     Raises:
         PacketsUnavailable: It does not.
@@ -113,7 +113,7 @@ def await_carrier(index: int) -> None:
 
 
 def await_bridge(bridge: int, port: int) -> None:
-    """Wait until a port of a bridge forwards, which the kernel comes to a little later.
+    """Wait until a port of a bridge forwards, which takes the kernel a little longer.
 
     Raises:
         PacketsUnavailable: It does not.
@@ -133,20 +133,20 @@ def await_bridge(bridge: int, port: int) -> None:
 
 
 def _forwards(body: bytes) -> bool:
-    """Whether an interface is a port of a bridge that forwards."""
+    """Whether an interface is a forwarding port of a bridge."""
     held = attributes(given(attributes(given(attributes(body[16:]), 18)), 5))
     return given(held, 1) == _FORWARDING
 
 
 def add_neighbour(netlink: Netlink, index: int, address: bytes) -> None:
-    """Let an interface know where an address is: outside."""
+    """Add a permanent neighbour entry for an address outside."""
     family = 2 if len(address) == 4 else 10
     body = struct.pack("=BBHiHBB", family, 0, 0, index, _PERMANENT, 0, 0)
     netlink.request(NEW_NEIGHBOUR, CREATE | REPLACE, body + packed([(1, address), (2, OUTER_MAC)]))
 
 
 def _bridges(original: Original) -> frozenset[int]:
-    """The bridges that carry an uplink or hardware, which packets arrive through."""
+    """Return the bridges where packets arrive: those with an uplink or hardware."""
     hardware = {one.master for one in original.links.values() if not one.kind}
     return frozenset(
         index
@@ -156,7 +156,7 @@ def _bridges(original: Original) -> frozenset[int]:
 
 
 def _made(link: Link, bridges: frozenset[int], outside: int) -> bytes:
-    """The request to make an interface like another: same index, name, address and size."""
+    """Return the request to make an interface like another: same index, name, address and MTU."""
     is_bridge = link.index in bridges
     flags = 0 if is_bridge else _NO_ARP
     head = struct.pack("=BBHiII", 0, 0, 0, link.index, flags, _NO_ARP)
@@ -180,7 +180,7 @@ def _about(index: int) -> bytes:
 
 
 def _present(netlink: Netlink) -> dict[int, tuple[str, bytes]]:
-    """Name and hardware address of each interface there is."""
+    """Return name and hardware address of each interface present."""
     found = {}
     for body in netlink.dump(GET_LINK, LINKS):
         held = attributes(body[16:])

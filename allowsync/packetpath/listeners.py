@@ -1,4 +1,4 @@
-"""The sockets of programs that listen: whose they are, what they take, and who holds them."""
+"""The listening sockets of programs: their owners, addresses and holders."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _ONLY_IPV6: Final = 11  # INET_DIAG_SKV6ONLY
 
 
 class ListeningSocket(NamedTuple):
-    """A socket that takes packets.
+    """A socket that receives packets.
 
     Attributes:
-        version: Of IP; one of 6 may take packets of IPv4 as well.
-        address: The one it is bound to; that of no interface where it takes any.
+        version: Of IP; a socket of 6 may receive packets of IPv4 as well.
+        address: The bound address; unspecified where it receives any.
         owner: The user whose program made it.
-        device: The interface that it is bound to; 0 for none, or where the kernel does not tell.
-        only_ipv6: Whether it takes no IPv4.
+        device: The index of the bound interface; 0 for none, or without a report of the kernel.
+        only_ipv6: Whether it receives no IPv4.
     """
 
     protocol: str
@@ -58,7 +58,7 @@ class ListeningSocket(NamedTuple):
     only_ipv6: bool = False
 
     def takes(self, address: Address, devices: Iterable[int]) -> bool:
-        """Whether it takes what arrives for an address by an interface, a part of others."""
+        """Whether it receives packets for an address that arrive at an interface or its masters."""
         if self.device not in (0, *devices):
             return False
         own = getattr(self.address, "ipv4_mapped", None) or self.address
@@ -68,7 +68,7 @@ class ListeningSocket(NamedTuple):
 
 
 def listeners() -> tuple[ListeningSocket, ...]:
-    """Those of the network namespace of the moment."""
+    """Return those of the current network namespace."""
     narrow = dict(_narrow())
     return tuple(
         one._replace(device=device, only_ipv6=only_ipv6)
@@ -80,9 +80,9 @@ def listeners() -> tuple[ListeningSocket, ...]:
 
 
 def sockets(protocol: str) -> Iterator[tuple[bytes, int, Attributes]]:
-    """Each socket that listens, as sock_diag(7) lists it, with its port and attributes.
+    """Yield each listening socket, as sock_diag(7) lists it, with its port and attributes.
 
-    A kernel that does not tell has none.
+    A kernel without sock_diag yields none.
     """
     state = int(_LISTENS[protocol], 16)
     for family in _FAMILIES:
@@ -98,7 +98,7 @@ def sockets(protocol: str) -> Iterator[tuple[bytes, int, Attributes]]:
 
 
 def _narrow() -> Iterator[tuple[str, tuple[int, bool]]]:
-    """By its inode, which interface a socket is bound to, and whether it takes IPv6 alone."""
+    """Yield by inode the interface a socket is bound to, and whether it receives IPv6 alone."""
     for protocol in _LISTENS:
         for one, _, held in sockets(protocol):
             (device,), (inode,) = (
@@ -108,7 +108,7 @@ def _narrow() -> Iterator[tuple[str, tuple[int, bool]]]:
 
 
 def served_twice(every: Iterable[ListeningSocket]) -> tuple[int, ...]:
-    """Ports at which one program listens by TCP and by UDP, as a web server does with HTTP/3."""
+    """Return ports where one program listens by TCP and by UDP, as a web server with HTTP/3."""
     several = tuple(one for one in every if not one.address.is_loopback)
     tcp, udp = ({one.port for one in several if one.protocol == name} for name in _LISTENS)
     both = {one.inode: one for one in several if one.port in tcp & udp}
@@ -138,19 +138,19 @@ def _listed(protocol: str, version: int) -> Iterator[ListeningSocket]:
 
 
 def _address(listed: str) -> Address:
-    """An address as `/proc/net` lists it: words of 32 bits in the order of the processor."""
+    """Parse an address as `/proc/net` lists it: words of 32 bits in the processor's order."""
     words = (int(listed[at : at + 8], 16) for at in range(0, len(listed), 8))
     return ip_address(b"".join(struct.pack("=I", one) for one in words))
 
 
 def _held() -> Iterator[tuple[str, str]]:
-    """Each process with the inode of a socket that it holds."""
+    """Yield each process with the inode of a socket that it holds."""
     for process in Path("/proc").glob("[0-9]*"):
         if process.name == _INIT:
             continue
         try:
             names = [str(one.readlink()) for one in (process / "fd").iterdir()]
-        except OSError:  # it ended, or belongs to another
+        except OSError:  # the process ended, or belongs to another user
             continue
         for name in names:
             if name.startswith("socket:["):

@@ -1,4 +1,4 @@
-"""Netlink: how the kernel lists, and takes, links, routes and nftables rules."""
+"""Netlink: the kernel's interface to list and change links, routes and nftables rules."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ERROR, _DONE, _INTERRUPTED = 2, 3, 0x10
 _CAPPED = 0x100  # an error repeats only the header of the request
 _TYPE: Final = 0x3FFF  # without the flags for nested and for network order
 _HEAD: Final = struct.Struct("=HH")  # of an attribute: length and kind
-_LARGEST: Final = 1 << 20  # bytes that are read at once
+_LARGEST: Final = 1 << 20  # bytes read at once
 _SOL_NETLINK, _EXT_ACK = 270, 11
 _SNDBUF, _RCVBUF, _SNDBUFFORCE, _RCVBUFFORCE = 7, 8, 32, 33
 _FORCED, _ASKED = 64 << 20, 4 << 20
 
 
 def attributes(data: bytes) -> Attributes:
-    """The attributes that stand one after the other, nested ones unopened."""
+    """Parse consecutive attributes, leaving nested ones packed."""
     found, at, last = [], 0, len(data) - _HEAD.size
     while at <= last:
         length, kind = _HEAD.unpack_from(data, at)
@@ -44,46 +44,46 @@ def attributes(data: bytes) -> Attributes:
 
 
 def attribute(kind: int, value: bytes) -> bytes:
-    """One attribute, padded."""
+    """Return one attribute, padded."""
     return _HEAD.pack(_HEAD.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
 def packed(items: Attributes) -> bytes:
-    """Attributes one after the other."""
+    """Return attributes, packed one after the other."""
     return b"".join(attribute(kind, value) for kind, value in items)
 
 
 def first(items: Attributes, kind: int) -> bytes | None:
-    """The value of the first attribute of a kind."""
-    for one, value in items:  # asked ten thousand times: a generator costs twice that
+    """Return the value of the first attribute of a kind."""
+    for one, value in items:  # called ten thousand times: a generator costs twice that
         if one & _TYPE == kind:
             return value
     return None
 
 
 def given(items: Attributes, kind: int, default: bytes = b"") -> bytes:
-    """The value of the first attribute of a kind, or a default."""
+    """Return the value of the first attribute of a kind, or a default."""
     found = first(items, kind)
     return default if found is None else found
 
 
 def without(items: Attributes, *kinds: int) -> Attributes:
-    """All attributes but those of some kinds."""
+    """Return all attributes but those of some kinds."""
     return [(kind, value) for kind, value in items if kind & _TYPE not in kinds]
 
 
 def text(value: bytes | None) -> str:
-    """A string that ends with a zero; "" for none."""
+    """Decode a zero-terminated string; "" for none."""
     return (value or b"").split(b"\0")[0].decode(errors="replace")
 
 
 def number(value: bytes | None) -> int:
-    """A number in network order; 0 for none."""
+    """Decode a number in network order; 0 for none."""
     return int.from_bytes(value or b"", "big")
 
 
 def native(value: bytes | None) -> int:
-    """A number in the machine's order; 0 for none."""
+    """Decode a number in the machine's order; 0 for none."""
     return int.from_bytes(value or b"", "little" if struct.pack("=H", 1)[0] else "big")
 
 
@@ -97,7 +97,7 @@ class NetlinkMessage(NamedTuple):
 
 
 class RefusedRequest(NamedTuple):
-    """A request of a batch that was refused: which, the error, and what the kernel said."""
+    """A refused request of a batch: its position, the error, and the kernel's message."""
 
     position: int
     errno: int
@@ -105,11 +105,11 @@ class RefusedRequest(NamedTuple):
 
 
 class ListingInterrupted(Exception):
-    """What was listed changed meanwhile."""
+    """The listed objects changed during the dump."""
 
 
 class Netlink:
-    """A socket to one part of the kernel, in the network namespace of the moment."""
+    """A socket to one part of the kernel, in the current network namespace."""
 
     def __init__(self, protocol: int, groups: int = 0, *, blocking: bool = True) -> None:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
@@ -131,7 +131,7 @@ class Netlink:
         self.socket.close()
 
     def messages(self) -> Iterator[NetlinkMessage]:
-        """The messages of one packet, waited for if need be."""
+        """Yield the messages of one packet, waiting for it if need be."""
         last, at = self.socket.recv_into(self._buffer) - 16, 0
         data = bytes(self._buffer[: last + 16])
         while at <= last:
@@ -140,7 +140,7 @@ class Netlink:
             at += (length + 3) & ~3
 
     def waiting(self) -> Iterator[NetlinkMessage]:
-        """The messages that have come, without waiting."""
+        """Yield the messages received so far, without waiting."""
         while True:
             try:
                 yield from self.messages()
@@ -148,16 +148,16 @@ class Netlink:
                 return
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
-        """Everything of a kind.
+        """Return every object of a kind.
 
         Raises:
             OSError: The kernel refuses.
-            ListingInterrupted: It changed while it was listed.
+            ListingInterrupted: The objects changed during the dump.
         """
         return self._listed(kind, REQUEST | ROOT_DUMP, body)
 
     def get(self, kind: int, body: bytes) -> list[bytes]:
-        """What one request asks for.
+        """Return the objects that one request selects.
 
         Raises:
             OSError: The kernel refuses.
@@ -181,7 +181,7 @@ class Netlink:
                 found.append(message.body)
 
     def request(self, kind: int, flags: int, body: bytes) -> int:
-        """Ask for a change. Returns the error number, 0 for none."""
+        """Request a change. Returns the error number, 0 for none."""
         self._send(kind, REQUEST | ACK | flags, body)
         while True:
             for message in self.messages():
@@ -189,7 +189,7 @@ class Netlink:
                     return _errno(message)
 
     def batch(self, requests: Sequence[tuple[int, int, bytes]]) -> list[RefusedRequest]:
-        """Ask nftables for several changes at once: (message, flags, body). All or none happen."""
+        """Request several nftables changes at once: (message, flags, body). All or none happen."""
         edge = struct.pack(">BBH", 0, 0, 10)
         parts = [(0x10, REQUEST, edge)]
         parts += [(0xA00 | kind, REQUEST | flags, body) for kind, flags, body in requests]

@@ -1,4 +1,4 @@
-"""The ruleset of nftables: listed by netlink, and loaded from that list as it is.
+"""The ruleset of nftables: listed by netlink, and loaded from that list unchanged.
 
 `nft list ruleset` is no copy: it cannot be loaded where iptables-nft made rules with extensions.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Request: TypeAlias = tuple[int, int, bytes]
 
-# Messages, and what lists the same.
+# Messages that create, and those that list the same.
 _NEW_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET = 0, 3, 6, 9
 _NEW_ELEMENT, _NEW_OBJECT, _NEW_FLOWTABLE = 12, 18, 22
 _TABLES, _CHAINS, _RULES, _SETS, _ELEMENTS, _OBJECTS, _FLOWTABLES = 1, 4, 7, 10, 13, 19, 23
@@ -44,7 +44,7 @@ _DEVICE, _DEVICES = 3, 4  # NFTA_HOOK_DEV, NFTA_HOOK_DEVS
 _ATTEMPTS: Final = 5
 _QUOTA: Final = 2  # NFT_OBJECT_QUOTA
 _SET_TIMEOUT: Final = 11  # NFTA_SET_TIMEOUT
-# Steps that the kernel may list in a way that it refuses.
+# Steps that the kernel may list in a form that it refuses.
 _REFUSED: Final = frozenset({"dynset", "exthdr", "quota", "osf"})
 
 INET, IPV4, ARP, NETDEV, BRIDGE, IPV6 = 1, 2, 3, 5, 7, 10
@@ -54,7 +54,7 @@ FAMILIES: Final = {
 
 
 class NftObject(NamedTuple):
-    """A table, chain, rule, set or the like: its family, and what the kernel says of it."""
+    """A table, chain, rule, set or the like: its family, and its attributes as listed."""
 
     family: int
     held: Attributes
@@ -68,7 +68,7 @@ class Expression(NamedTuple):
 
 
 class KernelRuleset(NamedTuple):
-    """Everything that nftables holds, as listed."""
+    """All of nftables, as listed."""
 
     tables: tuple[NftObject, ...]
     chains: tuple[NftObject, ...]
@@ -80,7 +80,7 @@ class KernelRuleset(NamedTuple):
 
 
 def expressions(rule: Attributes) -> tuple[Expression, ...]:
-    """The steps of a rule."""
+    """Return the steps of a rule."""
     return _opened(given(rule, 4))
 
 
@@ -91,12 +91,12 @@ def _opened(steps: bytes) -> tuple[Expression, ...]:
 
 
 def header(family: int) -> bytes:
-    """What each message about nftables begins with."""
+    """Return the header of messages about nftables."""
     return struct.pack(">BBH", family, 0, 0)
 
 
 def devices(chain: Attributes) -> Iterator[str]:
-    """The interfaces that a chain stands at, before all others or behind them."""
+    """Yield the interfaces that a chain is bound to, at ingress or egress."""
     for kind, value in attributes(given(chain, 4)):
         if kind & 0x3FFF == _DEVICE:
             yield text(value)
@@ -105,10 +105,10 @@ def devices(chain: Attributes) -> Iterator[str]:
 
 
 def list_ruleset() -> KernelRuleset:
-    """List the ruleset of the network namespace of the moment.
+    """List the ruleset of the current network namespace.
 
     Raises:
-        PacketsUnavailable: There are no rights for it, or it keeps changing.
+        PacketsUnavailable: The rights are missing, or the ruleset keeps changing.
     """
     try:
         netlink = Netlink(NETFILTER)
@@ -121,7 +121,7 @@ def list_ruleset() -> KernelRuleset:
             except ListingInterrupted:
                 continue
             except OSError as error:
-                if error.errno != errno.ENOENT:  # a table went meanwhile
+                if error.errno != errno.ENOENT:  # a table was deleted meanwhile
                     raise PacketsUnavailable(
                         f"nftables cannot be listed: {error.strerror}"
                     ) from error
@@ -153,7 +153,7 @@ def _listed(netlink: Netlink) -> KernelRuleset:
 
 
 def load(ruleset: KernelRuleset) -> list[str]:
-    """Load a ruleset into the network namespace of the moment. Returns what was refused."""
+    """Load a ruleset into the current network namespace. Returns what was refused."""
     elements = [(_NEW_ELEMENT, CREATE, one) for one in _elements(ruleset)]
     rules = [_rule(one) for one in ruleset.rules]
     frame = _frame(ruleset, anonymous=False)
@@ -165,7 +165,7 @@ def load(ruleset: KernelRuleset) -> list[str]:
 
 
 def load_for_words(ruleset: KernelRuleset) -> list[str]:
-    """Load what `nft` needs to put rules into words, anonymous sets as such, in one go."""
+    """Load the objects that `nft` needs to print rules, anonymous sets as such, in one go."""
     anonymous = {
         (family, given(held, 1), given(held, 2))
         for family, held in ruleset.sets
@@ -187,7 +187,7 @@ def load_for_words(ruleset: KernelRuleset) -> list[str]:
 
 
 def _elements(ruleset: KernelRuleset) -> Iterator[bytes]:
-    """Elements as they may be said: the end of an interval without the timeout that is listed."""
+    """Yield elements in loadable form: an interval's end without its listed timeout."""
     timed = {
         (family, given(held, 1), given(held, 2))
         for family, held in ruleset.sets
@@ -214,7 +214,7 @@ def _loadable_elements(listed: bytes) -> bytes:
 
 
 def _frame(ruleset: KernelRuleset, *, anonymous: bool) -> list[Request]:
-    """What rules stand in and refer to; handles name a place in the other namespace."""
+    """Return the requests for all but elements and rules; handles number sets in the copy."""
     requests = []
     for family, held in ruleset.tables:  # without an owner, not persistent
         requests.append((_NEW_TABLE, CREATE, family, _flags(without(held, 3, 4, 7), 2, 1)))
@@ -238,7 +238,7 @@ def _frame(ruleset: KernelRuleset, *, anonymous: bool) -> list[Request]:
 
 
 def _flags(held: Attributes, kind: int, keep: int) -> Attributes:
-    """The same with some flags only."""
+    """Mask the flags in attributes of one kind."""
 
     def kept(one: int, value: bytes) -> bytes:
         return struct.pack(">I", number(value) & keep) if one & 0x3FFF == kind else value
@@ -256,7 +256,7 @@ def _rule(rule: NftObject) -> Request:
 
 
 def with_steps(rule: Attributes, steps: Sequence[Expression]) -> Attributes:
-    """A rule with other steps."""
+    """Return a rule with other steps."""
     written = [
         (1, packed([(1, one.kind.encode() + b"\0"), (0x8002, packed(one.held))])) for one in steps
     ]
@@ -264,10 +264,10 @@ def with_steps(rule: Attributes, steps: Sequence[Expression]) -> Attributes:
 
 
 def _loadable(step: Expression) -> Expression:
-    """Leave out what the kernel lists of a step, and then refuses to take."""
+    """Leave out the listed attributes of a step that the kernel refuses."""
     if step.kind == "dynset":  # a timeout of 0 is none
         kept = [(kind, value) for kind, value in step.held if kind != 6 or any(value)]
-    elif step.kind == "quota":  # that it is used up follows from what is used
+    elif step.kind == "quota":  # the flag follows from the amount used
         kept = _flags(step.held, 2, 1)
     elif step.kind == "osf" and not any(given(step.held, 3)):  # flags are one that is, or none
         kept = without(step.held, 3)
@@ -281,12 +281,12 @@ def _loadable(step: Expression) -> Expression:
 
 
 def _compatibility(steps: Sequence[Expression], family: int) -> Attributes:
-    """The protocol for the extensions of a rule: the kernel does not list it."""
+    """Return the protocol for the extensions of a rule: the kernel does not list it."""
     loads = _loads_ethernet_type if family == BRIDGE else _loads_protocol
     protocol, inverted = 0, False
     for before, after in pairwise(steps):
         if after.kind == "cmp" and loads(before):
-            # As ebtables has it, in the order of bytes of the packet.
+            # As ebtables has it, in the byte order of the packet.
             protocol = native(given(attributes(given(after.held, 3)), 1))
             inverted = number(first(after.held, 2)) != 0
             break
@@ -309,7 +309,7 @@ def _loads_ethernet_type(step: Expression) -> bool:
 
 
 def _send(netlink: Netlink, requests: list[Request]) -> list[str]:
-    """Send requests in as few batches as they fit into."""
+    """Send requests in as few batches as possible."""
     refused: list[str] = []
     part: list[Request] = []
     size = 0

@@ -1,4 +1,4 @@
-"""The machine as it is: everything that decides about a packet, read and never changed."""
+"""The original machine: all state that decides about a packet, read and never changed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _ELSEWHERE: Final = ("neigh", "core", "unix", "mptcp", "route", "xfrm")
 
 
 class Link(Value):
-    """An interface: `kind` is "" for hardware, `info` what the kernel says of the kind.
+    """An interface: `kind` is "" for hardware, `info` the kernel's data for the kind.
 
     Attributes:
         lower: The interface that it is a part of, as a VLAN is; 0 for none.
@@ -84,7 +84,7 @@ class Link(Value):
 
     @property
     def is_tunnel(self) -> bool:
-        """Whether it has one neighbour alone, as WireGuard, tun, PPP and IP in IP."""
+        """Whether it has only one neighbour, as WireGuard, tun, PPP and IP in IP."""
         return self.index != _LOOPBACK and len(self.mac) != _MAC
 
 
@@ -99,11 +99,11 @@ class Routing(NamedTuple):
 
 
 class Original(NamedTuple):
-    """All that was read of a machine.
+    """All state read of a machine.
 
     Attributes:
         uplinks: The interfaces with a default route, or a half of one, as VPNs have.
-        listeners: The sockets of programs that listen.
+        listeners: The listening sockets of programs.
     """
 
     links: Mapping[int, Link]
@@ -120,12 +120,12 @@ class Original(NamedTuple):
 
     @property
     def connected(self) -> frozenset[int]:
-        """The versions of IP that it has a default route of."""
+        """The versions of IP with a default route."""
         routes = self.routing.routes
         return frozenset(route_version(one) for one in routes if any(_default(one)))
 
     def addresses(self, index: int) -> tuple[Address, ...]:
-        """The addresses of an interface that are valid beyond its link."""
+        """Return the addresses of an interface that are valid beyond its link."""
         found = []
         for one in self.routing.addresses:
             if native(one[4:8]) == index and one[3] != _SCOPE_LINK:
@@ -134,9 +134,9 @@ class Original(NamedTuple):
         return tuple(dict.fromkeys(found))
 
     def reaches(self, index: int) -> tuple[Address, ...]:
-        """The addresses that packets from an interface may ask for: its own, or any.
+        """Return the possible destinations of packets from an interface: its own addresses, or any.
 
-        An uplink without an address of its own is asked for those of the others.
+        An uplink without an address of its own receives packets for those of the others.
         """
         own = self.addresses(index)
         versions = {one.version for one in own}
@@ -155,7 +155,7 @@ class Original(NamedTuple):
         return tuple(dict.fromkeys([*own, *extra]))
 
     def owner(self, protocol: str, version: int, port: int) -> int | None:
-        """The user whose program answers at a port; None where none is known."""
+        """Return the user whose program answers at a port; None where none is known."""
         owners = {
             one.version: one.owner
             for one in self.listeners
@@ -164,7 +164,7 @@ class Original(NamedTuple):
         return owners.get(version, owners.get(6))
 
     def hears(self, protocol: str, address: Address, port: int, interface: str) -> bool:
-        """Whether a program listens for what arrives for an address and port by an interface."""
+        """Whether a program listens at an address and port for packets from an interface."""
         link = self.named(interface)
         devices = (link.index, link.master) if link else ()
         return any(
@@ -173,12 +173,12 @@ class Original(NamedTuple):
         )
 
     def named(self, name: str) -> Link | None:
-        """The interface of a name."""
+        """Return the interface of a name."""
         return next((one for one in self.all_links.values() if one.name == name), None)
 
 
 def read(tools: Tools) -> Original:
-    """Read the machine in whose network namespace this process is.
+    """Read the machine in whose network namespace this process runs.
 
     Raises:
         PacketsUnavailable: A part cannot be read.
@@ -254,7 +254,7 @@ def _routing(netlink: Netlink) -> Routing:
 def _routed(
     links: Mapping[int, Link], uplinks: tuple[int, ...], ruleset: nftables.KernelRuleset
 ) -> dict[int, Link]:
-    """The interfaces that routing or a rule sees: not each guest's port of a bridge."""
+    """Return the interfaces that routing or a rule sees: without guests' ports of a bridge."""
     hooked = b"".join(
         value
         for one in (*ruleset.chains, *ruleset.flowtables)
@@ -276,31 +276,31 @@ def _uplinks(routes: tuple[bytes, ...], links: Mapping[int, Link]) -> tuple[int,
 
 
 def _arrive_by(indexes: Iterable[int], links: Mapping[int, Link]) -> Iterator[int]:
-    """Where packets from there arrive: what comes to a port of a bridge, by the bridge."""
+    """Yield the interfaces where packets arrive: for a bridge's port, the bridge."""
     return (bridge_of(index, links) or index for index in indexes)
 
 
 def bridge_of(index: int, links: Mapping[int, Link]) -> int:
-    """The bridge that an interface is a port of; 0 where it is none."""
+    """Return the bridge that an interface is a port of; 0 where it is none."""
     link = links.get(index)
     master = links.get(link.master) if link else None
     return master.index if master and master.kind == "bridge" else 0
 
 
 def _default(route: bytes) -> tuple[int, ...]:
-    """Where a default route leads, or the half of one."""
+    """Return the interfaces of a default route, or of the half of one."""
     if route[1] > 1 or route[7] != _UNICAST:
         return ()
     return tuple(leads_to(route))
 
 
 def route_version(route: bytes) -> int:
-    """The version of IP of a route."""
+    """Return the version of IP of a route."""
     return 4 if route[0] == 2 else 6
 
 
 def leads_to(route: bytes) -> Iterator[int]:
-    """The interfaces of a route."""
+    """Yield the interfaces of a route."""
     held = attributes(route[12:])
     if (one := first(held, 4)) is not None:
         yield native(one)
@@ -312,7 +312,7 @@ def leads_to(route: bytes) -> Iterator[int]:
 
 
 def _settings(interfaces: set[str]) -> dict[str, str]:
-    """The settings of the kernel that decide about packets."""
+    """Return the kernel's settings (sysctls) that decide about packets."""
     found = {}
     for top, folders, files in os.walk(_SETTINGS):
         keep = interfaces if top.endswith("/conf") else set(folders) - set(_ELSEWHERE)
@@ -323,13 +323,13 @@ def _settings(interfaces: set[str]) -> dict[str, str]:
                 try:
                     with open(f"{top}/{file}") as setting:  # noqa: PTH123 - a hundred: no Path
                         found[key] = setting.read().strip()
-                except PermissionError:  # one that may only be written
+                except PermissionError:  # a write-only setting
                     continue
     return found
 
 
 def _queues() -> frozenset[int]:
-    """The queues that a program reads."""
+    """Return the queues that a program reads."""
     try:
         lines = Path("/proc/net/netfilter/nfnetlink_queue").read_text().splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The other ends of the cables, and a frame of our own that tells how far the kernel is."""
+"""The outer ends of the cables, and a marker frame that shows the kernel's progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PATIENCE, _PAUSE = 10.0, 0.005
 
 
 class Outside:
-    """What is sent into the cables, and what comes out; made in their namespace.
+    """Sends frames into the cables, and reads those that come out; made in their namespace.
 
     Attributes:
         network: The file that holds the namespace.
@@ -39,7 +39,7 @@ class Outside:
         self.network = network
         with closing(Netlink(ROUTE)) as netlink:
             switch_on(netlink, 1)
-        # One for both ways: the kernel takes its time to close such a socket.
+        # One socket for both directions: the kernel takes its time to close such a socket.
         self._frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERY_FRAME))
         try:
             self._frames.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _FORCED)
@@ -49,11 +49,11 @@ class Outside:
         self._marks = self._passed = 0
 
     def send(self, index: int, frame: bytes) -> None:
-        """Let a frame arrive at an interface of the copy."""
+        """Send a frame to an interface of the copy."""
         self._frames.sendto(frame, (f"p{index}", 0))
 
     def came_out(self) -> Iterator[tuple[int, bytes]]:
-        """What has come out of the cables since, without the heads of frames."""
+        """Yield the packets that came out of the cables since, without frame headers."""
         while True:
             try:
                 data, (name, _, kind, *_) = self._frames.recvfrom(2048)
@@ -67,20 +67,20 @@ class Outside:
                 (self._passed,) = struct.unpack_from("=I", data, _HEAD)
 
     def mark(self) -> int:
-        """Send a frame that is handled when all that is on its way now has been.
+        """Send a marker frame, which is handled after all packets in flight now.
 
-        A processor handles what arrives at any interface in order, and this process stays on one.
+        A processor handles packets of all interfaces in order, and this process stays on one.
         """
         self._marks += 1
         self._frames.sendto(_OWN + struct.pack("=I", self._marks), ("lo", 0))
         return self._marks
 
     def has_passed(self, mark: int) -> bool:
-        """Whether a mark was among what came out."""
+        """Whether a marker frame has come out."""
         return self._passed >= mark
 
     def await_mark(self, others: socket.socket, end: float) -> None:
-        """Wait for something to come, here or at another socket.
+        """Wait for packets, here or at another socket.
 
         Raises:
             PacketsUnavailable: The time is over.
@@ -91,11 +91,11 @@ class Outside:
 
 
 def stay() -> None:
-    """Keep this process on the processor that it is on."""
+    """Pin this process to its current processor."""
     told = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     os.sched_setaffinity(0, {int(told[_PROCESSOR])})
 
 
 def patience() -> float:
-    """When waiting for a mark is over."""
+    """Return the deadline for a marker frame, by `time.monotonic`."""
     return time.monotonic() + _PATIENCE

@@ -22,20 +22,20 @@ _PEER, _LOCAL = 1, 2
 _DESTINATION, _GATEWAY, _SEVERAL, _VIA = 1, 5, 9, 18
 _UNICAST: Final = 1
 _CACHED: Final = 0x200
-# What is routed to an interface and wider than that is no network of this machine: a VPN takes all.
+# A wider route to an interface is no network of this machine: a VPN takes all.
 _WIDEST: Final = {4: 8, 6: 16}
 _TRIES: Final = 20
 
 
 class OwnNetworks(NamedTuple):
-    """The networks that interfaces are in, and the addresses that packets are handed to."""
+    """The networks of interfaces, and the addresses of next hops."""
 
     networks: frozenset[Network]
     gateways: frozenset[Network]
 
 
 def own_networks() -> OwnNetworks:
-    """Those of the network namespace of the moment.
+    """Return those of the current network namespace.
 
     Raises:
         OSError: The kernel does not list them.
@@ -65,7 +65,7 @@ def _listed(kernel: Netlink, kind: int, body: bytes) -> list[bytes]:
 
 
 def _of_address(listed: bytes) -> Iterator[Network]:
-    """The network that an interface is in by one of its addresses, and the address itself."""
+    """Yield the network of an interface by one of its addresses, and the address itself."""
     held, width = attributes(listed[8:]), listed[1]
     for kind, length in ((_PEER, width), (_LOCAL, None)):
         if (packed := first(held, kind)) is not None:
@@ -73,7 +73,7 @@ def _of_address(listed: bytes) -> Iterator[Network]:
 
 
 def _connected(listed: bytes) -> Iterator[Network]:
-    """The network of a route to an interface itself."""
+    """Yield the network of a directly connected route."""
     held, width = attributes(listed[12:]), listed[1]
     packed = first(held, _DESTINATION)
     direct = not any(first(held, one) for one in (_GATEWAY, _VIA, _SEVERAL))
@@ -84,7 +84,7 @@ def _connected(listed: bytes) -> Iterator[Network]:
 
 
 def _gateways(held: list[tuple[int, bytes]]) -> Iterator[Network]:
-    """The next hops of a route, of several ways as well."""
+    """Yield the next hops of a route, of multipath routes as well."""
     if packed := first(held, _GATEWAY):
         yield _network(packed)
     if via := first(held, _VIA):

@@ -1,4 +1,4 @@
-"""Packets of TCP and UDP: made to ask, and read where they arrive."""
+"""Packets of TCP and UDP: built to ask, and parsed where they arrive."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
 SYN, SYN_ACK, _ACK = 0x02, 0x12, 0x10
 RESETS: Final = frozenset({0x04, 0x14})
 _ANSWERS: Final = 0x3F
-_WINDOW: Final = 502  # scaled by 7, as Linux says after its first packet
+_WINDOW: Final = 502  # scaled by 7, as Linux sends after its first packet
 _NOTHING, _TIMESTAMPS = 1, 8
 _DATA: Final = b"ask\n" * 300
 _IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
-NEIGHBOURS: Final = frozenset({135, 136})  # neighbour discovery: who has an address, and who does
+NEIGHBOURS: Final = frozenset({135, 136})  # neighbour solicitation and advertisement
 _UNREACHABLE: Final = {ICMP: frozenset({3, 11}), ICMP6: frozenset({1, 2, 3, 4})}
 
 
 class Packet(NamedTuple):
-    """The addresses and ports of a packet; of an ICMP error, those of what it is about.
+    """The addresses and ports of a packet; of an ICMP error, those of the packet it reports.
 
     Of neighbour discovery it has the type of the message, and no ports.
     """
@@ -40,16 +40,16 @@ class Packet(NamedTuple):
 
 
 class PacketForm(NamedTuple):
-    """What packets that ask for the same may have otherwise: by their system, and their way.
+    """The fields in which packets for the same port differ, by operating system and distance.
 
     Attributes:
-        hops: What is left of them.
+        hops: The remaining TTL.
         traffic: The traffic class, with congestion bits (RFC 3168).
         label: The flow label of IPv6, and the identification of IPv4.
-        flags: Those of TCP beside SYN.
+        flags: TCP flags beside SYN.
         window: The window of TCP.
-        options: Those of TCP: maximum segment size, timestamps and the like.
-        length: That of a datagram of UDP.
+        options: TCP options: maximum segment size, timestamps and the like.
+        length: The length of a UDP datagram.
     """
 
     hops: int
@@ -64,7 +64,7 @@ class PacketForm(NamedTuple):
 _WINDOWS: Final = bytes.fromhex("020405b40103030801010402")
 _PHONE: Final = bytes.fromhex("02040564010303060101080a000000010000000004020000")
 _SMALL: Final = bytes.fromhex("02040218")
-# As Linux sends it from not far away; then other systems, and every distance that is usual.
+# As Linux sends it from nearby; then other systems, and all usual distances.
 PLAIN: Final = PacketForm(61)
 FORMS: Final = (
     PLAIN,
@@ -79,11 +79,11 @@ FORMS: Final = (
 
 
 def read(data: bytes, network: int = 0) -> Packet | None:
-    """Read a packet of TCP, UDP or neighbour discovery, or an error about one; None for others.
+    """Parse a packet of TCP, UDP or neighbour discovery, or an error about one; None for others.
 
     Args:
-        data: Its network header and what follows.
-        network: How long the network header is, where that is known.
+        data: Its network header and the rest.
+        network: The length of the network header, where that is known.
     """
     try:
         return _read(data, network, nested=False)
@@ -115,12 +115,12 @@ def _read(data: bytes, network: int, *, nested: bool) -> Packet | None:
 
 
 def sender(data: bytes) -> Address:
-    """The address that a packet comes from; of an ICMP error, whose it is."""
+    """Return the source address of a packet; of an ICMP error, the source of the error."""
     return ip_address(data[12:16] if data[0] >> 4 == 4 else data[8:24])
 
 
 def hops(data: bytes) -> int:
-    """How many routers may still pass a packet on, and one more: its TTL, or hop limit."""
+    """Return the TTL, or hop limit, of a packet."""
     return data[8] if data[0] >> 4 == 4 else data[7]
 
 
@@ -131,7 +131,7 @@ def new(
     ports: tuple[int, int],
     form: PacketForm = PLAIN,
 ) -> bytes:
-    """The packet that asks for a new connection, with the type of its frame before it."""
+    """Return the packet that opens a connection, preceded by its frame type."""
     if protocol == TCP:
         offset = 5 + len(form.options) // 4 << 4
         rest = struct.pack(">IIBB", 1, 0, offset, SYN | form.flags)
@@ -145,7 +145,7 @@ def new(
 def acknowledgement(
     source: Address, destination: Address, ports: tuple[int, int], answer: bytes
 ) -> bytes:
-    """The packet that follows where a connection was answered, with the type of its frame."""
+    """Return the packet that follows an answered SYN, preceded by its frame type."""
     start = answer[(answer[0] & 15) * 4 if answer[0] >> 4 == 4 else 40 :]
     numbers = struct.pack(">II", 2, (int.from_bytes(start[4:8], "big") + 1) & 0xFFFFFFFF)
     options = b""
@@ -158,7 +158,7 @@ def acknowledgement(
 
 
 def _stamp(options: bytes) -> bytes | None:
-    """The timestamp among the options of TCP."""
+    """Return the timestamp among the options of TCP."""
     at = 0
     while at < len(options) and options[at]:
         if options[at] == _NOTHING:
@@ -171,7 +171,7 @@ def _stamp(options: bytes) -> bytes | None:
 
 
 def answer(data: bytes) -> bytes | None:
-    """The packet with which the other end accepts a new connection; None for other packets."""
+    """Return the packet that accepts a new connection; None for other packets."""
     asked = read(data)
     if asked is None or asked.protocol not in PROTOCOLS.values() or asked.error:
         return None
@@ -188,7 +188,7 @@ def answer(data: bytes) -> bytes | None:
 
 
 def checksum(data: bytes) -> int:
-    """The checksum of the internet (RFC 1071)."""
+    """Return the internet checksum (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
@@ -197,7 +197,7 @@ def checksum(data: bytes) -> int:
 
 
 def checksum_at(protocol: int) -> int:
-    """Where in TCP or UDP the checksum stands."""
+    """Return the offset of the checksum in TCP or UDP."""
     return 16 if protocol == TCP else 6
 
 

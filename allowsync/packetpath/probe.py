@@ -1,4 +1,4 @@
-"""Packets that ask, and what was seen of each."""
+"""Probe packets, and the events of each."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _TOO_FEW_HOPS: Final = "their TTL: they leave with 1, and no router passes them 
 
 
 class Probe:
-    """One packet that asks, and what was seen of it.
+    """One probe packet, and its events.
 
     Attributes:
         index: The interface it arrives at.
-        port: The one that it comes from.
+        port: Its source port.
         events: The rules and policies it met in nftables.
         legacy: Those in iptables-legacy.
-        back: What its answer met in nftables, to the end of it.
+        back: The rules and policies its answer met in nftables, to the end of it.
         legacy_back: The same in iptables-legacy.
-        astray: An answer that comes from where nothing was asked.
-        strayed: Why an answer that left does not get to who asked; "" without any.
-        replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
-        end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
+        astray: An answer from an address or port that was not asked.
+        strayed: The reason why an answer that left does not reach the source; "" without any.
+        replies: The replies to its sender: `reset`, `ICMP 3/3`, `answer`.
+        end: The event behind the last rule, in `input` or `postrouting`, with the packet then.
         answered: The answer of TCP, if any came.
         following: The probe of the packet that follows the answer, if one was sent.
     """
@@ -74,14 +74,14 @@ class Probe:
 
 
 class Prober:
-    """Sends packets into a copy and collects what becomes of them."""
+    """Sends packets into a copy and collects their events."""
 
     def __init__(self, copy: Copy) -> None:
         self._copy = copy
         self._sent = 0
         self._forms: Sequence[packet.PacketForm] = (packet.PLAIN,)
         self._by_port: dict[int, Probe] = {}
-        self._by_trace: dict[bytes, tuple[Probe, bool]] = {}  # and whether it is its answer
+        self._by_trace: dict[bytes, tuple[Probe, bool]] = {}  # and whether the packet is its answer
         self._forwarded: list[tuple[int, bytes]] = []
         self._listening: dict[tuple[str, int], list[socket.socket]] = {}
         self._watched: list[TraceEvent | LegacyEvent] | None = None
@@ -91,7 +91,7 @@ class Prober:
         stay()
 
     def ask(self, questions: Sequence[Question]) -> list[Probe]:
-        """Send a packet for each question; interface and destination are given in each."""
+        """Send a packet for each question; each names its interface and destination."""
         served = (one for one in questions if one.aim is Aim.OWN)
         self._listen({(one.protocol, one.port) for one in served})
         probes: dict[int, Probe] = {}
@@ -107,9 +107,9 @@ class Prober:
         return probes
 
     def _batches(self, questions: Sequence[Question]) -> Iterator[Sequence[int]]:
-        """The positions of those that are asked at once.
+        """Yield the positions of questions asked at once.
 
-        Where rules count how often a source was seen, each was seen as often as in the machine.
+        Where rules count how often a source was seen, each batch starts with the machine's counts.
         """
         recent = self._copy.original.recent
         if not recent:
@@ -137,7 +137,7 @@ class Prober:
         return probes
 
     def _follow(self) -> None:
-        """Send what follows the answers of this machine: a rule may let in the first alone."""
+        """Send the packet that follows each answer: a rule may let in the first alone."""
         asked, self._by_port, self._by_trace = self._by_port, {}, {}
         for port, probe in asked.items():
             question, to = probe.question, probe.question.destination
@@ -153,18 +153,18 @@ class Prober:
         self._until_handled()
 
     def ask_alone(self, question: Question) -> Probe:
-        """Send a packet with no other beside it."""
+        """Send one packet, with no other in flight."""
         return self.ask([question])[0]
 
     def watch(
         self, index: int, data: bytes, mac: bytes = b""
     ) -> tuple[list[TraceEvent | LegacyEvent], list[bytes]]:
-        """Send a message of neighbour discovery: what it and its answer met, and what came out.
+        """Send a message of neighbour discovery; return its events, its answer's, and the output.
 
         Args:
             index: The interface where it arrives.
             data: The packet, with the type of its frame.
-            mac: The hardware address it is for; the interface's own, unless it is given.
+            mac: Its destination hardware address; by default the interface's own.
         """
         arriving = self._arrival(index)
         self._copy.light(arriving)
@@ -202,7 +202,7 @@ class Prober:
         return probe
 
     def _arrival(self, index: int) -> int:
-        """The cable behind an interface: of a bridge a port of it, hardware first."""
+        """Return the cable behind an interface: of a bridge a port of it, hardware first."""
         cables = self._copy.cables
         if index not in cables.bridges:
             return index
@@ -210,7 +210,7 @@ class Prober:
         return min(ports, key=lambda one: (bool(one.kind), one.index)).index
 
     def _head(self, index: int, version: int) -> bytes:
-        """The hardware addresses of what arrives at an interface."""
+        """Return the hardware addresses of packets that arrive at an interface."""
         master = self._copy.cables.ends[index].master
         behind = master if master in self._copy.cables.bridges else index
         return self._mac(behind) + self._gateway(behind, version)
@@ -219,7 +219,7 @@ class Prober:
         return self._copy.cables.macs[index]
 
     def _find_gateway(self, index: int, version: int) -> bytes:
-        """The hardware address that packets from afar come from, where the machine knows it."""
+        """Return the hardware address of an interface's gateway, where the machine knows it."""
         routing, length = self._copy.original.routing, 4 if version == 4 else 16
         gateways = {
             first(attributes(one[12:]), 5)
@@ -233,7 +233,7 @@ class Prober:
         return OUTER_MAC
 
     def _until_handled(self) -> None:
-        """Wait until all packets were handled, and what they led to has come out."""
+        """Wait until all packets were handled, and their answers have come out."""
         outside, end = self._copy.outside, patience()
         for _ in range(_WAYS):
             mark = outside.mark()
@@ -244,7 +244,7 @@ class Prober:
         self._collect()
 
     def _collect(self) -> None:
-        """Take in what the kernel has told so far, and what has come out."""
+        """Read the trace events and packets that have come so far."""
         for message in self._copy.traces.waiting():
             if (told := event(message)) is not None:
                 self._traced(told)
@@ -263,7 +263,7 @@ class Prober:
             (probe.legacy_back if is_answer else probe.legacy).append(told)
 
     def _about(self, seen: Packet) -> tuple[Probe | None, bool]:
-        """The probe that a packet belongs to, and whether it is an answer to it."""
+        """Return the probe that a packet belongs to, and whether it is an answer to it."""
         probe = self._by_port.get(seen.source_port)
         if probe is not None and probe.question.source == seen.source:
             return probe, bool(seen.error)
@@ -283,13 +283,13 @@ class Prober:
             probe.back.append(told)
         elif told.table != TABLE:
             probe.events.append(told)
-            if told.is_final:  # where it leaves, behind what others meet last
+            if told.is_final:  # dropped at egress, behind the last chains
                 probe.end = None
         elif has_passed(told) and told.packet is not None:
             probe.end = told
 
     def _recognize(self, told: TraceEvent) -> None:
-        """Find out what packet a trace is of: its number may have been that of another."""
+        """Find the packet of a trace: its number may have been another's before."""
         seen = told.packet
         if told.table == TABLE and told.chain in ("begin", "output"):
             self._by_trace.pop(told.trace, None)
@@ -333,9 +333,9 @@ class Prober:
             probe.answered = data
 
     def _strays(self, probe: Probe, index: int, data: bytes) -> str:
-        """Why what leaves by an interface gets to a network inside, and not to who asked.
+        """Return the reason why an answer leaves by another way than its source; "" if it does not.
 
-        A tunnel takes none from an address that is not its own.
+        A tunnel accepts no packet whose source address is not its own.
         """
         ends, original = self._copy.cables.ends, self._copy.original
         ways = (index, ends[index].master)
@@ -352,9 +352,9 @@ class Prober:
                 continue
             opened = self._listening[protocol, port] = []
             for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
-                # Rules and routes may depend on whose program answers.
+                # Rules and routes may depend on the user of the answering program.
                 owner = self._copy.original.owner(protocol, version, port)
-                # A port may be taken by the kernel; then nothing answers there.
+                # The kernel may occupy a port; then nothing answers there.
                 with suppress(OSError), as_user(owner):
                     opened.append(_listener(family, protocol, port))
 
@@ -391,7 +391,7 @@ def _answer_all(listening: socket.socket) -> None:
             (level, kind, data if level == socket.IPPROTO_IPV6 else _from(data))
             for level, kind, data in told
         ]
-        with suppress(OSError):  # the rules may forbid the answer, or there is no way
+        with suppress(OSError):  # the rules may forbid the answer, or there is no route
             listening.sendmsg([b"ok"], from_there, 0, sender)
 
 

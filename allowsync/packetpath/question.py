@@ -1,4 +1,4 @@
-"""What is asked of a machine's packet filter, and what it answers."""
+"""Questions to a machine's packet filter, and its answers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PRIVATE: Final = tuple(
 )
 
 
-# As a source: each of a family that rules name.
+# As a source: each source of a family that rules name.
 NAMED: Final = (ip_address("0.0.0.0"), ip_address("::"))  # noqa: S104
 
 
 class Aim(Enum):
-    """Which packets a question stands for, where it leaves destination or port open."""
+    """The packets a question stands for, where it leaves destination or port open."""
 
     OWN = "own"  # to each address of the interface
     TRANSLATED = "translated"  # the same, and to addresses that rules of address translation name
@@ -34,16 +34,16 @@ class Aim(Enum):
 
 
 class Question(Value):
-    """What becomes of a new connection from an address to a port, at this machine?
+    """A question: the path of a new connection from an address to a port of this machine.
 
     Attributes:
-        source: Where it comes from; one of `NAMED` for each that rules name.
+        source: Its source address; one of `NAMED` for each that rules name.
         protocol: `tcp` or `udp`.
-        port: The port it asks for; 0 for each that rules of address translation name.
-        interface: Where it arrives; "" asks for each uplink, and each VPN.
-        destination: The address it asks for; None asks for each that `aim` stands for.
-        aim: Which packets it stands for; kept in what is asked for it.
-        last: The last port of a range, of which ends and the ports that rules name are asked.
+        port: Its destination port; 0 for each that rules of address translation name.
+        interface: The interface where it arrives; "" asks for each uplink, and each VPN.
+        destination: Its destination address; None asks for each that `aim` stands for.
+        aim: The packets it stands for; kept in the questions derived from it.
+        last: The last port of a range, of which the ends and the ports that rules name are asked.
     """
 
     source: Address
@@ -56,28 +56,28 @@ class Question(Value):
 
 
 class PacketVerdict(Enum):
-    """What becomes of a packet."""
+    """The outcome of a packet."""
 
     DELIVERED = "delivered"  # to this machine
     FORWARDED = "forwarded"
-    REFUSED = "refused"  # the sender is told
+    REFUSED = "refused"  # the sender is notified
     DROPPED = "dropped"
     UNKNOWN = "unknown"
 
 
 class Answer(Value):
-    """What became of one packet.
+    """The answer to a question: the path of one packet.
 
     Attributes:
-        question: What was asked, with interface and destination.
-        verdict: What became of it.
-        rules: Those that decided, such as `inet filter input: tcp dport 22 accept`.
-        to: Interface, address and port it went to, where it was forwarded or redirected; where it
-            was stopped on the way, those that translation gave it before.
-        reason: Why it is unknown, or the condition under which the verdict holds.
-        unanswered: What keeps the answer from who asked; "" where it comes back, and where there is
-            none to come.
-        heard: False where no program of this machine listens for it: it gets there, or is stopped.
+        question: The question, with interface and destination.
+        verdict: The outcome.
+        rules: The deciding rules, such as `inet filter input: tcp dport 22 accept`.
+        to: Interface, address and port of a forwarded or redirected packet; of a stopped one, those
+            that translation gave it before.
+        reason: The reason why it is unknown, or the condition under which the verdict holds.
+        unanswered: The reason why no answer reaches the source; "" where one does, and where there
+            is none to come.
+        heard: False where no program of this machine listens: the packet is delivered, or stopped.
         asked: The positions of the questions that it answers.
     """
 
@@ -92,18 +92,18 @@ class Answer(Value):
 
 
 class Machine(Value):
-    """The machine that was asked.
+    """The machine asked.
 
     Attributes:
         uplinks: The interfaces with a default route, but for those of a VPN.
-        vpns: Those of a VPN that this machine goes out by.
+        vpns: Those of a VPN that carries this machine's own traffic.
         interfaces: All of them.
         addresses: Those of each interface.
-        caveats: What decides about packets there and is not seen.
-        neighbours: The hardware addresses of the neighbours that it knows.
+        caveats: Facilities that decide about packets and are not seen.
+        neighbours: The hardware addresses of known neighbours.
         served_twice: Ports that one program serves by TCP and by UDP.
-        named: The networks that rules name, by the address that was asked from.
-        undiscovered: Uplinks on which neighbours do not find it over IPv6, and the rule why.
+        named: The networks that rules name, by the source address used for each.
+        undiscovered: Uplinks on which neighbours do not find it over IPv6, with the rule at fault.
     """
 
     uplinks: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Machine(Value):
 
 
 class Answers(Value):
-    """The answers, in the order of the questions; or why nothing could be asked."""
+    """The answers, in the order of the questions; or the reason why nothing could be asked."""
 
     machine: Machine
     answers: tuple[Answer, ...]
@@ -126,7 +126,7 @@ class Answers(Value):
 
 
 def all_unknown(questions: Iterable[Question], reason: str, machine: Machine) -> Answers:
-    """The answers where nothing could be asked."""
+    """Return the answers where nothing could be asked."""
     answers = tuple(
         Answer(one, PacketVerdict.UNKNOWN, reason=reason, asked=(position,))
         for position, one in enumerate(questions)
@@ -135,15 +135,15 @@ def all_unknown(questions: Iterable[Question], reason: str, machine: Machine) ->
 
 
 def is_private(address: Address) -> bool:
-    """Whether the internet has no way to an address: one of RFC 1918, RFC 6598 or RFC 4193."""
+    """Whether an address is private and unrouted: RFC 1918, RFC 6598 or RFC 4193."""
     return any(address in one for one in _PRIVATE)
 
 
 def is_public(address: Address) -> bool:
-    """Whether packets to an address may come from the internet."""
+    """Whether an address is reachable from the internet."""
     special = address.is_loopback or address.is_link_local or address.is_multicast
     return not (special or address.is_unspecified or is_private(address))
 
 
 class PacketsUnavailable(Exception):
-    """The machine cannot be read or copied; the text says why."""
+    """The machine cannot be read or copied; the text holds the reason."""

@@ -1,4 +1,4 @@
-"""Addresses, rules and routes of the copy: those of the machine, sent back as listed."""
+"""Addresses, rules and routes of the copy: those of the machine, loaded as listed."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _GATEWAY: Final = 5
 _LINK_LOCAL: Final = ip_address("fe80::ff:fe00:fe").packed
 _STATE_OF_ROUTE: Final = (12, 23)
 _NEXT_HOP, _HOW_LISTED = 30, 14
-_IN_WORDS: Final = (4, 5, 9, 18, 21, 22)  # interface, gateway and what else the kernel lists of it
+_IN_WORDS: Final = (4, 5, 9, 18, 21, 22)  # interface, gateway and the like, listed beside it
 
-# What the kernel says where a route, or a rule for routing, stops a packet (ip-route(8)).
+# The kernel's errors where a route, or a routing rule, stops a packet (ip-route(8)).
 _NO_WAYS: Final = {
     errno.ENETUNREACH: "no route",
     errno.EHOSTUNREACH: "route unreachable",
@@ -54,7 +54,7 @@ _NO_WAYS: Final = {
     errno.EINVAL: "route blackhole",
 }
 
-# Answers to questions are not limited, nor repeated; nothing is negotiated with neighbours.
+# Replies are not rate-limited, nor repeated; nothing is negotiated with neighbours.
 QUIET: Final = {
     "ipv4/icmp_ratelimit": "0",
     "ipv6/icmp/ratelimit": "0",
@@ -71,7 +71,7 @@ SILENT: Final = {
 
 
 def settle(original: Original, cables: Cables, refused: list[str]) -> None:
-    """Give the interfaces of the copy their settings, addresses, rules and routes."""
+    """Load settings, addresses, rules and routes into the interfaces of the copy."""
     _copy_settings(original.settings, refused)
     netlink = Netlink(ROUTE)
     for link in original.links.values():
@@ -80,7 +80,7 @@ def settle(original: Original, cables: Cables, refused: list[str]) -> None:
     _copy_addresses(netlink, original, refused)
     _copy_rules(netlink, original.routing.rules, refused)
     _copy_routes(netlink, original, refused)
-    # A bridge resolves addresses: it has to know where its answers go.
+    # A bridge resolves addresses: it needs the neighbour entries for its answers.
     for route in original.routing.routes:
         if (gateway := first(attributes(route[12:]), 5)) is not None:
             for index in cables.bridges.intersection(leads_to(route)):
@@ -89,7 +89,7 @@ def settle(original: Original, cables: Cables, refused: list[str]) -> None:
 
 
 def write_setting(key: str, value: str) -> str:
-    """Give a setting of the kernel a value, where it exists. Returns why not, or ""."""
+    """Set a sysctl, where it exists. Returns the error, or ""."""
     path = f"/proc/sys/net/{key}"
     try:
         with open(path) as setting:  # noqa: PTH123 - a hundred of them: no Path here
@@ -142,14 +142,14 @@ def _copy_rules(
 
 
 def _hop(listed: bytes) -> bytes:
-    """A next hop as it may be said: without its scope, its state, and how it was listed."""
+    """Return a next hop in loadable form: without scope, state, and listing attributes."""
     family, _, protocol, _, flags = struct.unpack_from("=BBBBI", listed)
     head = struct.pack("=BBBBI", family, 0, protocol, 0, flags & _ON_LINK)
     return head + packed([one for one in attributes(listed[8:]) if one[0] & 0x3FFF < _HOW_LISTED])
 
 
 def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> None:
-    """Routes, and next hops that have numbers: some need others first, so all are tried again."""
+    """Load routes and numbered next hops; some need others first, so all are retried."""
     hops = [(_NEW_NEXTHOP, CREATE | REPLACE, _hop(one), b"") for one in original.routing.hops]
     todo = hops + [
         (_NEW_ROUTE, CREATE, _route(one), one)
@@ -165,14 +165,14 @@ def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> No
         failed = [(one, code) for one, code in tried if code not in (0, _EXISTS)]
         todo, failures = [one for one, _ in failed], [(one[3], code) for one, code in failed]
     for route, code in failures:
-        if route:  # what is no route stops none by itself
+        if route:  # a next hop alone stops no packet
             to = first(attributes(route[12:]), 1)
             network = f"{ip_address(to)}/{route[1]}" if to else "default"
             refused.append(f"route {network}: {os.strerror(code)}")
 
 
 def _route(listed: bytes) -> bytes:
-    """A route as it may be said: by a next hop that has a number, or in words."""
+    """Return a route in loadable form: by a numbered next hop, or written out."""
     held = without(attributes(listed[12:]), *_STATE_OF_ROUTE)
     if first(held, _NEXT_HOP) is not None:
         held = without(held, *_IN_WORDS)
@@ -180,16 +180,16 @@ def _route(listed: bytes) -> bytes:
 
 
 def _on_link(kind: int, said: bytes) -> bytes:
-    """A route whose gateway is taken to be at its interface, whatever networks that has."""
+    """Return a route whose gateway counts as on-link, whatever networks the interface has."""
     if kind != _NEW_ROUTE:
         return said
     return said[:8] + struct.pack("=I", native(said[8:12]) | _ON_LINK) + said[12:]
 
 
 def _by_link_local(kind: int, said: bytes) -> bytes:
-    """A route whose gateway is a link-local address: the kernel asks for no network of it.
+    """Return a route with a link-local gateway: the kernel requires no network for it.
 
-    Which one it is makes no difference, where interfaces ask no neighbours.
+    Any will do, where interfaces resolve no neighbours.
     """
     held = attributes(said[12:])
     if kind != _NEW_ROUTE or len(given(held, _GATEWAY)) != len(_LINK_LOCAL):
@@ -197,26 +197,26 @@ def _by_link_local(kind: int, said: bytes) -> bytes:
     return said[:12] + packed([*without(held, _GATEWAY), (_GATEWAY, _LINK_LOCAL)])
 
 
-# What is tried in the last rounds, each in its own.
+# The alternatives of the last rounds, each in its own.
 _AS_LAST: Final = (_on_link, _by_link_local)
 
 
 def be_silent() -> None:
-    """Let interfaces that are made from now on ask their neighbours nothing."""
+    """Keep interfaces made from now on from soliciting neighbours."""
     for key, value in SILENT.items():
         with suppress(OSError):
             write_setting(key, value)
 
 
 def asked_route(destination: Address, more: Iterable[tuple[int, bytes]] = ()) -> bytes:
-    """The request for the route to an address (rtnetlink(7))."""
+    """Return the request for the route to an address (rtnetlink(7))."""
     family, length = (2, 32) if destination.version == 4 else (10, 128)
     head = struct.pack("=8BI", family, length, length, *[0] * 5, 0)
     return head + packed([(1, destination.packed), *more])
 
 
 def ways_to(destination: Address, netlink: Netlink) -> tuple[int, ...]:
-    """The interfaces by which packets leave for an address; none where there is no way."""
+    """Return the interfaces by which packets leave for an address; none without a route."""
     try:
         found = netlink.get(GET_ROUTE, asked_route(destination))
     except OSError:
@@ -225,16 +225,16 @@ def ways_to(destination: Address, netlink: Netlink) -> tuple[int, ...]:
 
 
 class Travel(NamedTuple):
-    """A packet, as rules for routing tell it from others.
+    """A packet's fields that routing rules match.
 
     Attributes:
-        source: Where it comes from.
-        destination: Where it goes to.
+        source: Its source address.
+        destination: Its destination address.
         protocol: `tcp` or `udp`.
         ports: Its source and destination port.
-        arriving: The interface that it comes in by; 0 for this machine's own.
+        arriving: The interface where it arrives; 0 for this machine's own.
         mark: Its mark, as far as that is known.
-        user: Whose program sends it; None where that is not known.
+        user: The user of the sending program; None where that is not known.
     """
 
     source: Address
@@ -247,10 +247,10 @@ class Travel(NamedTuple):
 
 
 def no_way(travel: Travel, original: Original) -> str:
-    """Why routing stops a packet; "" where it does not.
+    """Return the reason why routing stops a packet; "" where it does not.
 
-    Where no packet of its family has a way, that is what the machine is connected to, and not what
-    was decided.
+    Where no packet of its family has a route, the machine lacks the connection, and routing has
+    decided nothing.
     """
     destination = travel.destination
     ends = [(2, travel.source.packed), (27, bytes([PROTOCOLS[travel.protocol]]))]

@@ -1,7 +1,7 @@
-"""What rules guard that look into a set: the ports that stand in them, and whose packets they see.
+"""Rules that look into a set: the ports they guard, and the hook where they see packets.
 
-Such rules are the administrator's own, so nothing else tells what a set is for. What they make of
-it is asked of packets; here is read only at which ports to ask, and in which way.
+Such rules are the administrator's own, so nothing else tells the purpose of a set. Their effect is
+found by packets; this reads only the ports to ask about, and the direction.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SetPort(NamedTuple):
     Attributes:
         protocol: `tcp` or `udp`.
         port: Its number.
-        forwarded: Whether the rule sees what is forwarded, and not what is for this machine.
+        forwarded: Whether the rule sees forwarded packets, and not those for this machine.
     """
 
     protocol: str
@@ -56,7 +56,7 @@ class SetPort(NamedTuple):
 
 
 class _Use(NamedTuple):
-    """A rule that looks into a set; without ports it looks at all of them."""
+    """A rule that looks into a set; without ports it covers all of them."""
 
     name: Name
     forwarded: bool
@@ -65,10 +65,10 @@ class _Use(NamedTuple):
 
 
 def ports_of_sets(wanted: Collection[Name]) -> Mapping[Name, frozenset[SetPort]]:
-    """The ports at which rules of this machine look into some sets.
+    """Return the ports at which rules of this machine look into some sets.
 
-    A rule without ports for what is forwarded looks at each that address translation names; one
-    for the machine's own ports tells of none.
+    A rule without ports for forwarded packets covers each port that address translation names; one
+    for the machine's own ports yields none.
 
     Raises:
         PacketsUnavailable: The rules cannot be read.
@@ -102,7 +102,7 @@ def _in_nftables(ruleset: KernelRuleset, numbers: Mapping[int, str]) -> Iterator
 
 
 def _is_met(hook: int, chain: Attributes) -> bool:
-    """Whether packets on a way meet a chain first, which may be before they are on it."""
+    """Whether packets of a hook meet a chain first, which may be before that hook."""
     met = number(first(attributes(given(chain, 4)), 1)) if first(chain, 4) else -1
     return met in (_ARRIVING, hook) and text(first(chain, 7)) != "nat"
 
@@ -128,7 +128,7 @@ def _protocols(steps: Iterable[Expression]) -> list[str]:
 def _ports(
     ruleset: KernelRuleset, table: tuple[int, bytes], steps: Iterable[Expression]
 ) -> Iterator[int]:
-    """The destination ports that a rule compares with; of a range its ends."""
+    """Yield the destination ports that a rule compares with; of a range its ends."""
     is_port = False
     for one in steps:
         if one.kind == "match":

@@ -1,6 +1,6 @@
-"""The addresses that rules and sets name as sources, in whatever form they name them. Pure.
+"""The addresses that rules and sets name as sources, in any form. Pure.
 
-A set may hold destinations as well: one that is taken for a source costs a packet, and no more.
+A set may hold destinations as well: one mistaken for a source costs a packet, and no more.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Address
 
 MOST_READ: Final = 4096  # elements of a set
-# Where the header of the network holds the source, and the size of that.
+# The offset of the source in the network header, and its size.
 _SOURCES: Final = {12: 4, 8: 16}
 _NETWORK: Final = 1  # NFT_PAYLOAD_NETWORK_HEADER
-_SHORTEST: Final = {12: 1, 8: 2}  # offset 8 and one byte is a time to live
+_SHORTEST: Final = {12: 1, 8: 2}  # offset 8 and one byte is the TTL
 _EQUAL, _UNEQUAL, _AT_LEAST = 0, 1, 5
 _ADDRESSES: Final = {7: 4, 8: 16}  # ipv4_addr and ipv6_addr, by the number of the type
 _SIZES: Final = {8: 16, 9: 8, 41: 16}  # in a key: ipv6_addr, ether_addr, ifname; others are 4
@@ -36,14 +36,14 @@ _ADDED: Final = re.compile(r"^add \S+ ([0-9a-fA-F.:]+)(?:-([0-9a-fA-F.:]+)|/(\d+
 
 
 class AddressSpan(NamedTuple):
-    """Addresses from the first to the last of them."""
+    """A range of addresses, from first to last."""
 
     version: int
     first: int
     last: int
 
     def __str__(self) -> str:
-        """The network, where it is one."""
+        """Return the network, where it is one."""
         width = (self.first ^ self.last).bit_length()
         if self.last - self.first + 1 == 1 << width and not self.first % (1 << width):
             first = self.address(self.first)
@@ -52,11 +52,11 @@ class AddressSpan(NamedTuple):
 
     @classmethod
     def of(cls, one: Network) -> AddressSpan:
-        """The addresses of a network."""
+        """Return the addresses of a network."""
         return cls(one.version, int(one.network_address), int(one.broadcast_address))
 
     def address(self, number: int) -> Address:
-        """One of its addresses."""
+        """Return one of its addresses."""
         return IPv4Address(number) if self.version == 4 else IPv6Address(number)
 
     @property
@@ -68,7 +68,7 @@ class AddressSpan(NamedTuple):
 
 
 def in_rules(ruleset: KernelRuleset) -> Iterator[AddressSpan]:
-    """What rules of nftables compare sources with, and the matches of iptables-nft."""
+    """Yield the sources that rules of nftables compare with, and matches of iptables-nft."""
     for family, held in ruleset.rules:
         steps = nftables.expressions(held)
         yield from _in_steps(steps)
@@ -80,7 +80,7 @@ def in_rules(ruleset: KernelRuleset) -> Iterator[AddressSpan]:
 
 
 def _in_steps(steps: Iterable[Expression]) -> Iterator[AddressSpan]:
-    loaded, low = 0, b""  # the size of the source that a step loaded; where a range begins
+    loaded, low = 0, b""  # the size of the loaded source; the start of a range
     mask: bytes | None = None
     for step in steps:
         if step.kind == "payload":
@@ -92,7 +92,7 @@ def _in_steps(steps: Iterable[Expression]) -> Iterator[AddressSpan]:
             yield from _between(_operand(step, 3), _operand(step, 4), loaded)
         elif loaded and step.kind == "cmp":
             value, how = _operand(step, 3), number(first(step.held, 2))
-            if how == _AT_LEAST:  # what follows says up to where
+            if how == _AT_LEAST:  # the next step gives the end
                 low = value
             elif how in (_EQUAL, _UNEQUAL):
                 yield from _masked(value, mask, loaded)
@@ -107,7 +107,7 @@ def _operand(step: Expression, kind: int) -> bytes:
 
 
 def _loaded(step: Expression) -> int:
-    """The size of an address, where a step loads the source or the beginning of it."""
+    """Return the size of an address, where a step loads the source or the beginning of it."""
     base, offset, length = (number(first(step.held, kind)) for kind in (2, 3, 4))
     size = _SOURCES.get(offset, 0) if base == _NETWORK else 0
     return size if size and _SHORTEST[offset] <= length <= size else 0
@@ -121,7 +121,7 @@ def _between(low: bytes, high: bytes, size: int) -> Iterator[AddressSpan]:
 
 
 def _masked(value: bytes, mask: bytes | None, size: int) -> Iterator[AddressSpan]:
-    """The addresses that begin with a value, or are it where a mask has bits."""
+    """Yield the addresses with a value as prefix, or equal to it under a mask."""
     if not value or len(value) > size:
         return
     bits = mask if mask is not None and len(mask) == len(value) else b"\xff" * len(value)
@@ -132,7 +132,7 @@ def _masked(value: bytes, mask: bytes | None, size: int) -> Iterator[AddressSpan
 
 
 def in_set(ruleset: KernelRuleset, family: int, held: Attributes) -> Iterator[AddressSpan]:
-    """The addresses of a set's elements, or of a part of them."""
+    """Yield the addresses of a set's elements, or of a part of them."""
     places = list(_places(number(first(held, 4))))
     if not places:
         return
@@ -148,7 +148,7 @@ def in_set(ruleset: KernelRuleset, family: int, held: Attributes) -> Iterator[Ad
 
 
 def _places(kind: int) -> Iterator[tuple[int, int]]:
-    """Where in a key addresses stand, and their sizes: types are numbers of six bits each."""
+    """Yield offset and size of each address in a key: types are numbers of six bits each."""
     types = [kind >> at & 63 for at in range(24, -1, -6)]
     at = 0
     for one in types[next((n for n, one in enumerate(types) if one), len(types)) :]:
@@ -158,7 +158,7 @@ def _places(kind: int) -> Iterator[tuple[int, int]]:
 
 
 def _elements(ruleset: KernelRuleset, key: tuple[int, bytes, bytes]) -> list[Attributes]:
-    """The elements of a set; of many as many as are read, from all over it."""
+    """Return the elements of a set, at most `MOST_READ`, from all over it."""
     bodies = []
     for body in ruleset.elements:
         held = attributes(body[4:])
@@ -173,7 +173,7 @@ def _elements(ruleset: KernelRuleset, key: tuple[int, bytes, bytes]) -> list[Att
 
 
 def _from_all_over(bodies: list[bytes]) -> Iterator[bytes]:
-    """All of them; those that are far from each other first."""
+    """Yield all of them; distant ones first."""
     step = 1 << max(0, len(bodies) - 1).bit_length()
     seen: set[int] = set()
     while step:
@@ -189,7 +189,7 @@ def _value(element: Attributes, kind: int) -> bytes:
 
 
 def _intervals(elements: Iterable[Attributes], size: int) -> Iterator[AddressSpan]:
-    """Each begins with an element, and the next one, which is marked, is behind its end."""
+    """Yield intervals: each starts at an element, and ends before the next, marked one."""
     marked = sorted((_value(one, 1), number(first(one, 3)) & 1) for one in elements)
     for at, (low, is_end) in enumerate(marked):
         if is_end or len(low) != size:
@@ -201,7 +201,7 @@ def _intervals(elements: Iterable[Attributes], size: int) -> Iterator[AddressSpa
 
 
 def in_legacy(saved: str) -> Iterator[AddressSpan]:
-    """What rules of iptables-legacy name as sources."""
+    """Yield the sources that rules of iptables-legacy name."""
     for wide, low, high in _LEGACY.findall(saved):
         if wide:
             yield AddressSpan.of(ip_network(wide, strict=False))
@@ -214,7 +214,7 @@ def _size(address: str) -> int:
 
 
 def by_set(saved: str) -> Iterator[Sequence[str]]:
-    """The lines that fill each set of ipset; of many as many as are read, spread evenly."""
+    """Yield the lines that fill each set of ipset, at most `MOST_READ`, spread evenly."""
     found: dict[str, list[str]] = {}
     for line in saved.splitlines():
         if line.startswith("add "):
@@ -224,7 +224,7 @@ def by_set(saved: str) -> Iterator[Sequence[str]]:
 
 
 def added(line: str) -> AddressSpan | None:
-    """The addresses of an element; None for one that has none."""
+    """Return the addresses of an element; None for one that has none."""
     told = _ADDED.match(line)
     if told is None:
         return None

@@ -1,7 +1,7 @@
-"""The source ports that rules name for what is asked about: those that ask come from others. Pure.
+"""The source ports that rules name for questions, whose probes have other source ports. Pure.
 
-Such as `--sport 53 --dport 1024:65535`, meant for the answers of name servers: all that send
-from there are let in. What the rule does is not followed.
+Such as `--sport 53 --dport 1024:65535`, meant for the answers of name servers: it lets in every
+packet from there. The verdict of the rule is not followed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LAST: Final = 65535
 _PROTOCOLS: Final = {6: "tcp", 17: "udp"}
-# What a step loads: header, offset and length; of a packet's meta data its key alone.
+# The part of a packet that a step loads: header, offset and length; of meta data its key alone.
 _SOURCE, _DESTINATION, _BOTH = (2, 0, 2), (2, 2, 2), (2, 0, 4)
 _PROTOCOL: Final = frozenset({(1, 9, 1), (1, 6, 1), (16,)})
 _LEAVING: Final = (3, 4)  # NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING
@@ -36,7 +36,7 @@ _LEGACY_TO: Final = re.compile(r" --dports? ([\d:,]+)")
 
 
 class FromPort(NamedTuple):
-    """A source port of a rule, 0 for several; its protocol, empty for any; for which ports."""
+    """A source port of a rule, 0 for several; its protocol, empty for any; its destinations."""
 
     port: int
     protocol: str
@@ -44,13 +44,13 @@ class FromPort(NamedTuple):
     high: int
 
     def __str__(self) -> str:
-        """As `53/udp`."""
+        """Return it as `53/udp`."""
         port = self.port or "several"
         return f"{port}/{self.protocol}" if self.protocol else f"{port}"
 
 
 def source_ports(questions: Iterable[Question], original: Original) -> tuple[str, ...]:
-    """The source ports that rules name for any port that is asked about."""
+    """Return the source ports that rules name for any port of the questions."""
     asked: set[tuple[str, int, int]] = set()
     for one in questions:
         ports = (one.port,) if one.port else named_ports(original)
@@ -107,7 +107,7 @@ def _loaded(step: Expression) -> tuple[int, ...]:
 
 
 def _span(step: Expression) -> tuple[int, int]:
-    """The values that a step takes; all of them where that is not as simple."""
+    """Return the values that a step matches; all of them where that is not as simple."""
     operator = number(first(step.held, 2))
     values = [number(given(attributes(given(step.held, kind)), 1)) for kind in (3, 4)]
     if step.kind == "range":

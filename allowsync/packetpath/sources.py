@@ -1,7 +1,7 @@
-"""Addresses to ask from, of the networks that rules name as sources. Pure.
+"""Source addresses for probes, from the networks that rules name. Pure.
 
-What a rule lets in is let in by a network that stands there. So of each network some addresses
-are asked about, whatever the rule says of it.
+A rule lets in packets by a network it names. So some addresses of each network are probed, whatever
+the verdict of the rule.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _NOT_ROUTED: Final = (ip_network("0.0.0.0/8"), ip_network("240.0.0.0/4"))
 
 
 class NamedSources(NamedTuple):
-    """What is asked of the networks that rules name.
+    """The probed addresses of the networks that rules name.
 
     Attributes:
         asked: The addresses, each with its network.
-        left_out: How many networks are not asked about.
+        left_out: The number of networks not probed.
     """
 
     asked: Mapping[Address, str]
@@ -47,11 +47,11 @@ class NamedSources(NamedTuple):
 
 
 def named_sources(original: Original, known: Coverage) -> NamedSources:
-    """Addresses that packets may come from, of networks that rules name, but for known ones."""
+    """Return source addresses from networks that rules name, but for known ones."""
     lan = _lan(original)
 
     def examples(span: AddressSpan) -> list[Address]:
-        """Those of strangers from afar."""
+        """Return those of distant strangers."""
         if any(span.version == v and span.first <= b and a <= span.last for v, a, b in lan):
             return []
         routed = [one for one in span.examples if _is_routed(one)]
@@ -71,7 +71,7 @@ def named_sources(original: Original, known: Coverage) -> NamedSources:
 
 
 def _every(original: Original) -> Iterator[tuple[Sequence[AddressSpan], int]]:
-    """The spans of rules, then those of each set, and how many are asked about at most."""
+    """Yield the spans of rules, then those of each set, with the limit of each."""
     ruleset = original.ruleset
     rules = [*in_rules(ruleset), *in_legacy("".join(original.tables.values()))]
     yield list(dict.fromkeys(rules)), len(rules)
@@ -82,7 +82,7 @@ def _every(original: Original) -> Iterator[tuple[Sequence[AddressSpan], int]]:
 
 
 def _spread(several: list[AddressSpan], most: int) -> list[AddressSpan]:
-    """Some of many: the widest, and as many that are spread evenly."""
+    """Return some of many: the widest, and as many that are spread evenly."""
     if len(several) <= most:
         return several
     widest = sorted(several, key=lambda one: one.first - one.last)[: most // 2]
@@ -95,7 +95,7 @@ def _is_routed(address: Address) -> bool:
 
 
 def _lan(original: Original) -> list[AddressSpan]:
-    """The networks of interfaces that have a private address: those at home."""
+    """Return the networks of interfaces that have a private address."""
     found: dict[int, list[Network]] = {}
     for one in original.routing.addresses:
         held = attributes(one[8:])

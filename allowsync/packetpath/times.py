@@ -1,4 +1,4 @@
-"""Rules that hold at some times: the copy is asked now, and says nothing of other hours. Pure."""
+"""Rules that apply at certain times: the copy is asked now, not at other hours. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEGACY: Final = re.compile(r"^-A (\S+) (?:.* )?-m time .*$", re.MULTILINE)
 
 
 def timed_chains(questions: Iterable[Question], original: Original) -> tuple[str, ...]:
-    """The chains with rules that hold at some times, for what is asked about."""
+    """Return the chains with rules that apply at certain times, for the questions' ports."""
     asked: dict[tuple[str, range], None] = {}
     for one in questions:
         ports = (one.port,) if one.port else named_ports(original)

@@ -1,4 +1,4 @@
-"""What the kernel tells of the rules that a packet meets."""
+"""Trace events: the rules that a packet meets, as the kernel reports them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class TraceEvent(NamedTuple):
         family: The family of the hook.
         kind: `POLICY`, `RETURN` or `RULE`.
         handle: The rule's, in the copy.
-        verdict: What it says: `DROP`, `ACCEPT`, `QUEUE`, or less than 0 to go on.
-        queue: The queue, of such a verdict.
-        packet: The packet as it was then, where the kernel shows it.
+        verdict: Its verdict: `DROP`, `ACCEPT`, `QUEUE`, or less than 0 to continue.
+        queue: The queue of a `QUEUE` verdict.
+        packet: The packet at that point, where the kernel reports it.
         out: The interface it leaves through.
         mark: Its mark, at the end of a chain.
     """
@@ -66,7 +66,7 @@ class TraceEvent(NamedTuple):
 
 
 class LegacyEvent(NamedTuple):
-    """A rule or policy that a packet met in iptables-legacy, and the mark that it had then."""
+    """A rule or policy that a packet met in iptables-legacy, and the packet's mark then."""
 
     packet: Packet
     table: str
@@ -77,7 +77,7 @@ class LegacyEvent(NamedTuple):
 
 
 def event(message: NetlinkMessage) -> TraceEvent | None:
-    """What a message tells; None for other messages."""
+    """Return the event of a message; None for other messages."""
     if message.kind != _NF_TRACE:
         return None
     held = attributes(message.body[4:])
@@ -102,7 +102,7 @@ def event(message: NetlinkMessage) -> TraceEvent | None:
 
 
 def legacy_event(message: NetlinkMessage) -> LegacyEvent | None:
-    """What a message of iptables-legacy's TRACE tells; None for other messages."""
+    """Return the event of iptables-legacy's TRACE in a message; None for other messages."""
     if message.kind != _LOGGED:
         return None
     held = attributes(message.body[4:])
@@ -116,7 +116,7 @@ def legacy_event(message: NetlinkMessage) -> LegacyEvent | None:
 
 
 def legacy_traces() -> Netlink:
-    """Have what TRACE of iptables-legacy tells sent here, instead of into the kernel's log.
+    """Redirect the events of iptables-legacy's TRACE from the kernel's log to a socket.
 
     Raises:
         PacketsUnavailable: The kernel refuses.

@@ -1,7 +1,7 @@
-"""The ports and addresses that rules of address translation name: they may lead elsewhere. Pure.
+"""The ports and addresses that rules of address translation (NAT) name. Pure.
 
-More than there are do no harm, as packets are sent to each: so any number that may be a port is
-taken, of whatever place in a rule or set.
+Too many do no harm, as packets are sent to each: so any number that may be a port counts, wherever
+a rule or set holds it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_WITHIN: Final = 48  # ports of a range
 _ARRIVING: Final = 0  # NF_INET_PRE_ROUTING
 _LEGACY_PORTS: Final = re.compile(r" --(?:dports?|to-ports?) (\S+)")
 _LEGACY_ADDRESSES: Final = re.compile(r"^-A \S+(?: -[sio] \S+)* -d ([^/\s]+)", re.MULTILINE)
-# Header of the network, offset, length: where the address stands that a packet is for.
+# Network header, offset, length: the place of the destination address.
 _DESTINATION: Final = {(1, 16, 4): 4, (1, 24, 16): 16}
 _EQUAL: Final = 0
 _PORT_TYPE: Final = 13  # inet_service
@@ -42,12 +42,12 @@ Named: TypeAlias = tuple[int, bytes, bytes]  # family, table, and a chain or set
 
 
 def named_ports(original: Original) -> tuple[int, ...]:
-    """The ports that rules of address translation name, in order."""
+    """Return the ports that rules of address translation name, in order."""
     return translated_ports(original.ruleset, original.tables)
 
 
 def translated_ports(ruleset: KernelRuleset, tables: Mapping[int, str]) -> tuple[int, ...]:
-    """The same of rules of nftables, and of the tables of iptables-legacy."""
+    """Return the same of rules of nftables, and of the tables of iptables-legacy."""
     found = {*_in_nftables(ruleset, _tables(ruleset))}
     for saved in tables.values():
         found.update(_in_legacy(_nat(saved)))
@@ -55,7 +55,7 @@ def translated_ports(ruleset: KernelRuleset, tables: Mapping[int, str]) -> tuple
 
 
 def ports_within(original: Original, first_port: int, last_port: int) -> tuple[int, ...]:
-    """The ends of a range of ports, and what any rule names within it, with those beside."""
+    """Return the ends of a range, and the ports that rules name within it, plus or minus one."""
     ruleset = original.ruleset
     every = {(family, given(held, 1)) for family, held in ruleset.tables}
     found = {*_in_nftables(ruleset, every)}
@@ -67,7 +67,7 @@ def ports_within(original: Original, first_port: int, last_port: int) -> tuple[i
 
 
 def named_addresses(original: Original) -> tuple[Address, ...]:
-    """The addresses that such rules expect packets for; of a network its first one."""
+    """Return the destinations that such rules match; of a network its first address."""
     found = dict.fromkeys(_destinations(original.ruleset))
     for saved in original.tables.values():
         found.update(dict.fromkeys(map(ip_address, _LEGACY_ADDRESSES.findall(_nat(saved)))))
@@ -75,7 +75,7 @@ def named_addresses(original: Original) -> tuple[Address, ...]:
 
 
 def public_addresses(original: Original) -> tuple[Address, ...]:
-    """Those of them that no interface has, and that packets from the internet may ask for."""
+    """Return those that no interface has, and that are reachable from the internet."""
     own = {address for link in original.all_links for address in original.addresses(link)}
     return tuple(one for one in named_addresses(original) if one not in own and is_public(one))
 
@@ -99,18 +99,18 @@ def _destinations(ruleset: KernelRuleset) -> Iterator[Address]:
 
 
 def _place(step: Expression) -> tuple[int, int, int]:
-    """Which part of a packet a step loads: header, offset and length."""
+    """Return the part of a packet that a step loads: header, offset and length."""
     header, offset, length = (number(first(step.held, kind)) for kind in (2, 3, 4))
     return header, offset, length
 
 
 def _first(values: Iterable[bytes], length: int) -> Iterator[Address]:
-    """The addresses that values begin with."""
+    """Yield the addresses that values begin with."""
     yield from (ip_address(one[:length]) for one in values if length and len(one) >= length)
 
 
 def keys_of(ruleset: KernelRuleset, key: Named) -> Iterator[bytes]:
-    """The keys of a set's elements; of intervals where they begin."""
+    """Yield the keys of a set's elements; of intervals their starts."""
     for body in ruleset.elements:
         held = attributes(body[4:])
         if (body[0], given(held, 1), given(held, 2)) == key:
@@ -121,7 +121,7 @@ def keys_of(ruleset: KernelRuleset, key: Named) -> Iterator[bytes]:
 
 
 def chains_from(ruleset: KernelRuleset, is_first: Callable[[Attributes], bool]) -> set[Named]:
-    """Some chains, and those they lead to: others share the table."""
+    """Return the selected chains, and those they jump to within their table."""
     onward: dict[Named, set[bytes]] = {}
     maps = _led_by_maps(ruleset)
     for family, held in ruleset.rules:
@@ -146,7 +146,7 @@ def chains_from(ruleset: KernelRuleset, is_first: Callable[[Attributes], bool]) 
 
 
 def _led_by_maps(ruleset: KernelRuleset) -> dict[Named, set[bytes]]:
-    """The chains that the elements of each map of verdicts lead to."""
+    """Return the chains that the elements of each verdict map jump to."""
     found: dict[Named, set[bytes]] = {
         (family, given(held, 1), given(held, 2)): set()
         for family, held in ruleset.sets
@@ -162,12 +162,12 @@ def _led_by_maps(ruleset: KernelRuleset) -> dict[Named, set[bytes]]:
 
 
 def _led_to(data: bytes) -> bytes:
-    """The name of the chain in a verdict; empty where there is none."""
+    """Return the name of the chain in a verdict; empty where there is none."""
     return given(attributes(given(attributes(data), 2)), 2)
 
 
 def _tables(ruleset: KernelRuleset) -> set[tuple[int, bytes]]:
-    """The tables that translate what arrives."""
+    """Return the tables that translate arriving packets."""
     return {
         (family, given(held, 1)) for family, held in ruleset.chains if _translates_arrivals(held)
     }
@@ -191,7 +191,7 @@ def _in_nftables(ruleset: KernelRuleset, tables: set[tuple[int, bytes]]) -> Iter
 
 
 def _has_ports(held: Attributes) -> bool:
-    """Whether a set has ports, or a map leads from or to them; types stand in six bits each."""
+    """Whether a set has ports, or a map leads from or to them; types take six bits each."""
     if number(first(held, 5)) == _PORT:
         return True
     types = (number(first(held, kind)) for kind in (4, 6))
@@ -215,7 +215,7 @@ def _in_step(step: Expression) -> Iterator[int]:
 
 
 def ports_of_match(name: str, info: bytes) -> tuple[int, ...]:
-    """The ports of a match of iptables: for those of destination and source there is one place."""
+    """Return the ports of an iptables match: destination and source share one field."""
     if name in ("tcp", "udp"):
         return struct.unpack_from("=4H", info)[2:]
     if name == "multiport":
@@ -224,19 +224,19 @@ def ports_of_match(name: str, info: bytes) -> tuple[int, ...]:
 
 
 def _in_target(name: str, info: bytes) -> tuple[int, ...]:
-    """The ports that packets are sent to, behind one or two addresses of either size."""
+    """Return the translated ports of a target, behind one or two addresses of either size."""
     if name not in ("DNAT", "REDIRECT"):
         return ()
     return struct.unpack_from(">2H", info, _PORTS_OF_IPV4 if len(info) < _LONG else _PORTS_OF_BOTH)
 
 
 def _in_element(held: Attributes) -> Iterator[int]:
-    for kind in (1, 2, 10):  # the key, what it leads to, and the end of an interval
+    for kind in (1, 2, 10):  # the key, its value, and the end of an interval
         yield from _in_value(given(attributes(given(held, kind)), 1))
 
 
 def _in_value(value: bytes) -> Iterable[int]:
-    """A port by itself, or the parts of an element that may be one."""
+    """Return a port by itself, or the parts of an element that may be one."""
     if len(value) == _PORT:
         return (number(value),)
     if len(value) > _SLOT:
@@ -251,5 +251,5 @@ def _in_legacy(saved: str) -> Iterator[int]:
 
 
 def _nat(saved: str) -> str:
-    """The table that translates, of all that iptables-legacy saves."""
+    """Return the nat table of an iptables-legacy dump."""
     return saved.partition("*nat\n")[2].partition("COMMIT")[0]

@@ -1,6 +1,6 @@
-"""What a rule asks of a packet that the copy cannot give it: then the answer is unknown. Pure.
+"""Conditions of rules that the copy cannot reproduce: then the answer is unknown. Pure.
 
-The copy answers in the place of the machine's programs, and its interfaces are virtual cables.
+The copy answers in place of the machine's programs, and its interfaces are veth pairs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _INTERFACE: Final = "the kind of an interface decides, and that of the copy is a
 # Keys of `meta` (nft(8)): skgid, cgroup.
 _META: Final = {11: _GROUP, 23: _CONTROL_GROUP}
 _CPU: Final = 20
-# A hash of what nft(8) calls jhash, for which the kernel took a number if none is given.
+# A hash of what nft(8) calls jhash, for which the kernel picks a seed if none is given.
 _SEED, _KIND = 5, 7
 _NETWORK: Final = 1  # NFT_PAYLOAD_NETWORK_HEADER
 _COMPARES: Final = frozenset({"cmp", "lookup", "bitwise", "range"})
-# Of several servers that translation chooses from, each may do.
+# Of several servers that translation chooses from, any may do.
 _TRANSLATES: Final = frozenset({"nat", "redir"})
 _TYPES: Final = (8, 9)  # iiftype, oiftype
 _KINDS: Final = (26, 27)  # iifkind, oifkind
@@ -46,10 +46,10 @@ _CPU_LEGACY: Final = " -m cpu "
 
 
 def other_kinds(arriving: Link, links: Iterable[Link]) -> frozenset[int]:
-    """Keys of `meta` for what interfaces are, where the copy has others.
+    """Return the keys of `meta` for interface properties that differ in the copy.
 
     Args:
-        arriving: The one that a packet arrives at.
+        arriving: The interface where a packet arrives.
         links: Those that it may leave by.
     """
     several = tuple(links)
@@ -62,12 +62,12 @@ def other_kinds(arriving: Link, links: Iterable[Link]) -> frozenset[int]:
 def uncopied(
     rule: Sequence[Expression], others: Collection[int], *, answers: bool, heard: bool = True
 ) -> str:
-    """What decides in a rule of nftables; "" where the copy has all that it asks for.
+    """Return the deciding condition of a rule of nftables; "" where the copy has all it needs.
 
     Args:
         rule: Its steps.
-        others: What `other_kinds` says.
-        answers: Whether an answer met it: what asks for a connection is no program's yet.
+        others: The result of `other_kinds`.
+        answers: Whether an answer met it: a connection request belongs to no program yet.
         heard: Whether a program of the machine listens at the port; one of the copy always does.
     """
     lacking = dict.fromkeys(others, _INTERFACE) | {_CPU: _PROCESSOR}
@@ -80,7 +80,7 @@ def uncopied(
 
 
 def uncopied_legacy(rule: str, *, answers: bool, heard: bool) -> str:
-    """The same of a rule of iptables, in words."""
+    """Return the same of a rule of iptables, in words."""
     if _CPU_LEGACY in rule:
         return _PROCESSOR
     if not answers:
@@ -89,7 +89,7 @@ def uncopied_legacy(rule: str, *, answers: bool, heard: bool) -> str:
 
 
 def _names_addresses(rule: Sequence[Expression]) -> bool:
-    """Whether a rule is about some addresses alone: others than those that ask, it may be."""
+    """Whether a rule matches certain addresses, which may not be those of the packet."""
     return any(
         before.kind == "payload" and number(first(before.held, 2)) == _NETWORK
         for before, after in pairwise(rule)
@@ -106,7 +106,7 @@ def _asks_socket(step: Expression) -> bool:
 
 
 def _of_arrival(step: Expression, lacking: Mapping[int, str]) -> str:
-    if step.kind == "socket":  # one that listens, where there is no connection yet
+    if step.kind == "socket":  # a listening socket, before any connection
         return _CONTROL_GROUP if number(first(step.held, 1)) == _SOCKET_CGROUP else ""
     if step.kind == "match" and text(first(step.held, 1)) == "cpu":
         return _PROCESSOR

@@ -1,7 +1,7 @@
-"""The rules as the copy has them: they act in it alone, and no question uses up what others need.
+"""The rules as loaded in the copy: without effects outside, and without rate limits.
 
 Questions come all at once, where packets come over a day. So in the copy a limit of rate or of
-connections never is reached; answers name it as their condition. Pure.
+connections is never reached; answers name it as their condition. Pure.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from allowsync.packetpath.netlink import Attributes
 
-# These act outside of the copy's namespace: audit records, LEDs, timers in sysfs.
+# Targets that act outside the copy's namespace: audit records, LEDs, timers in sysfs.
 _OUTSIDE: Final = frozenset({"AUDIT", "LED", "IDLETIMER", "LOG", "NFLOG"})
-# No program listens in the copy: TPROXY would do nothing, and nothing would tell of it.
+# No program listens in the copy: TPROXY would do nothing, without any trace event.
 _DROP: Final = Expression(
     "immediate", [(1, struct.pack(">I", 0)), (0x8002, packed([(0x8002, attribute(1, bytes(4)))]))]
 )
@@ -37,7 +37,7 @@ _NEVER: Final = (
         "cmp", [(1, struct.pack(">I", 1)), (2, struct.pack(">I", 0)), (0x8003, attribute(1, b"\0"))]
     ),
 )
-_FLAGS: Final = {"limit": 5, "connlimit": 2}  # where each says that it is about what is beyond
+_FLAGS: Final = {"limit": 5, "connlimit": 2}  # the attribute of the flag "over"
 _LIMITS_OF_OBJECTS: Final = {4: "limit", 5: "connlimit"}
 _HASHLIMIT_MODE, _ABOVE = 272, 0x10
 _CONNLIMIT_NUMBER, _CONNLIMIT_FLAGS, _UP_TO = 16, 20, 1
@@ -53,7 +53,7 @@ _LEGACY_BEYOND: Final = re.compile(
     r" -m hashlimit --hashlimit-above \S+(?: --hashlimit-\S+ [^-\s]\S*)*"
     r"| -m connlimit --connlimit-above \d+(?: --connlimit-mask \d+)?(?: --connlimit-[sd]addr)?"
 )
-# One connection is beyond these limits.
+# A single connection exceeds these limits.
 _LEGACY_ALWAYS_BEYOND: Final = re.compile(
     r" -m connlimit --connlimit-above 0(?: --connlimit-\S+(?: \d+)?)*"
 )
@@ -61,7 +61,7 @@ _LEGACY_NEVER_BELOW: Final = re.compile(
     r" -m connlimit --connlimit-upto 0(?: --connlimit-\S+(?: \d+)?)*"
 )
 _LEGACY_HITS: Final = re.compile(r" -m recent\b.* --hitcount [1-9]")
-_STOPS: Final = frozenset({0, -3, -4})  # NF_DROP, or NFT_JUMP and NFT_GOTO to where it may be
+_STOPS: Final = frozenset({0, -3, -4})  # NF_DROP, or NFT_JUMP and NFT_GOTO to a chain that may
 _LEGACY_STOPS: Final = re.compile(r" -[jg] (?!ACCEPT\b|RETURN\b|N?F?LOG\b|\w*MARK\b)")
 _RECENT_HITS, _RECENT_MODE, _RECENT_SETS = 4, 8, 2  # struct xt_recent_mtinfo
 
@@ -69,7 +69,7 @@ _LEGACY_NEVER: Final = " -m mark --mark 0x1/0x0"
 
 
 def unlimited(ruleset: KernelRuleset) -> KernelRuleset:
-    """A ruleset of nftables as the copy is to have it: rule by rule, in the same places."""
+    """Return an nftables ruleset for the copy: rule by rule, in the same places."""
     objects = {
         (family, given(held, 1), given(held, 2), number(first(held, 3))): attributes(given(held, 4))
         for family, held in ruleset.objects
@@ -84,7 +84,7 @@ def unlimited(ruleset: KernelRuleset) -> KernelRuleset:
 
 
 def unlimited_legacy(saved: str) -> str:
-    """The same of tables as iptables-legacy saves them."""
+    """Return the same of tables as iptables-legacy saves them."""
     lines = []
     for line in saved.splitlines():
         kept = _LEGACY_ALWAYS_BEYOND.sub("", _LEGACY_OUTSIDE.sub("", line))
@@ -94,7 +94,7 @@ def unlimited_legacy(saved: str) -> str:
 
 
 def limited(step: Expression) -> str:
-    """The kind of limit that a step has; "" for none."""
+    """Return the kind of limit that a step has; "" for none."""
     if step.kind in _FLAGS:
         return step.kind
     if step.kind == "objref":
@@ -106,19 +106,19 @@ def limited(step: Expression) -> str:
 
 
 def counts_only(step: Expression) -> bool:
-    """Whether a match of `recent` remembers a source, and asks for nothing."""
+    """Whether a match of `recent` only records a source, and matches always."""
     info = given(step.held, 3)
     is_recent = step.kind == "match" and text(first(step.held, 1)) == "recent"
     return is_recent and info[_RECENT_MODE : _RECENT_MODE + 1] == bytes([_RECENT_SETS])
 
 
 def stops_beyond(rule: Sequence[Expression]) -> bool:
-    """Whether a rule stops what is beyond a limit, or sends it to where it may be stopped."""
+    """Whether a rule stops packets beyond a limit, or jumps where they may be stopped."""
     return any(map(_stops, rule)) and any(map(_asks_beyond, rule))
 
 
 def stops_beyond_legacy(rule: str) -> bool:
-    """The same of a rule of iptables, in words."""
+    """Whether a rule of iptables does, in words."""
     found = _LEGACY_BEYOND.search(rule) or _LEGACY_HITS.search(rule)
     return bool(found and _LEGACY_STOPS.search(rule))
 
@@ -142,7 +142,7 @@ def _parts(
     place: tuple[int, bytes],
     objects: Mapping[tuple[int, bytes, bytes, int], Attributes],
 ) -> tuple[Expression, ...]:
-    """What a step is in the copy."""
+    """Return the steps that replace a step in the copy."""
     if step.kind == "tproxy":
         return (_DROP,)
     if step.kind == "log" or (step.kind == "target" and text(first(step.held, 1)) in _OUTSIDE):
@@ -159,7 +159,7 @@ def _parts(
 
 
 def _of_elements(step: Expression) -> Iterator[Expression]:
-    """What each element has that a step adds."""
+    """Yield the expressions of the elements that a step adds."""
     several = attributes(given(step.held, 10)) or [(1, given(step.held, 7))]
     for _, one in several:
         held = attributes(one)
@@ -167,11 +167,11 @@ def _of_elements(step: Expression) -> Iterator[Expression]:
 
 
 def _lets_nothing(step: Expression) -> bool:
-    """Whether the first packet is beyond a limit already."""
+    """Whether the first packet exceeds a limit already."""
     held, name = step.held, text(first(step.held, 1))
     if step.kind == "connlimit":
         return number(first(held, 1)) == 0
-    if step.kind == "limit":  # of bytes: as many as it lets at once (nft_limit.c)
+    if step.kind == "limit":  # of bytes: rate and burst (nft_limit.c)
         return (
             bool(number(first(held, 4))) and sum(number(first(held, k)) for k in (1, 3)) < _SMALLEST
         )
@@ -181,7 +181,7 @@ def _lets_nothing(step: Expression) -> bool:
 
 
 def _is_beyond(step: Expression) -> bool:
-    """Whether a step matches what is beyond a limit, and not what is within."""
+    """Whether a step matches packets beyond a limit, and not those within."""
     if step.kind in _FLAGS:
         return bool(number(first(step.held, _FLAGS[step.kind])) & 1)
     name, info = text(first(step.held, 1)), given(step.held, 3)

@@ -1,9 +1,9 @@
-"""Uplinks of a VPN: this machine goes out by them, and strangers do not come in by themselves.
+"""Uplinks of a VPN: outgoing traffic uses them, and strangers cannot connect through them.
 
-A tunnel's only neighbour is its other end. From there comes what that lets through: peers with
-private addresses, and strangers where it forwards ports. Where this machine sends what it asks
-the internet by such a tunnel, the tunnel is its way out, and another uplink its way in. A tunnel
-that is an uplink for answers alone (by a rule for its own address) is there to be come in by.
+A tunnel's only neighbour is its other end, which lets through peers with private addresses, and
+strangers where it forwards ports. Where this machine's traffic to the internet leaves by such a
+tunnel, the tunnel is its way out, and another uplink its way in. A tunnel that is an uplink for
+answers alone (by a rule for its own address) is a way in.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from allowsync.packetpath.original import Link, Original
 
-# Addresses that every way out leads to: those of root name servers.
+# Addresses beyond every uplink: those of root name servers.
 _FAR: Final = tuple(ip_address(one) for one in ("198.41.0.4", "2001:503:ba3e::2:30"))
 # Tunnels to a provider of access, and hardware that looks like a tunnel, have no kind or these.
 _ACCESS: Final = ("", "ppp", "wwan")
@@ -30,7 +30,7 @@ _GATEWAYS: Final = (5, 9, 18)  # RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA
 
 
 def vpns(original: Original) -> tuple[str, ...]:
-    """The uplinks of a VPN, in the network namespace of the machine itself."""
+    """Return the uplinks of a VPN, in the network namespace of the machine itself."""
     uplinks = [original.all_links[one] for one in original.uplinks]
     tunnels = [one for one in uplinks if _is_tunnel(original, one)]
     if len(tunnels) == len(uplinks):  # there is no other way in
@@ -40,7 +40,7 @@ def vpns(original: Original) -> tuple[str, ...]:
 
 
 def _is_tunnel(original: Original, link: Link) -> bool:
-    """Whether packets from afar have no address to come to by themselves."""
+    """Whether an interface has no address that distant packets could reach by themselves."""
     own = original.addresses(link.index)
     if link.kind in _ACCESS or not own or not all(map(is_private, own)):
         return False
@@ -48,7 +48,7 @@ def _is_tunnel(original: Original, link: Link) -> bool:
 
 
 def _has_gateway(original: Original, index: int) -> Iterator[bool]:
-    """Whether a neighbour is named in each route by an interface that leads far."""
+    """Yield for each wide route of an interface whether it names a gateway."""
     for route in original.routing.routes:
         if route[1] <= 1 and index in leads_to(route):
             held = attributes(route[12:])
@@ -56,7 +56,7 @@ def _has_gateway(original: Original, index: int) -> Iterator[bool]:
 
 
 def _ways_out() -> Iterator[int]:
-    """The interfaces by which this machine asks the internet."""
+    """Yield the interfaces of this machine's own traffic to the internet."""
     with closing(Netlink(ROUTE)) as netlink:
         for address in _FAR:
             yield from ways_to(address, netlink)

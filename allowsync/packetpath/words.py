@@ -1,4 +1,4 @@
-"""Rules in words: those of nft for its rules, those of iptables for the others."""
+"""Rules in words: nft's for its own rules, iptables' for the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Place: TypeAlias = tuple[int, str, str]  # family or version of IP, table, chain
 
 
 class Words:
-    """Names the rules that packets met. Made when the copy is complete."""
+    """Prints the rules that packets met. Made when the copy is complete."""
 
     def __init__(self, copy: Copy) -> None:
         self._copy = copy
@@ -43,41 +43,41 @@ class Words:
         self._number_rules()
 
     def _number_rules(self) -> None:
-        """Which rule of its chain each handle of the copy is."""
+        """Number the rules of each chain by their handles in the copy."""
         counted: Counter[Place] = Counter()
         for one in copied_rules():
             held = attributes(one[4:])
             key = one[0], text(first(held, 1)), text(first(held, 2))
             counted[key] += 1
             self._positions[*key, number(first(held, 3))] = counted[key]
-        # The machine's own: the copy left out some of their steps.
+        # The machine's own rules: the copy left out some of their steps.
         for family, held in self._copy.original.ruleset.rules:
             key = family, text(first(held, 1)), text(first(held, 2))
             self._rules.setdefault(key, []).append(nftables.expressions(held))
 
     def family(self, told: TraceEvent) -> int:
-        """The family of the table: a hook of ip may be of a table of inet."""
+        """Return the family of an event's table: a hook of ip may belong to a table of inet."""
         if told.handle:
             key = told.family, told.table, told.chain, told.handle
             return told.family if key in self._positions else INET
         return told.family if (told.family, told.table) in self._tables else INET
 
     def place(self, told: TraceEvent) -> Place:
-        """The chain that a packet met."""
+        """Return the chain that a packet met."""
         return self.family(told), told.table, told.chain
 
     def steps(self, told: TraceEvent) -> Sequence[Expression]:
-        """The steps of the rule that a packet met."""
+        """Return the steps of the rule that a packet met."""
         key = self.place(told)
         position = self._positions.get((*key, told.handle))
         return self._rules[key][position - 1] if position else ()
 
     def chain(self, place: Place) -> Sequence[Sequence[Expression]]:
-        """All rules of a chain."""
+        """Return all rules of a chain."""
         return self._rules.get(place, ())
 
     def of(self, told: TraceEvent) -> str:
-        """A rule or policy of nftables, with its place before it."""
+        """Return a rule or policy of nftables in words, after its table and chain."""
         family = self.family(told)
         place = f"{FAMILIES.get(family, '?')} {told.table} {told.chain}"
         if told.kind == POLICY:
@@ -88,7 +88,7 @@ class Words:
         return f"{place}: {lines[position - 1] if known and position else _UNKNOWN}"
 
     def legacy_chain(self, place: Place) -> list[str]:
-        """All of a chain of iptables-legacy, in words: the machine's own."""
+        """Return a chain of iptables-legacy, in words: the machine's own."""
         if place not in self._legacy:
             version, table, chain = place
             saved = self._copy.original.tables.get(version, "")
@@ -96,19 +96,19 @@ class Words:
         return self._legacy[place]
 
     def of_legacy(self, told: LegacyEvent) -> str:
-        """A rule or policy of iptables-legacy, with its place before it."""
+        """Return a rule or policy of iptables-legacy in words, after its table and chain."""
         tool = legacy.TOOLS[told.packet.version]
         lines = self.legacy_chain(legacy_place(told))
         rules = [one for one in lines if one.startswith("-A")]
         place = f"{tool} {told.table} {told.chain}"
-        if told.position <= len(rules):  # the kernel takes a rule without matches for a policy
+        if told.position <= len(rules):  # the kernel reports a rule without matches as a policy
             return f"{place}: {rules[told.position - 1].removeprefix(f'-A {told.chain} ')}"
         if told.kind == "policy":
             return f"{place}: policy {lines[0].split()[-1]}"
         return f"{place}: {told.kind}"
 
     def _lines(self, family: int, table: str, chain: str) -> list[str]:
-        """The rules of a chain in words."""
+        """Return the rules of a chain in words."""
         key = family, table, chain
         if key not in self._texts:
             extended = any(
@@ -132,7 +132,7 @@ class Words:
         return [one.removeprefix(head) for one in listed.splitlines() if one.startswith("-A")]
 
     def _by_nft(self, family: int, table: str, chain: str) -> list[str]:
-        """List them where nothing but the rules is, and anonymous sets are anonymous."""
+        """List rules in a namespace that holds them alone, with anonymous sets anonymous."""
         if self._words_network is None:
             self._words_network = new_network()
             legacy.load_sets(self._copy.original.sets, self._copy.tools, elements=False)
@@ -153,12 +153,12 @@ class Words:
 
 
 def legacy_place(told: LegacyEvent) -> Place:
-    """The chain of iptables-legacy that a packet met."""
+    """Return the chain of iptables-legacy that a packet met."""
     return told.packet.version, told.table, told.chain
 
 
 def copied_rules() -> list[bytes]:
-    """The rules of nftables in the network namespace of the moment."""
+    """Return the rules of nftables in the current network namespace."""
     netlink = Netlink(NETFILTER)
     try:
         return netlink.dump(nftables.DUMP | 7, nftables.header(0))
