@@ -9,16 +9,16 @@ import sys
 from allowsync import system
 
 _code = 1
-_AT_EXIT = 3.0  # seconds for what a backend has registered to be done at exit
+_AT_EXIT = 3.0  # seconds for the exit functions that a backend has registered
 
 
 def main() -> None:
-    """Run the command that was typed, and end the process with its exit code."""
-    # A short life that makes many small values and hardly a cycle: looking for those took a third
-    # of the time of reading a large set, and a tenth of an idle run. Over 10,000 hosts a run makes
+    """Run the command line, and end the process with its exit code."""
+    # A short-lived process with many small values and hardly a cycle: collecting them took a third
+    # of the time of reading a large set, and a tenth of an idle run. A run over 10,000 hosts makes
     # 700,000 values that live to its end.
     gc.set_threshold(1_000_000, 20, 20)
-    atexit.register(_end)  # the first that is registered is called last
+    atexit.register(_end)  # exit functions are called in reverse order: this one last
     try:
         _open_streams()
         system.is_program = True
@@ -41,15 +41,15 @@ def main() -> None:
 
 
 def _at_work() -> bool:
-    """Whether another process waits for this one, and may begin the command anew."""
+    """Whether another process waits for this one, and may restart the command."""
     worker = sys.modules.get("allowsync.system.worker")
     return worker is not None and worker.at_work()
 
 
 def _open_streams() -> None:
-    """Let each stream be one: a file that is opened next must not become the standard output.
+    """Fill closed standard streams: a file opened later must not become the standard output.
 
-    Where the standard output is closed, writing to what is put there fails, as it should.
+    Writing to a standard output that was closed still fails, as it should.
     """
     if None in (sys.stdin, sys.stdout, sys.stderr):
         for descriptor, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
@@ -65,7 +65,7 @@ def _open_streams() -> None:
 
 
 def _told(error: BaseException) -> str:
-    """An error in words. Too many open files is one that may keep all else from being loaded."""
+    """An error in words, with advice for too many open files, which may prevent further imports."""
     if isinstance(error, OSError) and error.strerror:
         advice = "; see 'ulimit -n'" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
         return f"{error.strerror}{advice}"
@@ -76,17 +76,17 @@ def _ended(why: str, code: int) -> int:
     try:
         os.write(2, f"allowsync: {why}\n".encode())
     except OSError:
-        return code  # there is nowhere left to say it
+        return code  # standard error is closed, too
     return code
 
 
 def _leave(code: int) -> None:
-    """End the process, whatever threads and exit functions a backend left behind."""
+    """End the process, in spite of threads and exit functions that a backend left behind."""
     global _code
     _code = code
     if worker := sys.modules.get("allowsync.system.worker"):
         worker.done(code)
-    atexit.register(_close_output)  # the last that is registered is called first
+    atexit.register(_close_output)  # exit functions are called in reverse order: this one first
     threading = sys.modules.get("threading")
     if threading is None or all(
         one.daemon or one is threading.main_thread() for one in threading.enumerate()
@@ -102,12 +102,12 @@ def _leave(code: int) -> None:
             stream.flush()
         except (OSError, ValueError):
             continue
-    # The threads that are left may not call it; we may.
+    # Containment refuses os._exit to a backend's threads; the program calls the original.
     getattr(os._exit, "__wrapped__", os._exit)(code)
 
 
 def _end() -> None:
-    """End the process without taking the interpreter apart, a fifth of the time of an idle run."""
+    """End the process without finalizing the interpreter, a fifth of the time of an idle run."""
     try:
         sys.stderr.flush()
     finally:
@@ -115,7 +115,7 @@ def _end() -> None:
 
 
 def _close_output() -> None:
-    """Let nothing follow what was printed: it is a document, or a line, that programs read."""
+    """Close the output: programs read it as one document or line, so nothing may follow."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Spans of time as people say them."""
+"""Text for people: quoted values, counts, spans of time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_PROBLEM: Final = 600
 
 
 def printable(text: str) -> str:
-    """The text with everything escaped that could move a cursor or hide what it says."""
+    """The text with every character escaped that could move a cursor or hide other text."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
@@ -37,14 +37,14 @@ def abridge(text: str, longest: int = LONGEST_PROBLEM) -> str:
 
 
 class Line(NamedTuple):
-    """One line of output and the colour it may have: a name click knows, `bold`, or empty."""
+    """One line of output and its colour: a name that click knows, `bold`, or empty."""
 
     text: str
     colour: str = ""
 
 
 def end_of(access: datetime) -> str:
-    """An instant that access ends at, as users write it: a date means through that day."""
+    """The end of an access, as users write it: a date means through that day."""
     local = access.astimezone()
     if local.hour or local.minute or local.second or local.microsecond:
         return f"{access:%Y-%m-%d %H:%M} UTC"
@@ -55,7 +55,7 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def said(span: timedelta) -> str:
-    """A span in its two largest units: `2 d 22 h`, `1 h 5 min`, `45 s`. Rounded to the nearest."""
+    """A span in its two largest units, rounded to the nearest: `2 d 22 h`, `1 h 5 min`, `45 s`."""
     left = max(0, round(span.total_seconds()))
     for place, (unit, size) in enumerate(UNITS):
         if left >= size or unit == "s":
@@ -73,5 +73,5 @@ def _two_units(left: int, place: int) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """`1 entry`, `2 entries`. `many` is only needed where it is more than an `s`."""
+    """`1 entry`, `2 entries`. `many` is only needed for a plural that is not `one` + `s`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,7 +1,7 @@
-"""What modules of every run need of `typing`, without importing it.
+"""The names of `typing` that modules of every run need, without importing it.
 
-`typing` takes as long to import as `re` does, and nearly all of it means something to type checkers
-alone. They read the names of `typing` here; a run gets what does nothing, but for `NamedTuple`.
+`typing` takes as long to import as `re`, and matters almost only to type checkers. They read the
+names of `typing` here; a run gets stand-ins without effect, except for `NamedTuple`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ else:
             return cls
 
     class Protocol:
-        """Has a shape; nothing is asked at run time whether it has it."""
+        """A structural type; not checked at run time."""
 
         __slots__ = ()
 
@@ -56,11 +56,11 @@ else:
         return function
 
     def dataclass_transform(**_):
-        """What leaves a class as it is."""
+        """A decorator that leaves a class as it is."""
         return lambda made: made
 
     def assert_never(value):
-        """Say that a closed choice was none."""
+        """Raise AssertionError: a value is outside its closed set."""
         raise AssertionError(f"expected no such value: {value!r}")
 
     class _Rows(type):
@@ -77,7 +77,7 @@ else:
             return row
 
     class NamedTuple(metaclass=_Rows):
-        """A tuple whose annotations name its places (`collections.namedtuple`)."""
+        """A tuple whose annotations name its fields (`collections.namedtuple`)."""
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The configuration: its schema, the YAML it is written in, and the checks across it.
+"""The configuration: its schema, its YAML, and the checks across sections.
 
 Importing this package costs next to nothing; YAML and the schema come with the first `load`.
 """
@@ -31,12 +31,12 @@ __all__ = [
 
 
 def locate(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
-    """Where the configuration is.
+    """The path of the configuration.
 
     Args:
-        given: What `--config` says.
+        given: The value of `--config`.
         environ: The environment; `ALLOWSYNC_CONFIG` comes next.
-        uid: Who asks. Without root, a file of one's own is looked for where the system has none.
+        uid: The user. For users other than root, their own file is the fallback of the system's.
     """
     if given is not None:
         return given
@@ -54,18 +54,18 @@ def load(
     root: Path | None = None,
     keep: bool = False,
 ) -> Config:
-    """The configuration in a file, valid as a whole.
+    """Return the configuration in a file, valid as a whole.
 
     Args:
         path: The file.
-        environ: The environment, for secrets and default places.
-        uid: Who reads. Root refuses files that others may change.
-        state: What `--state` says; it wins over the file.
-        root: The root of the system it is for, where that is not this one: secrets are read there.
-        keep: Whether it is kept beside the state, so that the next load need not validate it.
+        environ: The environment, for secrets and default paths.
+        uid: The user who reads. Root refuses files that others may change.
+        state: The value of `--state`; it wins over the file.
+        root: The root of the target system, if not this one: secrets are read there.
+        keep: Whether to cache it beside the state, so that the next load need not validate it.
 
     Raises:
-        ConfigError: Something is wrong. Holds every problem there is, not the first alone.
+        ConfigError: The configuration is invalid. Holds every problem, not the first alone.
     """
     from allowsync.config import secure_file
     from allowsync.config.cache import Source, cached
@@ -73,7 +73,7 @@ def load(
     try:
         demands = secure_file.FileRequirements(uid, secure_file.LARGEST_FILE)
         content = secure_file.read_checked(path, demands)
-    except secure_file.RefusedError as refused:  # then it is not read at all
+    except secure_file.RefusedError as refused:  # refused: the file is not read at all
         from allowsync.text import abridge, printable
 
         raise ConfigError([Problem(printable(str(path)), abridge(str(refused)))]) from None
@@ -89,9 +89,9 @@ def load(
 
 
 def _outdated(source: Source, error: ConfigError) -> Config | None:
-    """The configuration with the hosts that a file held before; None where it names no file.
+    """The configuration with the last valid hosts of `hosts_from`; None without such a file.
 
-    Its text was valid, so what is wrong is in the file (`hosts_from`) or about it.
+    The main text was valid, so the problem is in the hosts file or its metadata.
     """
     from allowsync.config.cache import cached
 
@@ -111,13 +111,13 @@ def _outdated(source: Source, error: ConfigError) -> Config | None:
 def state_of_unread(
     path: Path, *, environ: Mapping[str, str], uid: int, state: Path | None = None
 ) -> Path | None:
-    """Where the state of a configuration is that is not valid, as far as that can be seen.
+    """The state path of an invalid configuration, as far as it can be found.
 
     Args:
-        path: The file. One that may not be read says nothing.
-        environ: The environment, for the default place.
-        uid: Who reads.
-        state: What `--state` says; it wins over the file.
+        path: The file. An unreadable one counts as empty.
+        environ: The environment, for the default path.
+        uid: The user who reads.
+        state: The value of `--state`; it wins over the file.
     """
     from allowsync.config import secure_file
     from allowsync.config.cache import Source, state_of
@@ -143,7 +143,7 @@ def _validated(source: Source, root: Path | None, *, keep: bool) -> Config:
 
 
 def json_schema() -> dict[str, Any]:
-    """The configuration as JSON Schema (draft 2020-12), with every backend that can be loaded."""
+    """The configuration as JSON Schema (draft 2020-12), with every loadable backend."""
     from allowsync.config.document import document_schema
 
     return document_schema()
@@ -157,17 +157,17 @@ def show(config: Config) -> dict[str, Any]:
 
 
 def rebuild_options(backend: AnyBackendType, kept: Mapping[str, Any], now: Any = None) -> Any:
-    """The options of a target as it was, from its `Target.remembered`.
+    """The options of a target at an earlier run, from its `Target.remembered`.
 
     Args:
-        backend: Whose options.
-        kept: What the state holds of them. Options that are not to be remembered are left out,
-            whichever process put them there.
-        now: Options of the present configuration, which say all that the state may not; None for
-            a target that is no longer configured.
+        backend: The backend of the target.
+        kept: The options in the state. Those that must not be remembered are ignored, whichever
+            process put them there.
+        now: The target's present options, for all that the state may not hold; None for a target
+            that is no longer configured.
 
     Raises:
-        ConfigError: They do not fit, or something is missing that the state does not keep.
+        ConfigError: They are invalid, or a required option is not in the state.
     """
     from allowsync.config.targets import rebuilt
 

@@ -1,4 +1,4 @@
-"""The section `allowlists`: which hosts are let in where."""
+"""The section `allowlists`: sets of hosts, and the targets that enforce them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _EXPECTED_TARGETS: Final = f"expected {Targets('', PlacesInUse()).expected}"
 
 
 def _unfit(written: dict[str, Any]) -> str:
-    """What is wrong with an allowlist as a whole; empty where nothing is."""
+    """The problem of an allowlist as a whole; empty if it is valid."""
     publish, follow, retired = (written.get(role, False) for role in _ROLES)
     if follow and (publish or "hosts" in written):
         return "follow goes without publish and without hosts: both come from the fleet"
@@ -49,7 +49,7 @@ def _unfit(written: dict[str, Any]) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether an allowlist can have that name."""
+    """Whether a text is valid as the name of an allowlist."""
     return NAME.regex.fullmatch(text) is not None
 
 
@@ -70,11 +70,11 @@ class Member(Kind[str]):
 
     @property
     def expected(self) -> str:
-        """What it is."""
+        """A description of the value."""
         return "the name of a host"
 
     def parse(self, node: Node, at: str, reading: Reading) -> str | Invalid:
-        """The name, when there is such a host."""
+        """The name, if there is such a host."""
         if not isinstance(node, Scalar):
             return reading.problem(node, at, f"expected {self.expected}, got {got(node)}")
         if node.text in self.known:
@@ -87,14 +87,14 @@ class Member(Kind[str]):
         return suggestion(name, self.known) or known_names(self.known, "under hosts")
 
     def schema(self) -> dict[str, Any]:
-        """What a name looks like."""
+        """The schema of a label."""
         return LABEL.schema()
 
 
 def named_entries(
     node: Node, at: str, reading: Reading, kind: str
 ) -> Iterator[tuple[str, Node, Node, str]]:
-    """The entries of a section of allowlists or denylists: name, key, value, and where that is."""
+    """Yield the entries of a section of allowlists or denylists: name, key, value, path."""
     entries = reading.entries(node, at, f"a mapping from names to {kind}s")
     if entries is INVALID:
         return
@@ -112,7 +112,7 @@ class Allowlists:
 
     Args:
         known: Every name under `hosts`, in order.
-        places: Takes note of what the targets use.
+        places: Records the places that targets use.
     """
 
     def __init__(self, known: Collection[str], places: PlacesInUse | None = None) -> None:
@@ -121,7 +121,7 @@ class Allowlists:
         self._member = Member(self.known)
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Allowlist]:
-        """The allowlists that are valid, in the order of the file."""
+        """The valid allowlists, in the order of the file."""
         found: dict[str, Allowlist] = {}
         for name, _, child, here in named_entries(node, at, reading, "allowlist"):
             written = self.form(name).written(child, here, reading)
@@ -138,11 +138,11 @@ class Allowlists:
         named = "hosts" in written
         hosts = written["hosts"] if named else tuple(self.known)
         if roles["follow"] or roles["retired"]:
-            hosts = ()  # who follows learns of them
+            hosts = ()  # a follower gets them from the fleet
         return Allowlist(name, hosts, written.get("targets", ()), named, **roles)
 
     def form(self, name: str) -> Object[dict[str, Any]]:
-        """What may be written for one allowlist."""
+        """The schema of one allowlist."""
         members = ListOf(self._member, unique=True, least=1)
         targets = Targets(name, self.places)
         options = {
@@ -156,7 +156,7 @@ class Allowlists:
 def allowlists_schema() -> dict[str, Any]:
     """The section as JSON Schema."""
     form = Allowlists(()).form("").schema()
-    form["properties"]["hosts"].pop("default")  # every host, which is no value
+    form["properties"]["hosts"].pop("default")  # every host: not a literal value
     form["properties"]["targets"].pop("default")
     form["anyOf"] = [{"required": ["targets"]}, {"required": ["publish"]}]
     return {

@@ -1,11 +1,11 @@
-"""The valid configuration, kept in a file so that it is neither parsed nor validated again.
+"""The valid configuration, cached in a file so that it is neither parsed nor validated again.
 
-It is believed for exactly the text it was made of, by the same code, for the same user, and only
-where no other could have written it; all else is as if there was none. No secret is in it: those
-that a configuration names are read anew each time, and one that holds a secret itself is not kept.
+The cache is valid for exactly the same text, code and user, and only if no other user could have
+written it; otherwise it is ignored. It holds no secrets: secrets that a configuration refers to
+are read again each time, and a configuration with a literal secret is not cached.
 
-The file has three lines: a digest of everything the configuration rests on, the files of the code
-that validated it, and the configuration as `allowsync.config.codec` writes it.
+The file has three lines: a digest of all inputs of the configuration, the files of the code that
+validated it, and the configuration as `allowsync.config.codec` writes it.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ _UNUSABLE: Final = (
 )
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# Where the state is, as far as it can be seen without parsing. Where that is wrong, there is
-# nothing to be found, or nothing of this text.
+# The state path, as found without parsing. A wrong match finds no cache, or none of this text: a
+# cache miss.
 _STATE: Final = re.compile(
     r"""^[ \t]*["']?state["']?[ \t]*:[ \t]*["']?([^"'\s,#]+)""", re.MULTILINE
 )
-# The code that validates, beside that of the backends in use.
+# The code that validates, besides that of the backends in use.
 _VALIDATING: Final = ("allowsync.backend", "allowsync.config", "allowsync.model", "allowsync.text")
 
 
 class Source(Value):
-    """What a configuration is read from.
+    """The inputs that a configuration is read from.
 
     Attributes:
-        path: The file, as it was named.
-        content: What it holds now.
-        state: What `--state` says.
+        path: The file, as it was given.
+        content: Its present content.
+        state: The value of `--state`.
         environ: The environment.
-        uid: Who reads.
+        uid: The user who reads.
     """
 
     path: Path
@@ -69,16 +69,16 @@ class Source(Value):
 
     @property
     def folder(self) -> Path:
-        """Where relative paths in the file start."""
+        """The base of relative paths in the file."""
         return Path(os.path.abspath(self.path)).parent  # noqa: PTH100 - `..` must not follow links
 
 
 def cached(source: Source, *, current: bool = True) -> Config | None:
-    """The valid configuration of that text; None where it is to be validated.
+    """The cached configuration of that text; None if it has to be validated.
 
     Args:
-        source: What it is read from.
-        current: Whether hosts of another file (`hosts_from`) have to be what it holds now.
+        source: The inputs.
+        current: Whether the hosts of another file (`hosts_from`) must match its present content.
     """
     try:
         state = state_of(source)
@@ -92,22 +92,22 @@ def cached(source: Source, *, current: bool = True) -> Config | None:
             return None
         kinds = _kinds(parts)
         return _contained(lambda: _decoded(parts, kinds, source))
-    except _UNUSABLE:  # validation says what is wrong, if anything is
+    except _UNUSABLE:  # validation reports the problem, if there is one
         return None
 
 
 def keep_valid(config: Config, source: Source) -> None:
-    """Keep a valid configuration for the next run.
+    """Cache a valid configuration for the next run.
 
-    What cannot be written, or has no plain form, is not kept; that is no error. Nor is one with a
-    target that cannot be served: the next run looks again.
+    One that cannot be written or has no plain form is silently not cached, nor is one with a broken
+    target: the next run validates it again.
     """
     from allowsync.system.files import replace_file
 
     place = _place(source, config.state)
     try:
         if any(target.broken for target in config.targets):
-            place.unlink(missing_ok=True)  # hosts of a file in it would be too old to fall back to
+            place.unlink(missing_ok=True)  # its hosts would be too old to fall back to
             return
         document = _contained(lambda: _encoded(config))
         parts = json.loads(document)
@@ -124,7 +124,7 @@ def keep_valid(config: Config, source: Source) -> None:
 
 
 def _is_current(plain: Mapping[str, Any], uid: int) -> bool:
-    """Whether the file that hosts are read from, if any, holds what it held. Raises OSError."""
+    """Whether the `hosts_from` file, if any, has its cached content. Raises OSError."""
     if "hosts_file" not in plain:
         return True
     from allowsync.config.hosts_from import content_of
@@ -139,12 +139,12 @@ def _is_current(plain: Mapping[str, Any], uid: int) -> bool:
 
 
 def _contained(step: Callable[[], T]) -> T:
-    """Make values of classes that may be a third party's. Raises BackendError."""
+    """Make values of classes that may belong to third parties. Raises BackendError."""
     return contained("of a target", step, lambda made: made)
 
 
 def state_of(source: Source) -> Path | None:
-    """Where the state is, as far as it can be seen without parsing; None where there is none."""
+    """The state path, as far as it can be found without parsing; None without one."""
     if source.state is not None:
         return source.state
     if found := _STATE.search(source.content.decode(errors="replace")):
@@ -155,10 +155,10 @@ def state_of(source: Source) -> Path | None:
 
 
 def _place(source: Source, state: Path) -> Path:
-    """Beside the state; for root beside the configuration.
+    """The cache path: beside the state; for root beside the configuration.
 
-    The folder of the state may have been another user's, who could have planted a configuration
-    there: systemd hands over a folder with all that is in it.
+    The folder of the state may have belonged to another user, who could have planted a cache there:
+    systemd changes the owner of a folder with all its content.
     """
     if source.uid == 0:
         return source.folder / f".{source.path.name}.kept"
@@ -166,7 +166,7 @@ def _place(source: Source, state: Path) -> Path:
 
 
 def _digest(source: Source, state: Path, files: bytes, document: bytes) -> bytes:
-    """What tells whether anything is another than when a configuration was kept.
+    """The digest of all that a cached configuration depends on.
 
     Raises:
         OSError: A file of the code is gone.
@@ -180,7 +180,7 @@ def _digest(source: Source, state: Path, files: bytes, document: bytes) -> bytes
         str(source.folder),
         str(state),
         source.uid,
-        # A file that was written or replaced has another time of change (inode(7)).
+        # Writing or replacing a file changes its ctime (inode(7)).
         [os.stat(one).st_ctime_ns for one in json.loads(files)],  # noqa: PTH116 - many, in any run
     )
     parts = (json.dumps(about).encode(), files, source.content, document)
@@ -188,7 +188,7 @@ def _digest(source: Source, state: Path, files: bytes, document: bytes) -> bytes
 
 
 def _files(config: Config) -> list[str]:
-    """The files of the code that a configuration was validated by."""
+    """The code files that validated a configuration."""
     modules = {target.backend.options.__module__ for target in config.targets}
     prefixes = (
         *_VALIDATING,
@@ -203,7 +203,7 @@ def _files(config: Config) -> list[str]:
 
 
 def _encoded(config: Config) -> bytes:
-    """Raises NoPlainForm: it holds a secret, or what may depend on more than its text."""
+    """Raise NoPlainForm for a secret, or for options that depend on more than their text."""
     from allowsync.config.schema.purity import is_pure
     from allowsync.config.targets import options_kind
 
@@ -218,12 +218,12 @@ def _encoded(config: Config) -> bytes:
 
 
 def _kinds(parts: Any) -> Mapping[str, AnyBackendType]:
-    """The backends that a document names. Loading one may make a process: it is in no call."""
+    """The backends that a document names; not in a contained call: loading may start a process."""
     return {one: load_type(one) for one in parts[0]}
 
 
 def _decoded(parts: Any, kinds: Mapping[str, AnyBackendType], source: Source) -> Config:
-    """Raises whatever keeps it from being used."""
+    """The configuration of a document. Raises any of `_UNUSABLE`."""
     _, shared, plain = parts
 
     def fetch(store: str, origin: str) -> KeptSecret:
@@ -240,7 +240,7 @@ def _decoded(parts: Any, kinds: Mapping[str, AnyBackendType], source: Source) ->
 
 
 def _check_installed(config: Config, named: set[str]) -> None:
-    """Raise LookupError where something is not installed any more."""
+    """Raise LookupError if a required package or source is no longer installed."""
     from allowsync.config.installed import lacking, sources
 
     if any(lacking(config.resolver.nameservers)) or not named <= set(sources()):
@@ -248,7 +248,7 @@ def _check_installed(config: Config, named: set[str]) -> None:
 
 
 def _check_folder(folder: Path, uid: int) -> None:
-    """Raise OSError where others than this user and root can replace files in a folder."""
+    """Raise OSError if users other than this one and root can replace files in a folder."""
     status = folder.stat()
     replaceable = status.st_mode & _OTHERS_WRITE and not status.st_mode & stat.S_ISVTX
     if replaceable or status.st_uid not in (uid, 0):
@@ -256,10 +256,10 @@ def _check_folder(folder: Path, uid: int) -> None:
 
 
 def _read(path: Path, uid: int) -> bytes:
-    """A regular file that belongs to a user, and that no other can write or replace.
+    """The content of a regular file that belongs to a user and that no other can write or replace.
 
     Raises:
-        OSError: There is none, or it is another's.
+        OSError: There is none, or it does not qualify.
     """
     descriptor = os.open(path, _FLAGS)
     with os.fdopen(descriptor, "rb") as file:

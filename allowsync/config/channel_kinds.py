@@ -1,4 +1,4 @@
-"""The kind of notification channels and heartbeats: a URL as it stands, or a mapping."""
+"""The kind of notification channels and heartbeats: a plain URL, or a mapping."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class UrlOrMapping(Kind[T]):
-    """A URL as it stands, or a mapping. Nothing of what is wrong is shown: it may be secret.
+    """A plain URL, or a mapping. Messages do not quote the value: it may be secret.
 
     Args:
-        cls: What is made of it; one of its options is `url`.
-        url: What the URL is.
+        cls: The class of the value; one of its options is `url`.
+        url: The kind of the URL.
     """
 
     hidden = True
@@ -37,7 +37,7 @@ class UrlOrMapping(Kind[T]):
         return f"{self.url.expected}, or a mapping with {', '.join(self.object.options)}"
 
     def parse(self, node: Node, at: str, reading: Reading) -> T | Invalid:
-        """An instance with that URL."""
+        """An instance for that URL or mapping."""
         if isinstance(node, Mapping):
             return self._parse_mapping(node, at, reading)
         url = self.url.parse(node, at, reading)
@@ -51,7 +51,7 @@ class UrlOrMapping(Kind[T]):
         return self.object.parse(node, at, reading)
 
     def _may_be_shown(self, key: Node, value: Node) -> bool:
-        """Whether a key, or the name of a file, was not mistaken for the place of the URL."""
+        """Whether a key or file name is safe to show, that is, no misplaced URL."""
         if not isinstance(key, Scalar) or key.text not in self.object.options or is_null(value):
             return False
         return key.text == "url" or not isinstance(value, Scalar) or "://" not in value.text

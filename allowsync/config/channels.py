@@ -1,8 +1,8 @@
-"""Whom a run tells: channels for notices, and the heartbeat. Each is a URL, written or kept away.
+"""Notification channels and the heartbeat of a run. Each is a URL, literal or kept elsewhere.
 
-A URL may stand as it is. Since it often holds a password or a token, a mapping can say instead in
-which file, environment variable or systemd credential it is kept. Where that cannot be read, or is
-no URL, the configuration is valid all the same: the channel is broken, and fails alone.
+Since a URL often holds a password or a token, a mapping can name the file, environment variable or
+systemd credential that holds it. If that is unreadable or no URL, the configuration stays valid:
+only that channel is broken.
 """
 
 from __future__ import annotations
@@ -49,23 +49,23 @@ class NotifyChannel(Value):
 
     @property
     def kept(self) -> KeptSecret:
-        """The URL, and where it is kept; nowhere else where it is written."""
+        """The URL and its store; a literal URL has none."""
         return _one_url(APPRISE_URL, self.url, self.url_file, self.url_env, self.url_credential)
 
     @property
     def secret(self) -> Secret:
-        """The URL, wherever it is kept."""
+        """The URL, from any store."""
         return self.kept.secret
 
     @property
     def said(self) -> str:
-        """What the channel may be called where others read: the scheme of its URL."""
+        """The public name of the channel: the scheme of its URL."""
         kept = self.kept
         return "unknown" if kept.unreadable else kept.secret.value.partition("://")[0].lower()
 
 
 class Heartbeat(Value):
-    """Who is told at the end of every run that there was one."""
+    """The monitor that gets a ping at the end of every run."""
 
     url: Secret | None = option(
         lambda: kinds.SecretUrl(*PING_URL), help="The URL itself.", default=None
@@ -87,17 +87,17 @@ class Heartbeat(Value):
 
     @property
     def kept(self) -> KeptSecret:
-        """The URL, and where it is kept; nowhere else where it is written."""
+        """The URL and its store; a literal URL has none."""
         return _one_url(PING_URL, self.url, self.url_file, self.url_env, self.url_credential)
 
     @property
     def secret(self) -> Secret:
-        """The URL, wherever it is kept."""
+        """The URL, from any store."""
         return self.kept.secret
 
 
 def _one_url(form: UrlForm, url: Secret | None, *kept: KeptSecret | None) -> KeptSecret:
-    """The one URL that is given; unreadable as well where it is no URL.
+    """The one URL that is given; marked unreadable if it is no URL.
 
     Raises:
         ValueError: There is none, or more than one.

@@ -2,13 +2,13 @@
 
     null, true, 1, 1.5, "text"                themselves
     [1, 2]                                    a tuple
-    {"Limits": {"allow_empty": true}}         a value: those of its fields that are not the default
+    {"Limits": {"allow_empty": true}}         a value: its fields that differ from the default
     {"Family": "ipv4"}                        a member of an enumeration
-    {"network": "192.0.2.0/24"}, and so on    what `_FORMS` names
-    {"shared": 0}                             a policy: many hosts have the same one
+    {"network": "192.0.2.0/24"}, and so on    other types (`Encoder._leaf`)
+    {"shared": 0}                             a policy, shared by many hosts
 
-The classes of a backend's options are those that the module of the options knows. What is of no
-such class has no plain form, nor has a secret: of one that is kept elsewhere, the place is written.
+The classes of a backend's options are those that the module of the options knows. Values of other
+classes have no plain form, nor have literal secrets; of a kept secret only the place is written.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class NoPlainForm(TypeError):
 
 
 class Encoder:
-    """Makes plain JSON of values.
+    """Encodes values as plain JSON.
 
     Attributes:
-        shared: The plain forms that `{"shared": …}` stands for, by number.
+        shared: The plain forms that `{"shared": …}` refers to, by number.
     """
 
     def __init__(self, backends: Iterable[AnyBackendType]) -> None:
@@ -101,7 +101,7 @@ class Encoder:
         return None
 
     def _number(self, policy: Policy) -> int:
-        """Which of the shared values a policy is."""
+        """The number of a policy among the shared values."""
         if id(policy) not in self._shared:
             self._shared[id(policy)] = len(self.shared)
             self.shared.append(self._content(policy))
@@ -123,12 +123,12 @@ class Encoder:
 
 
 class Decoder:
-    """Makes values of what an `Encoder` made.
+    """Decodes the output of an `Encoder`.
 
     Args:
-        backends: The backends by name; their own classes are taken from there.
-        shared: The plain forms that `{"shared": …}` stands for.
-        fetch: Reads a kept secret anew, given what keeps it and its place there.
+        backends: The backends by name, with their own classes.
+        shared: The plain forms that `{"shared": …}` refers to.
+        fetch: Reads a kept secret again, given its store and its place there.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Decoder:
         """The value of a plain form.
 
         Raises:
-            Exception: It is none, or what it rests on (a secret, a time zone) is another now.
+            Exception: It is invalid, or a dependency (a secret, the time zone) has changed.
         """
         if plain.__class__ is list:
             return tuple([self.value(one) for one in plain])
@@ -189,7 +189,7 @@ def backend_classes(backends: Iterable[AnyBackendType]) -> dict[str, type[Any]]:
 
 
 def _note(cls: type[Any], backend: str, found: dict[str, type[Any]], modules: set[str]) -> None:
-    """Note the classes that are known where a class and its bases are defined, and so on."""
+    """Collect the known classes of the modules of a class and its bases, recursively."""
     for module in {base.__module__ for base in cls.__mro__} - modules:
         modules.add(module)
         if module.partition(".")[0] in _NOT_THEIRS:
@@ -224,9 +224,9 @@ _NO_DEFAULT: Final = object()
 
 
 def _instant(written: str) -> datetime:
-    """An instant that was written in the local time zone, as long as that still says the same.
+    """An instant that was written in the local time zone. Raises ValueError in another one.
 
-    A date in a configuration means the end of that day there.
+    A date in a configuration means the end of that day in local time.
     """
     instant = datetime.fromisoformat(written).astimezone(UTC)
     if instant.astimezone().isoformat() != written:

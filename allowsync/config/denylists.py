@@ -1,4 +1,4 @@
-"""The section `denylists`: which networks are blocked where."""
+"""The section `denylists`: blocked networks, and the targets that enforce them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class BlockedNetwork(AnyNetwork):
     """A network to block."""
 
     def judge(self, network: Network) -> None:
-        """Refuse what is wider than any scanner."""
+        """Refuse a network wider than the widest that may be blocked."""
         if too_wide(network):
             widest = " or ".join(f"/{one}" for one in WIDEST.values())
             raise UnfitError(f"{network} is too wide: {widest} is the widest that may be blocked")
 
 
 class Spared(Kind["str | Network"]):
-    """A network, or the name of a host. No network is a name: it has `:`, or is only digits.
+    """A network, or the name of a host. No network is a name: it has `:` or only digits and dots.
 
     Args:
         known: Every name under `hosts`.
@@ -86,7 +86,7 @@ class Denylists:
     Args:
         hosts: Every name under `hosts`.
         allowlists: Every name of an allowlist.
-        places: What the targets of allowlists use already.
+        places: The places that targets of allowlists use already.
         lists: Every name under `lists`.
     """
 
@@ -101,7 +101,7 @@ class Denylists:
         self._lists = lists
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Denylist]:
-        """The denylists that are valid, in the order of the file."""
+        """The valid denylists, in the order of the file."""
         found: dict[str, Denylist] = {}
         for name, key, child, here in named_entries(node, at, reading, "denylist"):
             if name in self._allowlists:
@@ -123,13 +123,13 @@ class Denylists:
         return found
 
     def _check_lists(self, node: Node, at: str, reading: Reading) -> None:
-        """Note a problem for each list that is not described."""
+        """Report each list that is not described under `lists`."""
         for key, child in node.entries if isinstance(node, Mapping) else ():
             if isinstance(key, Scalar) and key.text == "lists":
                 check_named(child, below(at, "lists"), self._lists, reading)
 
     def form(self, name: str) -> Object[dict[str, Any]]:
-        """What may be written for one denylist."""
+        """The schema of one denylist."""
         return Object(
             dict,
             {

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 _REQUIRED: Final = ("hosts", "allowlists")
 _HOSTS_FROM: Final = "hosts_from"
-# What gives hosts where `hosts` is not written: who follows has none.
+# Other sources of hosts if `hosts` is missing: a follower has none.
 _INSTEAD: Final = (_HOSTS_FROM, "fleet")
 _SECTIONS: Final[dict[str, Object[Any]]] = {
     "resolver": RESOLVER,
@@ -46,7 +46,7 @@ _EXPECTED: Final = f"a mapping with {', '.join(KEYS)}"
 
 
 def read_content(content: bytes, reading: Reading, state: Path | None) -> Config:
-    """The configuration that a text says. Raises ConfigError; see `read_document`."""
+    """The configuration of a text. Raises ConfigError; see `read_document`."""
     root = _parsed(content, reading)
     reading.finish()
     return read_document(root, reading, state)
@@ -72,8 +72,8 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
 
     Args:
         root: The root.
-        reading: Takes every problem.
-        state: The state database, when the command line names one.
+        reading: Collects every problem.
+        state: The state database, if the command line names one.
 
     Raises:
         ConfigError: There are problems.
@@ -115,7 +115,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
 
 
 def document_schema() -> dict[str, Any]:
-    """Everything a configuration can say, as JSON Schema (draft 2020-12)."""
+    """The whole configuration as JSON Schema (draft 2020-12)."""
     sections = {name: _may_be_empty(kind.schema()) for name, kind in _SECTIONS.items()}
     singles = {name: described(one) for name, one in SINGLE_OPTIONS.items()}
     return {
@@ -149,7 +149,7 @@ def _check_keys(entries: Entries, root: Node, reading: Reading) -> None:
 
 
 def _section(name: str, kind: Object[T], entries: Entries, reading: Reading) -> T:
-    """A section, or its defaults where it is missing or faulty, so that reading can go on."""
+    """A section, or its defaults if it is missing or faulty, so that reading can go on."""
     if name not in entries:
         return kind.cls()
     parsed = kind.parse(entries[name][1], name, reading)
@@ -159,10 +159,10 @@ def _section(name: str, kind: Object[T], entries: Entries, reading: Reading) -> 
 def _hosts(
     policy: Policy, file: HostsFrom | Invalid | None, entries: Entries, reading: Reading
 ) -> tuple[list[str], dict[str, Host], HostsFile | None]:
-    """Every name that is written, the hosts that are valid, and what was read of a file.
+    """Every host name that is written, the valid hosts, and the hosts file as read.
 
     Raises:
-        ConfigError: The file is not used: whom allowlists may name is unknown then.
+        ConfigError: The file is not used: the names that allowlists may use are unknown then.
     """
     names: list[str] = []
     hosts: dict[str, Host] = {}
@@ -214,7 +214,7 @@ def _state(chosen: Any, reading: Reading) -> Path:
 
 
 def _check_resolver(resolver: ResolverSettings, entries: Entries, reading: Reading) -> None:
-    """What no single key shows: more agreement than nameservers, and what has to be installed."""
+    """Check across keys: agreement against the number of nameservers, and required packages."""
     if "resolver" not in entries:
         return
     section = entries["resolver"][1]
@@ -234,7 +234,7 @@ def _check_fleet(
     entries: Entries,
     reading: Reading,
 ) -> None:
-    """What no single key shows: what lists that are published or followed need elsewhere."""
+    """Check across sections: the requirements of published and followed lists."""
     if fleet is INVALID or "allowlists" not in entries:
         return
     node = entries["allowlists"][1]
@@ -249,7 +249,7 @@ def _check_fleet(
 
 
 def _lacks(allowlist: Allowlist, fleet: Fleet | None, *, has_hosts: bool) -> str:
-    """What an allowlist needs that is not there; empty where it lacks nothing."""
+    """A missing requirement of an allowlist; empty if it lacks nothing."""
     if not (allowlist.follow or allowlist.publish):
         return "" if has_hosts or fleet is None else "its hosts are missing: needs follow or hosts"
     if fleet is None:

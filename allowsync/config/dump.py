@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def shown(config: Config) -> dict[str, Any]:
-    """The whole configuration, in the order of the reference. It could be loaded again."""
+    """The whole configuration, in the order of the reference; it can be loaded again."""
     hosts = [one for one in config.hosts.values() if not one.followed]
     if config.hosts_file is not None:
         hosts = hosts[: -config.hosts_file.count]
@@ -32,7 +32,7 @@ def shown(config: Config) -> dict[str, Any]:
 
 
 def _host(host: Host, policy: Policy) -> dict[str, Any]:
-    """A host in its long form, with the parts of the policy that are its own."""
+    """A host in its long form, with its overrides of the policy."""
     values = {
         "hostname": host.hostnames,
         "networks": (*host.networks, *host.publishers),
@@ -58,7 +58,7 @@ def _allowlist(allowlist: Allowlist) -> dict[str, Any]:
 
 
 def _denylists(config: Config) -> dict[str, Any]:
-    """The section, where there is one."""
+    """The section `denylists`, if there is one."""
     shown = {
         one.name: {
             **({"lists": list(one.lists)} if one.lists else {}),

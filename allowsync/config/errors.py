@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: where, and what, in words that are safe on a terminal."""
+"""Problems of a configuration: place and fact, in text that is safe on a terminal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _SHOWN: Final = 12  # names
 
 
 class Problem(Value):
-    """One thing that is wrong.
+    """One problem of a configuration.
 
     Attributes:
         where: File, line and path: `/etc/allowsync/config.yaml:14: hosts.bob.ipv6_prefix`.
-        what: The value and what was expected instead.
+        what: The value, and the expected one.
     """
 
     where: str
@@ -39,23 +39,23 @@ class ConfigError(Exception):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`" (did you mean 'carl'?)"` when something known is close to the word, else nothing."""
+    """`" (did you mean 'carl'?)"` if a known word is close to this one, else empty."""
     close = nearest(word, known)
     return f" (did you mean {close!r}?)" if close else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """What is known and closest to the word; empty where nothing is close."""
+    """The known word closest to this one; empty if none is close."""
     if len(word) > LONGEST_QUOTE:
         return ""
-    # Only imported once something is wrong: it costs more than all checks of a good file.
+    # Imported only for an invalid file: it costs more than all checks of a valid one.
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, list(known), n=1)), "")
 
 
 def known_names(names: Iterable[str], where: str) -> str:
-    """`"; under hosts: alice, bob, …"`, as far as it fits a line."""
+    """`"; under hosts: alice, bob, …"`, up to 12 names."""
     known = list(names)
     shown = ", ".join(map(printable, known[:_SHOWN])) or "none"
     return f"; {where}: {shown}{', …' if len(known) > _SHOWN else ''}"

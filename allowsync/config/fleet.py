@@ -1,4 +1,4 @@
-"""The section `fleet`: which fleet this machine belongs to, and how its decisions travel."""
+"""The section `fleet`: the fleet of this machine, and the store that carries its decisions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.secrets import KeptSecret
 
-# Names of hosts travel there: in the clear only to this machine itself.
+# Documents hold names of hosts: unencrypted HTTP only to this machine itself.
 _URL: Final = (
     r"https://[^\s/?#@]+(?:/[^\s?#]*)?"
     r"|http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(?:/[^\s?#]*)?"
@@ -29,7 +29,7 @@ def _url() -> kinds.Pattern:
 
 
 class HttpsStoreOptions(Value):
-    """A folder of a web server, read only."""
+    """A read-only folder of a web server."""
 
     url: str = option(_url, help="The folder. The document of a list is `URL/NAME.json`.")
     ca: Path | None = option(
@@ -40,7 +40,7 @@ class HttpsStoreOptions(Value):
 
 
 class EtcdStoreOptions(Value):
-    """A cluster of etcd."""
+    """An etcd cluster."""
 
     endpoints: tuple[str, ...] = option(
         lambda: kinds.ListOf(_url(), unique=True, least=1),
@@ -86,14 +86,14 @@ class EtcdStoreOptions(Value):
 
     @property
     def credentials(self) -> tuple[str, str] | None:
-        """Name and password; None without."""
+        """Name and password; None without a user."""
         if self.user is None:
             return None
         return self.user, self._passwords[0].secret.value
 
 
 class StoreOptions(Value):
-    """What carries the documents: one of the three."""
+    """The store of the documents: one of the three."""
 
     file: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a folder"),
@@ -117,12 +117,12 @@ class StoreOptions(Value):
 
     @property
     def said(self) -> str:
-        """Where it is, in a text that tells it from others."""
+        """The location of the store, distinct for each."""
         if self.file is not None:
             return str(self.file)
         if self.https is not None:
             return self.https.url
-        assert self.etcd is not None  # noqa: S101 - checked when it was made
+        assert self.etcd is not None  # noqa: S101 - `__post_init__` checked it
         return f"{','.join(self.etcd.endpoints)}{self.etcd.prefix}"
 
 
@@ -195,5 +195,5 @@ class Fleet(Value):
 
     @property
     def signing_key(self) -> KeptSecret | None:
-        """The private key; None on a machine that follows."""
+        """The private key; None on a follower."""
         return self._signing_keys[0] if self._signing_keys else None

@@ -1,4 +1,4 @@
-"""The kind of hostnames: absolute names in A-labels, fit to be asked of the DNS."""
+"""The kind of hostnames: absolute names in A-labels, fit for DNS queries."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Hostname(Leaf[str]):
         return name
 
     def schema(self) -> dict[str, Any]:
-        """Text of a bounded length; what a name may hold is not said again here."""
+        """A string schema of bounded length; the characters of a name are not in it."""
         return {"type": "string", "minLength": 3, "maxLength": LONGEST_NAME + 1}
 
 
 def _to_ascii(name: str) -> str:
-    """The name in A-labels, as browsers have it (UTS 46, non-transitional)."""
+    """The name in A-labels, as browsers convert it (UTS 46, non-transitional)."""
     if not name.isprintable():
         raise UnfitError(f"{quote(name)} holds a control or invisible character")
     import idna
@@ -60,7 +60,7 @@ def _to_ascii(name: str) -> str:
 
 
 def _fault(name: str, written: str) -> str:
-    """What is wrong with a name, given lower case and without the final dot."""
+    """The problem of a name, given in lower case and without the final dot."""
     if not name:
         return f"expected a hostname such as alice.example.org, got {written}"
     if address := _address_fault(name, written):
@@ -89,7 +89,7 @@ def _fault(name: str, written: str) -> str:
 
 
 def _address_fault(name: str, written: str) -> str:
-    """What is wrong with an address for a name; empty where it is none."""
+    """The problem of an address given as a name; empty if it is none."""
     try:
         ip_network(name.strip("[]").partition("%")[0], strict=False)
     except ValueError:

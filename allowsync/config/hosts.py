@@ -1,4 +1,4 @@
-"""The section `hosts`: who is trusted, and where they may be."""
+"""The section `hosts`: trusted hosts, with their hostnames and networks."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Hosts:
     """Reads every host. Hosts with equal policies share one object: there may be thousands.
 
     Args:
-        policy: What holds where a host says nothing of its own.
+        policy: The default policy of a host.
         lists: The names of all lists that the configuration describes.
     """
 
@@ -84,7 +84,7 @@ class Hosts:
         self._policies: dict[tuple[tuple[str, Any], ...], Policy] = {(): policy}
 
     def read(self, node: Node, at: str, reading: Reading) -> tuple[list[str], dict[str, Host]]:
-        """Every name that is written, and the hosts that are valid, in the order of the file."""
+        """Every name that is written, and the valid hosts, in the order of the file."""
         entries = reading.entries(node, at, "a mapping from names to hosts")
         if entries is INVALID:
             return [], {}

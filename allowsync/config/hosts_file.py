@@ -1,4 +1,4 @@
-"""Hosts in JSON Lines (jsonlines.org): one object a line, valid as hosts of the configuration are.
+"""Hosts in JSON Lines (jsonlines.org): one object a line, with the schema of `hosts`.
 
 A file is read as a whole or not at all.
 """
@@ -34,8 +34,8 @@ class HostLines:
     Args:
         path: The file.
         reader: Reads a single host.
-        known: The names of hosts that the configuration itself has.
-        outer: The reading of the configuration; takes the problems in the end.
+        known: The names of the hosts of the configuration itself.
+        outer: The reading of the configuration, which takes over the problems.
     """
 
     def __init__(self, path: Path, reader: Hosts, known: Collection[str], outer: Reading) -> None:
@@ -48,13 +48,13 @@ class HostLines:
         self.lines: dict[str, int] = {}
 
     def read(self, place: Node, at: str) -> HostsFile | None:
-        """What was read of the file; None where it is not used, and why is noted.
+        """Read the file; None if it is not used, with a problem noted.
 
-        The hosts are `hosts` then, the lines of all names that it has `lines`.
+        Then `hosts` has the hosts, and `lines` the line of each name.
 
         Args:
-            place: Where the configuration names the file.
-            at: The path of that.
+            place: The node that names the file.
+            at: The path of that node.
         """
         try:
             content = content_of(self.outer.here(self.path), self.outer.uid)
@@ -66,7 +66,7 @@ class HostLines:
         return None if self.reading.problems else HostsFile(digest_of(content), len(self.hosts))
 
     def take(self, content: bytes) -> None:
-        """Read the content of the file; what is wrong is noted in `reading`."""
+        """Read the content of the file; problems are noted in `reading`."""
         try:
             lines = content.decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
@@ -85,7 +85,7 @@ class HostLines:
             self.reading.problem(0, "", "expected at least one host")
 
     def _is_taken(self, line: str, number: int) -> bool:
-        """Whether a line holds a host; why it does not is noted."""
+        """Whether a line holds a valid host; otherwise a problem is noted."""
         written = self._object(line, number)
         name = None if written is None else self._name(written, number)
         if written is None or name is None:
@@ -112,7 +112,7 @@ class HostLines:
         return None
 
     def _name(self, written: dict[str, Any], number: int) -> str | None:
-        """The name of a host, which is taken out of what is written."""
+        """Take the name out of a host's object; None with a problem noted."""
         if "name" not in written:
             self.reading.problem(number, "", f"'name' is missing: expected {LABEL.expected}")
             return None
@@ -130,7 +130,7 @@ class HostLines:
 
 
 def _node(written: dict[str, Any], line: int) -> Node:
-    """A host as it would be written under `hosts`: the short form where that is all there is."""
+    """A host's node as under `hosts`: the short form if it has only a hostname."""
     hostname = written.get("hostname")
     if len(written) == 1 and isinstance(hostname, str):
         return Scalar(hostname, ScalarType.TEXT, line)

@@ -1,4 +1,4 @@
-"""The section `hosts_from`: a file that another program keeps hosts in, and what was read of it."""
+"""The section `hosts_from`: a file of hosts that another program maintains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST: Final = 32 * 1024 * 1024  # octets
 
 
 class HostsFrom(Value):
-    """Where hosts are read from, beside `hosts`."""
+    """The source of further hosts, besides `hosts`."""
 
     jsonlines: Path = option(
         lambda: kinds.AbsolutePath("the path of a file"),
@@ -27,12 +27,12 @@ class HostsFrom(Value):
 
 
 class HostsFile(Value):
-    """What was read of such a file.
+    """The state of a hosts file as read.
 
     Attributes:
         digest: Of its content, as `secure_file.digest_of` makes it.
-        count: How many hosts it holds; they are the last ones of the configuration.
-        trouble: What is wrong with it now, where its hosts are those that it held before.
+        count: The number of its hosts; they are the last ones of the configuration.
+        trouble: The present problems of the file, if its hosts are the last valid ones.
     """
 
     digest: str
@@ -41,5 +41,5 @@ class HostsFile(Value):
 
 
 def content_of(path: Path, uid: int) -> bytes:
-    """What such a file holds. Raises RefusedError."""
+    """The content of a hosts file. Raises RefusedError."""
     return read_checked(path, FileRequirements(uid, LARGEST))

@@ -1,4 +1,4 @@
-"""What a configuration needs to be installed, and is not."""
+"""Packages that a configuration needs, and that are not installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
-    """What has to be installed for nameservers of these kinds, and is not."""
+    """Yield the packages that nameservers of these kinds need and that are not installed."""
     for one in nameservers:
         if one.transport is Transport.HTTPS and not _installed("httpcore"):
             what = "DNS over HTTPS needs the package httpcore; docs/install.md says how to add it"
@@ -22,7 +22,7 @@ def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
 
 
 def lacking_for_fleet() -> str:
-    """What has to be installed for a fleet, and is not; empty where all is there."""
+    """The packages that a fleet needs and that are not installed; empty if all are."""
     lacks = [name for name in ("cryptography", "httpx") if not _installed(name)]
     if not lacks:
         return ""
@@ -30,7 +30,7 @@ def lacking_for_fleet() -> str:
 
 
 def sources() -> tuple[str, ...]:
-    """The names of the sources of networks that are installed."""
+    """The names of the installed sources of networks."""
     return registry.names(registry.NETWORKS)
 
 

@@ -1,6 +1,6 @@
-"""Every kind of value that a configuration, or a backend's options, can be made of.
+"""Every kind of value for a configuration or for a backend's options.
 
-Each is imported when it is used: most runs find their configuration validated, and need none.
+Each is imported on first use: most runs have a cached configuration, and need none.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync.config.schema.nodes import Node
 
 _LONGEST: Final = timedelta(days=3650)
-# ASCII alone: what is between slashes is what the server gets.
+# ASCII alone: the path is sent to the server as written.
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?"
 _URL: Final = rf"https?://{_HOST}(?:[/?][!-\"$-~]*)?"
 
@@ -81,19 +81,19 @@ def lists_kind() -> MapOf[ListSource]:
 
 
 def names_kind() -> ListOf[str]:
-    """The kind of what names lists. Whether there are such ones is for `check_named` to say."""
+    """The kind of a list of list names. `check_named` checks that they exist."""
     return ListOf(LIST_NAME, unique=True, least=1)
 
 
 def list_names(entries: Entries) -> list[str]:
-    """The names of all lists that a configuration describes, rightly or not."""
+    """The names of all lists that a configuration describes, invalid ones included."""
     section = entries["lists"][1] if "lists" in entries else None
     written = section.entries if isinstance(section, Mapping) else ()
     return [key.text for key, _ in written if isinstance(key, Scalar)]
 
 
 def check_named(node: Node, at: str, known: Collection[str], reading: Reading) -> bool:
-    """Whether every list is described that a node names; a problem at the line of each other."""
+    """Whether every list that a node names is described; reports each that is not."""
     items = node.items if isinstance(node, Sequence) else ()
     texts = [one for one in items if isinstance(one, Scalar)]
     named = [one for one in texts if LIST_NAME.regex.fullmatch(one.text)]

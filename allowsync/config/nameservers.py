@@ -17,7 +17,7 @@ TLS_PORT: Final = 853
 HTTPS_PORT: Final = 443
 
 # An address with or without brackets and port. Without brackets, colons belong to the address.
-# Text, compiled when used: few configurations name a server.
+# Strings, compiled on use: few configurations name a server.
 _BRACKETED: Final = r"\[([0-9A-Fa-f:.]+(?:%[\w.-]{1,15})?)\](?::([0-9]{1,5}))?"
 _V4: Final = r"([0-9.]+)(?::([0-9]{1,5}))?"
 _V6: Final = r"([0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]{1,15})?)()"
@@ -114,7 +114,7 @@ def _address(text: str, written: str, default_port: int) -> tuple[str, int]:
 
 
 def _usable(text: str, written: str) -> str:
-    """The address in its usual form, when questions can be sent to it."""
+    """The address in its canonical form, if it can be a server's."""
     try:
         address: IPv4Address | IPv6Address = ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The kinds of networks: fixed ones of a host, and those that are accepted all the same."""
+"""The kinds of networks: fixed ones of a host, and special ones that are accepted."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from allowsync.config.schema.scalar_kinds import Integer
 from allowsync.model.special_purpose import NO_SOURCE, TRANSLATION
 from allowsync.model.types import Family, Network
 
-# ip_network also takes netmasks and zones; one form is enough, and compares.
+# ip_network also takes netmasks and zones; a single form is comparable.
 _FORM: Final = r"[0-9a-fA-F:.]{1,45}(?:/[0-9]{1,3})?"
-# Multicast, reserved (RFC 1112) and limited broadcast; discard-only (RFC 6666). Not what stands for
-# this very machine, as 0.0.0.0 and ::1 do.
+# Multicast, reserved (RFC 1112) and limited broadcast; discard-only (RFC 6666). Not the addresses
+# of this machine itself, such as 0.0.0.0 and ::1.
 _NOBODY: Final = tuple(
     ip_network(one) for one in ("224.0.0.0/4", "240.0.0.0/4", "100::/64", "ff00::/8")
 )
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 WIDEST: Final = {Family.IPV4: 16, Family.IPV6: 48}
-# An IPv4 address is in the last 32 bits of a translated one (RFC 6052 section 2.2).
+# A translated address ends in the 32 bits of the IPv4 one (RFC 6052 section 2.2).
 _TRANSLATED_WIDEST: Final = 96 + WIDEST[Family.IPV4]
 
-# Home connections are handed out from such blocks: a width beyond it lets in neighbours by the
-# thousand, and every other tenant there.
+# Home connections get addresses out of such blocks: a wider network lets in thousands of
+# neighbours.
 TOO_WIDE: Final = {
     Family.IPV4: "a /{} is {} addresses, and all but one belong to strangers",
     Family.IPV6: "a /{} is {} networks of the size one customer gets, the rest are strangers'",
@@ -35,7 +35,7 @@ TOO_WIDE: Final = {
 
 
 def too_wide(family: Family, prefix: int) -> str:
-    """Why a width lets strangers in, or an empty string when it is narrow enough."""
+    """The reason why a width lets strangers in; empty if it is narrow enough."""
     if prefix >= WIDEST[family]:
         return ""
     # One IPv6 customer is a /56 (RIPE-690); one IPv4 customer is an address.
@@ -91,10 +91,10 @@ class _Cidr(Leaf[Network]):
 
     @abstractmethod
     def judge(self, network: Network) -> None:
-        """Raise UnfitError for a network that must not stand there."""
+        """Raise UnfitError for a network that is not allowed here."""
 
     def schema(self) -> dict[str, Any]:
-        """Text that could be a network."""
+        """A string schema with the characters of a network."""
         return {"type": "string", "pattern": f"^{_FORM}$"}
 
     def show(self, value: Network) -> Any:
@@ -103,10 +103,10 @@ class _Cidr(Leaf[Network]):
 
 
 class FixedNetwork(_Cidr):
-    """A network that a host always comes from."""
+    """A network that always belongs to a host."""
 
     def judge(self, network: Network) -> None:
-        """Refuse what no packet comes from, and what is too wide to belong to one host."""
+        """Refuse non-source addresses, and networks too wide to belong to one host."""
         if reason := too_wide(Family.of(network), network.prefixlen):
             raise UnfitError(f"{network}: {reason}")
         for block in NO_SOURCE:
@@ -127,7 +127,7 @@ class AcceptedNetwork(_Cidr):
     """A network whose addresses are granted although they are special. May be wide."""
 
     def judge(self, network: Network) -> None:
-        """Refuse what nothing can make acceptable."""
+        """Refuse networks that are never acceptable."""
         for block in NO_SOURCE:
             if _overlap(network, block):
                 raise UnfitError(f"{network} overlaps {block}, which is never accepted")
@@ -137,11 +137,11 @@ class AnyNetwork(_Cidr):
     """A network that grants no access, such as that of a proxy."""
 
     def judge(self, network: Network) -> None:
-        """Take any, loopback included."""
+        """Accept any network, loopback included."""
 
 
 class Unreachable(_Cidr):
-    """A network that no client comes from, to stand for an empty list."""
+    """A network that no client comes from: the placeholder of an empty list."""
 
     @property
     def expected(self) -> str:
@@ -149,13 +149,13 @@ class Unreachable(_Cidr):
         return "a network that no client comes from, such as 255.255.255.255/32"
 
     def judge(self, network: Network) -> None:
-        """Refuse what a client could come from."""
+        """Refuse networks that clients can come from."""
         if not any(_within(network, block) for block in _NOBODY):
             raise UnfitError(f"got {network}: clients can come from there")
 
 
 def _translates_too_much(network: Network) -> bool:
-    """Whether more IPv4 addresses come from a network than may be granted."""
+    """Whether a network translates to more IPv4 addresses than may be granted."""
     wide = network.prefixlen < _TRANSLATED_WIDEST
     return wide and any(_overlap(network, block) for block in TRANSLATION)
 

@@ -16,9 +16,9 @@ _ROOT: Final = 0
 
 
 def configuration(environ: Mapping[str, str], uid: int) -> Path:
-    """The configuration where none is given: `ALLOWSYNC_CONFIG`, the system's, or one's own.
+    """The default configuration: `ALLOWSYNC_CONFIG`, the system's, or the user's own.
 
-    One's own is only looked for where the system has none, and never by root.
+    The user's own is used only if the system has none, and never by root.
     """
     if named := environ.get("ALLOWSYNC_CONFIG"):
         return Path(named)
@@ -34,7 +34,7 @@ def own_configuration(environ: Mapping[str, str]) -> Path | None:
 
 
 def state(environ: Mapping[str, str], uid: int) -> Path | None:
-    """The state database where neither the command line nor the configuration names one.
+    """The default state database, if neither the command line nor the configuration names one.
 
     None for a user without a home folder.
     """
@@ -45,7 +45,7 @@ def state(environ: Mapping[str, str], uid: int) -> Path | None:
 
 
 def _own(variable: str, default: str, environ: Mapping[str, str]) -> Path | None:
-    """A base folder of one's own. Relative paths are to be ignored (XDG base directories, 0.8)."""
+    """A base folder of the user. Relative paths are ignored (XDG base directories, 0.8)."""
     named = environ.get(variable, "")
     if named.startswith("/"):
         return Path(named)

@@ -1,4 +1,4 @@
-"""The kinds of secrets: where one is kept, or a URL that may hold one.
+"""The kinds of secrets: a reference to a store, or a URL that may hold one.
 
 A backend that needs a secret offers up to three options, of which one is to be set:
 
@@ -6,8 +6,8 @@ A backend that needs a secret offers up to three options, of which one is to be 
     api_token_env: KeptSecret | None = option(SecretEnv(), help="…", default=None)
     api_token_credential: KeptSecret | None = option(SecretCredential(), help="…", default=None)
 
-Each takes a function that says what is wrong with the form of what is kept there, so that a secret
-that cannot be one is refused before it is sent anywhere.
+Each takes a function that checks the form of the stored secret, so that a malformed one is refused
+before it is sent anywhere.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def _any_form(secret: str) -> str:  # noqa: ARG001 - whatever it is
 
 
 class _Kept(Kind[KeptSecret]):
-    """A secret that is named by text.
+    """A secret that is referred to by name.
 
-    What does not look like a name is never shown: it may be the secret itself.
+    Text that does not look like a name is never shown: it may be the secret itself.
 
     Args:
-        flaw: What is wrong with the form of a secret, without quoting it; empty where nothing is.
+        flaw: Returns the fault in a secret's form, without quoting it; empty for a valid one.
     """
 
     name: Text
@@ -56,11 +56,11 @@ class _Kept(Kind[KeptSecret]):
 
     @property
     def expected(self) -> str:
-        """What is to be written."""
+        """The description of the name."""
         return self.name.expected
 
     def parse(self, node: Node, at: str, reading: Reading) -> KeptSecret | Invalid:
-        """The secret, read."""
+        """The secret, read from its store."""
         if not isinstance(node, Scalar) or node.type is not ScalarType.TEXT:
             return reading.problem(node, at, f"expected {self.expected}")
         try:
@@ -79,11 +79,11 @@ class _Kept(Kind[KeptSecret]):
             return reading.problem(node, at, what)
 
     def origin(self, text: str, reading: Reading) -> str:  # noqa: ARG002 - the path needs it
-        """What is written, independent of the configuration's folder."""
+        """The name, independent of the configuration's folder."""
         return text
 
     def here(self, origin: str, reading: Reading) -> str:  # noqa: ARG002 - the path needs it
-        """Where it is on this system."""
+        """The place of the secret on this system."""
         return origin
 
     def schema(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class _Kept(Kind[KeptSecret]):
         return self.name.schema()
 
     def show(self, value: KeptSecret) -> Any:
-        """Where it is kept."""
+        """The name of the secret in its store."""
         return value.origin
 
 
@@ -106,7 +106,7 @@ class SecretFile(_Kept):
         return str(reading.folder / text)
 
     def here(self, origin: str, reading: Reading) -> str:
-        """The path below the root of the system it is for."""
+        """The path below the root of the target system."""
         return str(reading.here(Path(origin)))
 
 
@@ -136,7 +136,7 @@ class SecretUrl(Leaf[Secret]):
 
     @property
     def expected(self) -> str:
-        """What the URL is of."""
+        """The description of the URL."""
         return self._text.expected
 
     def read(self, scalar: Scalar) -> Secret:
@@ -147,7 +147,7 @@ class SecretUrl(Leaf[Secret]):
             raise UnfitError(self.complaint(scalar)) from None
 
     def complaint(self, node: Node) -> str:  # noqa: ARG002 - the point is not to show it
-        """What is expected, without the value."""
+        """The message about an invalid value, without the value."""
         return f"expected {self.expected} (what is written there is not shown: it may be secret)"
 
     def schema(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Secrets: named in the configuration, kept outside of it.
+"""Secrets: referred to in the configuration, kept outside of it.
 
 The kinds that read them from a configuration are in `allowsync.config.secret_kinds`.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Secret(Value):
-    """A value that is never shown: it masks itself in every text made from it."""
+    """A value that is never shown: masked in every text made from it."""
 
     value: str
 
@@ -35,7 +35,7 @@ ANY_SCHEME: Final = "[A-Za-z][A-Za-z0-9+.-]*"
 
 
 class SecretStore(Enum):
-    """What keeps a secret."""
+    """The store of a secret."""
 
     FILE = "file"
     ENVIRONMENT = "environment"
@@ -43,13 +43,13 @@ class SecretStore(Enum):
 
 
 class KeptSecret(Value):
-    """A secret, and where it is kept.
+    """A secret and its place.
 
     Attributes:
-        origin: The absolute path, the variable's or the credential's name. Safe to show.
-        secret: What is kept there.
-        store: What that is a name of.
-        unreadable: Why it cannot be read; empty when it can.
+        origin: The absolute path, or the name of the variable or credential. Safe to show.
+        secret: The secret kept there.
+        store: The kind of that place.
+        unreadable: The reason why it cannot be read; empty if it can.
     """
 
     origin: str
@@ -59,7 +59,7 @@ class KeptSecret(Value):
 
 
 class UrlForm(NamedTuple):
-    """What a URL that may be secret looks like: in words, and its scheme as an expression."""
+    """The form of a URL that may be secret: a description, and its scheme as an expression."""
 
     expected: str
     schemes: str = ANY_SCHEME
@@ -70,12 +70,12 @@ class UrlForm(NamedTuple):
         return rf"(?:{self.schemes})://[^\s/][^\s]*"
 
     def fits(self, text: str) -> bool:
-        """Whether a text is such a URL."""
+        """Whether a text is a URL of this form."""
         return re.fullmatch(self.regex, text) is not None
 
 
 def fetched(store: SecretStore, origin: str, environ: Mapping[str, str], uid: int) -> Secret:
-    """The secret that is kept there. Raises RefusedError."""
+    """The secret from its store. Raises RefusedError."""
     match store:
         case SecretStore.FILE:
             return secret_from_file(Path(origin), uid)
@@ -88,7 +88,7 @@ def fetched(store: SecretStore, origin: str, environ: Mapping[str, str], uid: in
 
 
 def secret_from_file(path: Path, uid: int) -> Secret:
-    """The secret a file holds, without the newline at its end.
+    """The secret in a file, without the newline at its end.
 
     Raises:
         RefusedError: The file is missing, empty, too large or not text; or root reads, and others
@@ -101,7 +101,7 @@ def secret_from_file(path: Path, uid: int) -> Secret:
 
 
 def secret_from_environment(name: str, environ: Mapping[str, str]) -> Secret:
-    """The secret an environment variable holds.
+    """The secret in an environment variable.
 
     Raises:
         RefusedError: It is not set, or empty.

@@ -1,4 +1,4 @@
-"""The keys of the configuration beside hosts and allowlists, each with its kind and its help."""
+"""The keys of the configuration besides hosts and allowlists, each with its kind and help."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ RESOLVER: Final = Object(
     ),
 )
 
-# What stands at the top beside the sections.
+# The top-level keys that are no sections.
 SINGLE_OPTIONS: Final[Options] = {
     "state": Option(
         Optional(AbsolutePath("the path of a file")),

@@ -1,4 +1,4 @@
-"""Reading files that decide who gets in: opened once, judged by their descriptor, then read."""
+"""Reading of files that decide access: opened once, checked by descriptor, then read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LARGEST_FILE: Final = 16 * 1024 * 1024
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS_ANYTHING: Final = stat.S_IRWXG | stat.S_IRWXO
 
-# Without O_NONBLOCK, opening a FIFO would wait for ever for a writer.
+# Without O_NONBLOCK, opening a FIFO would wait forever for a writer.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 class RefusedError(Exception):
-    """A file cannot be read, or must not be believed. The text says why, and what to do."""
+    """A file cannot be read, or must not be trusted. The text says why, and what to do."""
 
 
 class MissingError(RefusedError):
@@ -31,13 +31,13 @@ class MissingError(RefusedError):
 
 
 class FileRequirements(Value):
-    """What a file must be like.
+    """The requirements of a file.
 
     Attributes:
-        uid: Who reads. Only root has demands about owners and modes.
-        largest: The most bytes it may have.
-        secret: Whether others must not read it either.
-        vouched: Whether another program (systemd) vouches for its owner and mode.
+        uid: The user who reads. Owners and modes are checked for root only.
+        largest: The largest size, in bytes.
+        secret: Whether it must not be readable by others either.
+        vouched: Whether another program (systemd) guarantees its owner and mode.
     """
 
     uid: int
@@ -47,14 +47,14 @@ class FileRequirements(Value):
 
 
 def read_checked(path: Path, demands: FileRequirements) -> bytes:
-    """The content of a regular file that meets the demands.
+    """The content of a regular file that meets the requirements.
 
-    Owner and mode are asked of the open descriptor, so that nothing can be put in the file's place
-    between the look and the reading.
+    Owner and mode are taken from the open descriptor, so that the file cannot be replaced between
+    check and reading.
 
     Raises:
         RefusedError: It is missing, unreadable, no regular file, too large, or for root: others
-            could change it (or read it, when it is a secret).
+            could change it (or read it, if it is a secret).
     """
     try:
         descriptor = os.open(path, _FLAGS)
@@ -102,14 +102,14 @@ def _judge_file(path: Path, status: os.stat_result, *, secret: bool) -> None:
 
 
 def _judge_folders(path: Path) -> None:
-    """Write access to a folder is enough to replace a file or a link in it."""
+    """Refuse a folder that others may write: they can replace a file or a link in it."""
     for folder in dict.fromkeys((path.absolute().parent, path.resolve().parent)):
         try:
             status = folder.stat()
         except OSError as error:
             raise RefusedError(f"its folder cannot be looked at: {error.strerror}") from None
         mode = stat.S_IMODE(status.st_mode)
-        # In a sticky folder such as /tmp, only root can replace what is root's.
+        # In a sticky folder such as /tmp, only root can replace files of root.
         if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
             raise RefusedError(
                 f"others may write its folder {_shown(folder)} (mode {mode:04o}): chmod go-w it"
@@ -143,7 +143,7 @@ def _size(count: int) -> str:
 
 
 def digest_of(*parts: bytes) -> str:
-    """What tells one content from another, of a whole or in parts."""
+    """The digest of a content, given as a whole or in parts."""
     # hashlib loads OpenSSL, which takes longer than the digest.
     try:
         from _blake2 import blake2b

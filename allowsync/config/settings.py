@@ -1,4 +1,4 @@
-"""What a configuration says once it is valid. Made by `allowsync.config.load`, read by all."""
+"""A valid configuration. Made by `allowsync.config.load`, read by all other packages."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Target(Value):
     """One place an allowlist is enforced.
 
     Attributes:
-        name: `<allowlist>/<backend>`, or `<allowlist>/<name>` when the target has a name.
+        name: `<allowlist>/<backend>`, or `<allowlist>/<name>` if the target has a name.
         allowlist: The allowlist enforced there.
-        backend: What drives it.
+        backend: The type of its backend.
         options: An instance of `backend.options`.
         written: The options as plain JSON values. Never holds a secret.
-        remembered: Those of them that the state keeps: what may be believed of a target that is no
-            longer configured. Never holds a command.
-        broken: Why the target cannot be served, though the configuration is valid: its backend
-            cannot be loaded, or its secret not be read. Such a target fails alone. Its `options`
-            may be None, and `backend` makes nothing.
-        installation: What tells this configuration from others on the machine: a digest of its
-            path, which outlives a lost state.
-        effect: What becomes of packets from the networks it holds.
+        remembered: The options that the state keeps, for use after the target is no longer
+            configured. Never holds a command.
+        broken: The reason why the target cannot be served, though the configuration is valid: its
+            backend cannot be loaded, or its secret not be read. Only this target fails then. Its
+            `options` may be None, and `backend` makes nothing.
+        installation: The identifier that tells this configuration from others on the machine: a
+            digest of its path, which outlives a lost state.
+        effect: The effect on packets from the networks it holds.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Target(Value):
     effect: Effect = Effect.ALLOW
 
     def driver(self) -> Driver:
-        """What carries out work on the target.
+        """The driver of the target.
 
         Raises:
             BackendError: It cannot be made.
@@ -69,19 +69,19 @@ class Target(Value):
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """What the target puts its entries into, where its options have a method `places`.
+        """The places that hold the target's entries, if its options have a method `places`.
 
         Raises:
-            BackendError: Its backend does not say so.
+            BackendError: Its backend fails to report them.
         """
         return places_of(self.backend, self.options, self.allowlist)
 
     @property
     def needs(self) -> Needs:
-        """What the target needs of the service it runs in.
+        """The target's requirements of its service.
 
         Raises:
-            BackendError: Its backend does not say so.
+            BackendError: Its backend fails to report them.
         """
         if self.broken and self.options is None:
             raise BackendError(self.broken)
@@ -89,10 +89,10 @@ class Target(Value):
 
     @property
     def guard(self) -> Guard | None:
-        """What the target guards in this machine's packet filter; None where it does not.
+        """The ports that the target guards in this machine's packet filter; None for others.
 
         Raises:
-            BackendError: Its backend does not say so.
+            BackendError: Its backend fails to report them.
         """
         from allowsync.backend.declared import guard_of
 
@@ -102,10 +102,10 @@ class Target(Value):
 
     @property
     def front(self) -> Front | None:
-        """The network in front of machines where it is enforced; None where it is at none.
+        """The network in front of machines that enforces the target; None for other targets.
 
         Raises:
-            BackendError: Its backend does not say so.
+            BackendError: Its backend fails to report it.
         """
         from allowsync.backend.declared import front_of
 
@@ -115,9 +115,9 @@ class Target(Value):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources of networks that its options name; none where that cannot be told."""
+        """The sources of networks that its options name; empty if unknown."""
         if not hasattr(type(self.options), "sources"):
-            return ()  # nearly always: then nothing is imported for it
+            return ()  # nearly always: no import is needed
         from allowsync.backend.declared import sources_of
 
         try:
@@ -126,9 +126,9 @@ class Target(Value):
             return ()
 
     def with_networks(self, published: Mapping[str, tuple[Network, ...]]) -> Target:
-        """The target with networks in the place of the sources that its options name.
+        """The target with the sources in its options replaced by their networks.
 
-        Where those of one are not known it cannot be served: what it holds stays as it is.
+        With a source of unknown networks it cannot be served: its entries stay as they are.
         """
         from allowsync.backend.declared import with_networks_of
 
@@ -144,10 +144,10 @@ class Target(Value):
 
     @property
     def trusted_proxies(self) -> TrustedProxies | None:
-        """Which proxies the server believes that asks the allowlist; None where not known.
+        """The proxies that the server asking the allowlist trusts; None if unknown.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be found out.
         """
         from allowsync.backend.declared import proxies_of
 
@@ -155,7 +155,7 @@ class Target(Value):
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the target is reached over the network only. Not so where that is not known."""
+        """Whether the target is reached over the network only; False if unknown."""
         try:
             return self.needs.online
         except BackendError:
@@ -163,16 +163,16 @@ class Target(Value):
 
 
 class Allowlist(Value):
-    """A named set of hosts and the targets it is enforced at, in configured order.
+    """A named set of hosts and its targets, in configured order.
 
     Attributes:
         name: Its name.
         hosts: The hosts on it.
-        targets: Where it is enforced.
-        named: Whether the configuration names its hosts; without, it has every host.
-        publish: Whether what is decided about it is published to the fleet.
-        follow: Whether it holds what the fleet decides.
-        retired: Whether it is published that it is given up.
+        targets: The targets that enforce it.
+        named: Whether the configuration names its hosts; otherwise it has every host.
+        publish: Whether its decisions are published to the fleet.
+        follow: Whether it follows the decisions of the fleet.
+        retired: Whether it is published as retired.
     """
 
     name: str
@@ -185,14 +185,14 @@ class Allowlist(Value):
 
 
 class Denylist(Value):
-    """Networks that are blocked, and where.
+    """A named set of blocked networks, and its targets.
 
     Attributes:
         name: Its name; no allowlist has the same.
-        networks: Those that the configuration itself names.
-        lists: The names of the lists that give the rest.
+        networks: The networks that the configuration itself names.
+        lists: The names of the lists with further networks.
         spared: Networks, and hosts by name, that are never blocked by it (`except`).
-        targets: Where it is enforced.
+        targets: The targets that enforce it.
     """
 
     name: str
@@ -230,7 +230,7 @@ class Config(Value):
 
     @property
     def channels(self) -> Iterator[tuple[str, NotifyChannel | Heartbeat]]:
-        """Every notification channel and the heartbeat, each with what it is called."""
+        """Every notification channel and the heartbeat, each with its name in messages."""
         for number, channel in enumerate(self.notify, start=1):
             yield f"notify, item {number}", channel
         if self.heartbeat is not None:
@@ -238,26 +238,26 @@ class Config(Value):
 
     @property
     def broken_channels(self) -> Iterator[Notice]:
-        """Those of them whose URL cannot be read: nothing is sent there."""
+        """A notice for each channel whose URL cannot be read: nothing is sent there."""
         for where, channel in self.channels:
             if why := channel.kept.unreadable:
                 yield Notice(where, f"nothing is sent there: {why}", ExitCode.FAILED)
 
     @property
     def hosts_trouble(self) -> tuple[Notice, ...]:
-        """Why the file of `hosts_from` is not used now; nothing where it is, or is not named."""
+        """The present problems of the `hosts_from` file; empty if it is in use or not named."""
         return () if self.hosts_file is None else self.hosts_file.trouble
 
     @property
     def sources_in_use(self) -> tuple[str, ...]:
-        """Every source of networks that some host or target names, in configured order."""
+        """Every source of networks that a host or target names, in configured order."""
         by_hosts = [name for host in self.hosts.values() for name in host.publishers]
         by_targets = [name for target in self.targets for name in target.sources]
         return tuple(dict.fromkeys((*by_hosts, *by_targets)))
 
     @property
     def lists_in_use(self) -> tuple[str, ...]:
-        """Every list that some host or denylist names, in configured order."""
+        """Every list that a host or denylist names, in configured order."""
         if not self.lists:
             return ()
         by_hosts = [name for host in self.hosts.values() for name in host.lists]
@@ -266,7 +266,7 @@ class Config(Value):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Every target of every allowlist, and then of every denylist, in configured order."""
+        """Every target of every allowlist, then of every denylist, in configured order."""
         allowing = (target for one in self.allowlists.values() for target in one.targets)
         denying = (target for one in self.denylists.values() for target in one.targets)
         return (*allowing, *denying)

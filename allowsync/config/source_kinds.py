@@ -1,4 +1,4 @@
-"""The kinds of sources of networks: their names, and how each is asked."""
+"""The kinds of sources of networks: their names and options."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ NAME: Final = Pattern("[a-z][a-z0-9_-]{0,30}", "the name of a source of networks
 
 
 class SourceName(Pattern):
-    """The name of a source that is installed."""
+    """The name of an installed source."""
 
     def __init__(self) -> None:
         super().__init__(NAME.regex.pattern, NAME.expected)
 
     def read(self, scalar: Scalar) -> str:
-        """A name that an entry point has."""
+        """The name, if an entry point has it."""
         name = super().read(scalar)
         if complaint := _not_installed(name):
             raise UnfitError(complaint)
         return name
 
     def schema(self) -> dict[str, Any]:
-        """The names there are."""
+        """The installed names."""
         return {"type": "string", "enum": list(sources())}
 
 
@@ -74,13 +74,13 @@ class ProxyOrSource(NetworkOrSource):
 
 
 class Sources(MapOf[SourceOptions]):
-    """The section `sources`: how those are asked that are not asked as usual."""
+    """The section `sources`: options of sources that differ from the defaults."""
 
     def __init__(self) -> None:
         super().__init__(NAME, Object(SourceOptions))
 
     def parse(self, node: Node, at: str, reading: Reading) -> dict[str, SourceOptions] | Invalid:
-        """Every entry; a name that nothing is installed for is a problem."""
+        """Every entry; a name of a source that is not installed is a problem."""
         parsed = super().parse(node, at, reading)
         entries = node.entries if isinstance(node, Mapping) else ()
         keys = [key for key, _ in entries if isinstance(key, Scalar)]
@@ -92,7 +92,7 @@ class Sources(MapOf[SourceOptions]):
 
 
 def _not_installed(name: str) -> str:
-    """What is said about a name that nothing is installed for; empty when something is."""
+    """The message about a source that is not installed; empty if it is."""
     known = sources()
     if name in known:
         return ""

@@ -1,4 +1,4 @@
-"""How the sources of networks are asked that hosts name among their networks."""
+"""Options of the sources of networks that hosts name among their networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from allowsync.model.value import Value
 if TYPE_CHECKING:
     from allowsync.config.schema.kind import Kind
 
-# What comes from there lets people in: in the clear only from this machine itself.
+# Their networks get access: unencrypted HTTP only from this machine itself.
 _URL: Final = (
     r"https://[^\s/?#@]+(?:/[^\s?#]*)?"
     r"|http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(?:/[^\s?#]*)?"
@@ -18,14 +18,14 @@ _URL: Final = (
 
 
 def _url() -> Kind[str]:
-    """The kind of an address to ask at."""
+    """The kind of a source's URL."""
     from allowsync.config.schema.scalar_kinds import Pattern
 
     return Pattern(_URL, "an https:// URL (http:// only to this machine)")
 
 
 class SourceOptions(Value):
-    """How one source is asked."""
+    """The options of one source."""
 
     url: str | None = option(
         _url,

@@ -1,4 +1,4 @@
-"""The targets of an allowlist: which backend, with which options."""
+"""The targets of an allowlist: backends with their options."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ NAME: Final = Pattern(
     "a name of 1 to 31 of a-z, 0-9, `_` and `-` that begins with a letter",
 )
 NAME_KEY: Final = "name"
-# How the state tells a target of a denylist, among the options that it keeps; no option's name.
+# The key that marks a denylist's target among the options in the state; no option's name.
 EFFECT: Final = "@effect"
 _EXPECTED: Final = "a backend with its options, such as `nftables: {ports: [443/tcp]}`"
 
 
-# What administrators call what a backend is for.
+# Common names of the products that backends drive.
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("iptables", "ip6tables", "netfilter", "xtables"), "ipset"),
     **dict.fromkeys(("nft", "nftable", "nf_tables"), "nftables"),
@@ -53,13 +53,13 @@ _OTHER_NAMES: Final = {
 
 
 def unknown_backend(unknown: UnknownBackend) -> str:
-    """Why a backend cannot be used that is not there, with the nearest one there is."""
+    """The message about an unknown backend, with the nearest known one."""
     hint = nearest_backend(unknown.name, unknown.known)
     return f"there is no backend {quote(unknown.name)}{hint}"
 
 
 def nearest_backend(name: str, known: collections.abc.Collection[str]) -> str:
-    """The backend that a name may mean, as a hint; else those that there are."""
+    """The backend that a name may mean, as a hint; else the known ones."""
     from difflib import get_close_matches
 
     near = get_close_matches(name.lower()[:LONGEST_QUOTE], [*_OTHER_NAMES, *known], n=1)
@@ -68,13 +68,13 @@ def nearest_backend(name: str, known: collections.abc.Collection[str]) -> str:
 
 
 class PlacesInUse:
-    """The places of all targets: two that write to one place would undo each other's work."""
+    """The places of all targets: two targets in one place would undo each other's changes."""
 
     def __init__(self) -> None:
         self._users: dict[tuple[str, tuple[str, ...]], tuple[Place, str, int]] = {}
 
     def add(self, target: Target, node: Node, at: str, reading: Reading) -> None:
-        """Note the places of a target, and a problem for each that another one has for itself."""
+        """Record the places of a target, and report each that is in exclusive use by another."""
         for place in _places(target):
             key = (place.kind, place.name)
             first, user, line = self._users.setdefault(key, (place, target.name, node.line))
@@ -88,8 +88,8 @@ class Targets(Kind[tuple[Target, ...]]):
 
     Args:
         allowlist: Its name.
-        places: What the targets of other allowlists use already.
-        effect: What becomes of what is on it.
+        places: The places that targets of other allowlists use already.
+        effect: The effect on packets from its networks.
     """
 
     def __init__(self, allowlist: str, places: PlacesInUse, effect: Effect = Effect.ALLOW) -> None:
@@ -99,7 +99,7 @@ class Targets(Kind[tuple[Target, ...]]):
 
     @property
     def expected(self) -> str:
-        """What the list holds."""
+        """The description of the list."""
         return f"a list of at least one target, each {_EXPECTED}"
 
     def parse(self, node: Node, at: str, reading: Reading) -> tuple[Target, ...] | Invalid:
@@ -115,7 +115,7 @@ class Targets(Kind[tuple[Target, ...]]):
     def _target(
         self, node: Node, at: str, reading: Reading, taken: dict[str, int]
     ) -> Target | Invalid:
-        """One target. `taken` holds the names of those before it, and their lines."""
+        """One target. `taken` holds the names of earlier ones, and their lines."""
         written = _backend_and_options(node, at, reading)
         if written is INVALID:
             return INVALID
@@ -140,7 +140,7 @@ class Targets(Kind[tuple[Target, ...]]):
     def _name(
         self, key: Scalar, given: Node, at: str, reading: Reading, taken: dict[str, int]
     ) -> str:
-        """The target's own name: as written, or its backend's. Problems when it is taken."""
+        """The target's own name: as written, or its backend's. A duplicate is a problem."""
         written = _name_node(given)
         parsed = NAME.parse(written, below(at, NAME_KEY), reading) if written else key.text
         name = key.text if parsed is INVALID else parsed
@@ -152,7 +152,7 @@ class Targets(Kind[tuple[Target, ...]]):
         return name
 
     def schema(self) -> dict[str, Any]:
-        """Every backend that can be loaded, each with its options."""
+        """Every loadable backend, each with its options."""
         bare, full = [], []
         for backend in loadable():
             if self.effect is Effect.DENY and backend.denies is None:
@@ -166,23 +166,22 @@ class Targets(Kind[tuple[Target, ...]]):
 
 
 def effect_of(kept: collections.abc.Mapping[str, Any]) -> Effect:
-    """Whether what the state keeps of a target is of one that denies."""
+    """The effect of a target, from its options in the state."""
     return Effect.DENY if kept.get(EFFECT) == Effect.DENY.value else Effect.ALLOW
 
 
 def rebuilt(
     backend: AnyBackendType, kept: collections.abc.Mapping[str, Any], now: Any = None
 ) -> Any:
-    """Options from the plain values that the state keeps, and from nothing else it says.
+    """Options from the remembered values in the state, and from nothing else in it.
 
     Args:
-        backend: Whose options.
-        kept: What the state holds.
-        now: Options of the present configuration, which say all that the state may not; None for
-            the defaults.
+        backend: The backend.
+        kept: The values in the state.
+        now: The present options, for all that the state may not hold; None for the defaults.
 
     Raises:
-        ConfigError: They do not fit, or something is missing that the state does not keep.
+        ConfigError: They are invalid, or a required option is not in the state.
     """
     reading = Reading(Path(f"/a former {backend.name} target"))
     try:
@@ -220,7 +219,7 @@ def options_kind(backend: AnyBackendType, effect: Effect = Effect.ALLOW) -> Obje
     """The kind of a backend's options.
 
     Raises:
-        BrokenBackend: They are not described as they must be, or it cannot deny.
+        BrokenBackend: Their declaration is invalid, or the backend cannot deny.
     """
     options = backend.options if effect is Effect.ALLOW else backend.denies
     if options is None:
@@ -235,7 +234,7 @@ def options_kind(backend: AnyBackendType, effect: Effect = Effect.ALLOW) -> Obje
 
 
 def loadable() -> tuple[AnyBackendType, ...]:
-    """Every backend that is found and whose options are described, sorted by name."""
+    """Every backend that can be loaded with valid options, sorted by name."""
     found = []
     for name in discovery.names():
         try:
@@ -248,7 +247,7 @@ def loadable() -> tuple[AnyBackendType, ...]:
 
 
 def _backend_and_options(node: Node, at: str, reading: Reading) -> tuple[Scalar, Node] | Invalid:
-    """The backend's name and what is written below it; nothing for a bare name."""
+    """The backend's name and the node of its options; a null node for a bare name."""
     if isinstance(node, Scalar) and node.type is ScalarType.TEXT:
         return node, Scalar("", ScalarType.NULL, node.line)
     entries = reading.entries(node, at, _EXPECTED)
@@ -268,7 +267,7 @@ def _name_node(given: Node) -> Node | None:
 
 
 def _without_name(given: Node) -> Node:
-    """The options without the target's name. A second `name` stays, to be complained about."""
+    """The options without the target's name. A second `name` stays, to be reported."""
     if not isinstance(given, Mapping):
         return given
     entries = list(given.entries)
@@ -283,7 +282,7 @@ def _is_name(key: Node) -> bool:
 
 
 def _broken(allowlist: str, name: str, backend: str, why: str) -> Target:
-    """A target that cannot be served, in the place of the one that is configured."""
+    """A target that cannot be served, in place of the configured one."""
 
     def make(_placement: Placement, _options: object) -> Backend:
         raise BackendError(why)
@@ -293,7 +292,7 @@ def _broken(allowlist: str, name: str, backend: str, why: str) -> Target:
 
 
 def _cannot_deny(name: str) -> str:
-    """Why a backend is of no use to a denylist, and which are."""
+    """The message about a backend that cannot deny, with those that can."""
     able = [one.name for one in loadable() if one.denies is not None]
     return f"{name} cannot deny: a denylist is enforced by {', '.join(able)}"
 
@@ -340,7 +339,7 @@ def _built(
 
 
 def _places(target: Target) -> tuple[Place, ...]:
-    """The places of a target. Raises BrokenBackend when its own code fails."""
+    """The places of a target. Raises BrokenBackend if its own code fails."""
     try:
         return target.places
     except BackendError as error:

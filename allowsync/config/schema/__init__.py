@@ -1,9 +1,9 @@
-"""How a configuration is read: YAML, nodes that know their line, and the kinds of values.
+"""The reader of configurations: YAML, nodes with line numbers, and the kinds of values.
 
-`option` is what a backend declares its options with: the fields that a configuration can set, of a
-value or a frozen dataclass. What reads and describes them is made when a configuration is
-validated, which most runs need not do. So this imports none of it, and a kind may be given as a
-function that makes it.
+A backend declares its options with `option`: fields of a value or a frozen dataclass that a
+configuration can set. The code that reads and describes them is needed only for validation, which
+most runs skip. So this module imports none of it, and a kind may be given as a function that makes
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEY = "__allowsync_options__"
 
 
 class OptionField(Field):
-    """The field of a value, or of a dataclass, that a configuration can set."""
+    """A field of a value or a dataclass that a configuration can set."""
 
     __slots__ = ("help", "kind", "remembered")
 
@@ -33,7 +33,7 @@ class OptionField(Field):
         self.remembered = remembered
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
-        """Leave a class that is no value its plain default, for the decorator to find."""
+        """Replace the field by its plain default in a class that is no value, for its decorator."""
         setattr(owner, KEY, {**vars(owner).get(KEY, {}), name: self})
         if self.default is NO_DEFAULT:
             delattr(owner, name)
@@ -63,11 +63,11 @@ def option(
     """A field that a configuration can set, of a value or a frozen dataclass.
 
     Args:
-        kind: What its values are, or a function that makes that: then what it needs is imported
-            only when a configuration is validated, and not in every run.
-        help: What it is for, in a sentence or two of Markdown.
-        default: Its value when it is not written; without one it must be. None allows `null`.
-        remembered: Whether the state keeps it, to find what a target left that is no longer
+        kind: The kind of its values, or a function that makes it: then its imports happen only
+            when a configuration is validated, and not in every run.
+        help: Its purpose, in a sentence or two of Markdown.
+        default: Its value if it is not written; without one it is required. None allows `null`.
+        remembered: Whether the state keeps it, to find the remains of a target that is no longer
             configured. Anyone who may write the state chooses its value then: a port or the name
             of a set may be remembered; a command, an address to connect to or a secret may not.
     """

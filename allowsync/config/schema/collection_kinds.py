@@ -20,9 +20,9 @@ class ListOf(Kind[tuple[T, ...]]):
     """A list. A problem of an item has the list's path and the item's line.
 
     Args:
-        kind: What each item is.
-        unique: Whether an item may stand there only once.
-        least: How many items there must be.
+        kind: The kind of the items.
+        unique: Whether duplicates are problems.
+        least: The smallest number of items.
     """
 
     def __init__(self, kind: Kind[T], *, unique: bool = False, least: int = 0) -> None:
@@ -32,7 +32,7 @@ class ListOf(Kind[tuple[T, ...]]):
 
     @property
     def expected(self) -> str:
-        """What the items are."""
+        """A description of the list and its items."""
         least = f" of at least {self.least}" if self.least else ""
         return f"a list{least}, each {self.kind.expected}"
 
@@ -48,7 +48,7 @@ class ListOf(Kind[tuple[T, ...]]):
         return self.items(node.items, at, reading)
 
     def items(self, nodes: tuple[Node, ...], at: str, reading: Reading) -> tuple[T, ...] | Invalid:
-        """The values of item nodes; INVALID when one is wrong or stands there twice."""
+        """The values of item nodes; INVALID if one is wrong or a duplicate."""
         values: list[T] = []
         written: set[str] = set()
         valid = True
@@ -74,19 +74,19 @@ class ListOf(Kind[tuple[T, ...]]):
         return schema
 
     def show(self, value: tuple[T, ...]) -> Any:
-        """The items, each as it is written."""
+        """The items, each in its written form."""
         return [self.kind.show(item) for item in value]
 
 
 class OneOrMany(ListOf[T]):
-    """One item as it stands, or a list of them."""
+    """One item without a list, or a list of them."""
 
     def __init__(self, kind: Kind[T], *, unique: bool = True) -> None:
         super().__init__(kind, unique=unique, least=1)
 
     @property
     def expected(self) -> str:
-        """What an item is."""
+        """A description of both forms."""
         return f"{self.kind.expected}, or a list of such"
 
     def parse(self, node: Node, at: str, reading: Reading) -> tuple[T, ...] | Invalid:
@@ -100,17 +100,17 @@ class OneOrMany(ListOf[T]):
         return {"anyOf": [self.kind.schema(), super().schema()]}
 
     def show(self, value: tuple[T, ...]) -> Any:
-        """The item alone when there is one."""
+        """A single item without its list."""
         return self.kind.show(value[0]) if len(value) == 1 else super().show(value)
 
 
 class MapOf(Kind[dict[str, T]]):
-    """A mapping whose keys are names chosen by its writer.
+    """A mapping whose keys are free names.
 
     Args:
-        key: What a key must look like.
-        kind: What each value is.
-        least: How many entries there must be.
+        key: The pattern of the keys.
+        kind: The kind of the values.
+        least: The smallest number of entries.
     """
 
     def __init__(self, key: Pattern, kind: Kind[T], *, least: int = 0) -> None:
@@ -120,7 +120,7 @@ class MapOf(Kind[dict[str, T]]):
 
     @property
     def expected(self) -> str:
-        """What keys and values are."""
+        """A description of keys and values."""
         return f"a mapping from {self.key.expected} to {self.kind.expected}"
 
     def parse(self, node: Node, at: str, reading: Reading) -> dict[str, T] | Invalid:
@@ -149,7 +149,7 @@ class MapOf(Kind[dict[str, T]]):
         }
 
     def show(self, value: dict[str, T]) -> Any:
-        """The entries, each as it is written."""
+        """The entries, each in its written form."""
         return {name: self.kind.show(one) for name, one in value.items()}
 
 
@@ -161,7 +161,7 @@ class Optional(Kind[T | None]):
 
     @property
     def expected(self) -> str:
-        """What the value is."""
+        """The description of the value."""
         return self.kind.expected
 
     def parse(self, node: Node, at: str, reading: Reading) -> T | Invalid | None:
@@ -173,10 +173,10 @@ class Optional(Kind[T | None]):
         return {"anyOf": [self.kind.schema(), {"type": "null"}]}
 
     def show(self, value: T | None) -> Any:
-        """The value as it is written; None stays."""
+        """The value in its written form; None stays."""
         return None if value is None else self.kind.show(value)
 
 
 def _name(node: Node, shown: str) -> str:
-    """What to call an item that is there twice: as written, or as understood."""
+    """The name of a duplicate item: as written, or as parsed."""
     return got(node) if isinstance(node, Scalar) else abridge(shown, 80)

@@ -1,4 +1,4 @@
-"""What is known while a configuration is read, and what was found wrong with it so far."""
+"""The context of reading a configuration, and the problems found so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Invalid(Enum):
-    """The result of parsing something wrong: its problem is already noted."""
+    """The result of parsing an invalid value: its problem is already noted."""
 
     INVALID = "invalid"
 
@@ -36,10 +36,10 @@ class Reading:
 
     Attributes:
         source: The file, as problems name it.
-        root: The root of the system it is for; another than `/` while an image is built.
-        folder: Its absolute folder on that system; relative paths in the file start there.
-        environ: Where secrets named by an environment variable come from.
-        uid: Who reads; 0 makes the checks of file permissions apply.
+        root: The root of the target system; another than `/` while an image is built.
+        folder: The file's absolute folder there: the base of relative paths in the file.
+        environ: The source of secrets named by an environment variable.
+        uid: The user who reads; for 0, file permissions are checked.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Reading:
         self._missing: list[str] | None = None
 
     def here(self, path: Path) -> Path:
-        """Where a file of that system is on this one."""
+        """The path here of a file of the target system."""
         return self.root / path.relative_to(SYSTEM) if self.root != SYSTEM else path
 
     @property
     def installation(self) -> str:
-        """What tells this configuration from others on the machine."""
+        """The identifier that tells this configuration from others on the machine."""
         return installation_of(os.fsencode(self.folder / self.source.name))
 
     def problem(self, place: Node | int, at: str, what: str) -> Invalid:
@@ -76,9 +76,9 @@ class Reading:
 
     @contextmanager
     def missing_secrets(self) -> Iterator[list[str]]:
-        """Collect the secrets that cannot be read, as long as this is open.
+        """Collect the unreadable secrets in this context, instead of reporting problems.
 
-        The configuration is valid without them; what needs them fails alone.
+        The configuration is valid without them; only what needs them fails.
         """
         self._missing = []
         try:
@@ -87,7 +87,7 @@ class Reading:
             self._missing = None
 
     def missing(self, node: Node, at: str, what: str) -> str:
-        """Note a secret that cannot be read, and say so; empty where that is a problem."""
+        """Note an unreadable secret and return the message; empty if it is to be a problem."""
         if self._missing is None:
             return ""
         self._missing.append(f"{self._where(node.line, at)}: {abridge(what)}")
@@ -98,25 +98,25 @@ class Reading:
         return printable(f"{where}: {at}" if at else where)
 
     def adopt(self, place: Node, other: Reading) -> None:
-        """Take the problems of another file, which is named at a node."""
+        """Take over the problems of another file, at the line of the node that names it."""
         self._problems += [(place.line, one) for one in other.problems]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Everything found so far, in the order of the file, nothing twice."""
+        """All problems found so far, in the order of the file, without duplicates."""
         in_order = sorted(self._problems, key=lambda noted: noted[0])
         return tuple(dict.fromkeys(problem for _, problem in in_order))
 
     def finish(self) -> None:
-        """Raise ConfigError when anything is wrong."""
+        """Raise ConfigError if there are problems."""
         if self._problems:
             raise ConfigError(self.problems)
 
     def entries(self, node: Node, at: str, expected: str) -> Entries | Invalid:
-        """A mapping's entries by key, with a problem for each key that is no text or stands twice.
+        """A mapping's entries by key, with a problem for each key that is no text or a duplicate.
 
-        Keys keep the text they are written with, whatever type it has elsewhere: a friend may be
-        called `no`, `null` or `1`. Of a repeated key the first stays.
+        Keys keep the text they are written with, whatever its YAML type: a host may be called `no`,
+        `null` or `1`. Of duplicate keys the first stays.
         """
         if not isinstance(node, Mapping):
             return self.problem(node, at, f"expected {expected}, got {got(node)}")

@@ -1,4 +1,4 @@
-"""What a kind of value is: how it is read, described and shown again."""
+"""The interface of a kind of value: reading, schema and display."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ T = TypeVar("T")
 
 
 class UnfitError(ValueError):
-    """A scalar is not of its kind. The text is the complaint; empty means "expected X, got Y"."""
+    """A scalar is not of its kind. The text is the message; empty means "expected X, got Y"."""
 
 
 class Kind(ABC, Generic[T]):
-    """One kind of value. Parsing never raises: what is wrong is noted in the reading.
+    """One kind of value. Parsing never raises: problems are noted in the reading.
 
     Attributes:
-        hidden: Whether what is written may be secret, so that no problem may show it.
-        pure: Whether a value depends on nothing but what is written: no file, no environment, no
-            clock. A configuration with options of such kinds alone is validated once and kept. Each
-            class says so for itself.
+        hidden: Whether the written value may be secret, so that no problem may show it.
+        pure: Whether a value depends on the written text alone: no file, no environment, no clock.
+            A configuration with only such options is validated once and cached. Not inherited:
+            each class declares it.
     """
 
     hidden: bool = False
@@ -33,16 +33,16 @@ class Kind(ABC, Generic[T]):
     @property
     @abstractmethod
     def expected(self) -> str:
-        """What a value of this kind is, as it reads behind "expected": `a number from 1 to 9`."""
+        """A description of a value, as it reads after "expected": `a number from 1 to 9`."""
 
     @abstractmethod
     def parse(self, node: Node, at: str, reading: Reading) -> T | Invalid:
-        """The value, or INVALID once the reading knows every problem of it.
+        """The value, or INVALID with every problem of it noted in the reading.
 
         Args:
-            node: What is written.
+            node: The written node.
             at: The path of the node, such as `hosts.bob.ipv6_prefix`.
-            reading: Takes the problems, and knows the folder, environment and user.
+            reading: Collects the problems, and knows the folder, environment and user.
         """
 
     @abstractmethod
@@ -50,7 +50,7 @@ class Kind(ABC, Generic[T]):
         """The kind as JSON Schema (draft 2020-12). It may accept more than `parse`, never less."""
 
     def show(self, value: T) -> Any:
-        """The value as plain JSON, in the form it is written in."""
+        """The value as plain JSON, in its written form."""
         return value
 
 
@@ -76,5 +76,5 @@ class Leaf(Kind[T]):
         return reading.problem(node, at, complaint or self.complaint(node))
 
     def complaint(self, node: Node) -> str:
-        """What is said about a node that does not fit. Secrets leave the node out."""
+        """The message about a node that does not fit. Secrets leave the node out."""
         return f"expected {self.expected}, got {got(node)}"

@@ -1,4 +1,4 @@
-"""A configuration as it is written: immutable nodes that know their line."""
+"""A configuration as written: immutable nodes that know their line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from allowsync.text import abridge, quote
 
 
 class ScalarType(Enum):
-    """What a scalar is in YAML 1.2's core schema."""
+    """The type of a scalar in YAML 1.2's core schema."""
 
     NULL = "null"
     BOOLEAN = "boolean"
@@ -35,7 +35,7 @@ class Sequence(Value):
 
 
 class Mapping(Value):
-    """Keys and values in the order of the file; a key may still stand there twice."""
+    """Keys and values in the order of the file; there may still be duplicate keys."""
 
     entries: tuple[tuple[Node, Node], ...]
     line: int = 0
@@ -45,12 +45,12 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def is_null(node: Node) -> bool:
-    """Whether nothing is written there."""
+    """Whether a node is empty or `null`."""
     return isinstance(node, Scalar) and node.type is ScalarType.NULL
 
 
 def got(node: Node) -> str:
-    """A node as it appears behind "got" in a problem."""
+    """A node as it reads after "got" in a problem."""
     match node:
         case Sequence():
             return "a list"
@@ -67,7 +67,7 @@ def got(node: Node) -> str:
 
 
 def from_plain(value: Any, line: int = 0) -> Node:
-    """The node that a plain JSON value would be written as.
+    """The node of a plain JSON value.
 
     Raises:
         TypeError: The value is not one that JSON has.

@@ -1,4 +1,4 @@
-"""Mappings with known keys, described once: for reading, for editors and for the reference.
+"""Mappings with known keys: one description for reading, for editors and for the reference.
 
 A class of options is a value, or a frozen dataclass, whose fields are made by `option`:
 
@@ -6,8 +6,7 @@ A class of options is a value, or a frozen dataclass, whose fields are made by `
         path: Path = option(AbsolutePath(), help="The file to write.")
         format: Format = option(Choice(Format), help="Its syntax.", default=Format.TEXT)
 
-A check across fields belongs into `__post_init__`; the ValueError it raises becomes a problem of
-the mapping.
+A check across fields belongs in `__post_init__`; its ValueError becomes a problem of the mapping.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ T = TypeVar("T")
 
 
 class Required(Enum):
-    """The default of an option that has none."""
+    """The marker of an option without a default."""
 
     REQUIRED = "required"
 
@@ -40,9 +39,9 @@ REQUIRED: Final = Required.REQUIRED
 
 
 class Option(Value):
-    """One key of a mapping: its kind, and what it is for, in a sentence or two of Markdown.
+    """One key of a mapping: its kind, and its purpose in a sentence or two of Markdown.
 
-    `remembered` says that the state keeps its value (see `option`).
+    `remembered`: whether the state keeps its value (see `option`).
     """
 
     kind: Kind[Any]
@@ -68,7 +67,7 @@ class Object(Kind[T]):
 
     @property
     def expected(self) -> str:
-        """The keys there are."""
+        """The known keys."""
         return f"a mapping with {', '.join(self.options)}"
 
     @property
@@ -77,7 +76,7 @@ class Object(Kind[T]):
         return tuple(name for name, one in self.options.items() if one.default is REQUIRED)
 
     def parse(self, node: Node, at: str, reading: Reading) -> T | Invalid:
-        """The instance. Nothing written at all is a mapping without keys."""
+        """The instance. An empty node is a mapping without keys."""
         values = self.written(node, at, reading)
         return INVALID if values is INVALID else self.build(values, node, at, reading)
 
@@ -95,12 +94,12 @@ class Object(Kind[T]):
             if name in self.options
         }
         complete = complete and INVALID not in values.values()
-        # A key that stands there twice, or is no text, is missing from the entries.
+        # Duplicate keys, and keys that are no text, are missing from the entries.
         whole = isinstance(node, Mapping) and len(entries) == len(node.entries)
         return values if complete and whole else INVALID
 
     def build(self, values: dict[str, Any], node: Node, at: str, reading: Reading) -> T | Invalid:
-        """The instance of written values; a ValueError of its own checks is a problem."""
+        """The instance of written values; a ValueError of its checks is a problem."""
         try:
             return self.cls(**values)
         except ValueError as error:
@@ -120,7 +119,7 @@ class Object(Kind[T]):
         return {name: one.kind.show(getattr(value, name)) for name, one in self.options.items()}
 
     def show_some(self, value: T, names: collections.abc.Iterable[str]) -> dict[str, Any]:
-        """The named options only, each as it is written."""
+        """The named options only, each in its written form."""
         return {name: self.options[name].kind.show(getattr(value, name)) for name in names}
 
     @property
@@ -129,9 +128,9 @@ class Object(Kind[T]):
         return tuple(name for name, one in self.options.items() if one.remembered)
 
     def _keys_fit(self, entries: Entries, node: Node, at: str, reading: Reading) -> bool:
-        """Whether every key is known and none is missing; a problem for each that is not so."""
+        """Whether every key is known and none is missing; reports each that is not."""
         unknown = [(name, key) for name, (key, _) in entries.items() if name not in self.options]
-        meant: set[str] = set()  # what is missing under its own name alone
+        meant: set[str] = set()  # missing keys that an unknown one probably misspells
         for name, key in unknown:
             what, near = unknown_key(name, self.options)
             reading.problem(key, below(at, name), what)
@@ -158,7 +157,7 @@ def unknown_key(name: str, known: collections.abc.Iterable[str]) -> tuple[str, s
 
 
 def _sources(name: str, known: list[str]) -> list[str]:
-    """The keys that say where the secret is that a key was to hold: `token`, `api_token`."""
+    """The keys for the store of a secret, such as `api_token_file` for `token` or `api_token`."""
     ends = tuple(f"_{name}_{place}" for place in ("file", "env", "credential"))
     found = [one for one in known if f"_{one}".endswith(ends)]
     return found if len(found) > 1 else []
@@ -199,6 +198,6 @@ def _option(field: OptionField) -> Option:
 
 
 def plain_options(cls: type[Value], options: Options) -> Options:
-    """Options of a class with plain fields, each with the default that the class gives it."""
+    """Options of a class with plain fields, with the defaults of the class."""
     fields = cls.__fields__
     return {name: replace(one, default=fields[name].default) for name, one in options.items()}

@@ -1,4 +1,4 @@
-"""Whether what a kind reads depends on nothing but what is written, so that it can be kept."""
+"""Whether the values of a kind depend on their text alone, so that they can be cached."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _OURS: Final = "allowsync.config."
 
 
 def is_pure(kind: Kind[Any]) -> bool:
-    """Whether a kind and those it is made of say so, each class for itself, or are the core's.
+    """Whether a kind and its parts are declared pure, each class for itself, or are the core's.
 
-    Where values of the core's kinds rest on more (a secret, a time zone), that is looked at anew
-    when they are decoded.
+    Values of the core's kinds that depend on more (a secret, the time zone) are checked again when
+    they are decoded.
     """
     cls = type(kind)
     if not vars(cls).get("pure", cls.__module__.startswith(_OURS)):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Enum)
 
-# Longer than any number that means something here; `int` refuses text of many thousand digits.
+# Longer than any number that makes sense; `int` refuses text of many thousand digits.
 LONGEST_NUMBER: Final = 40
 
 
@@ -33,11 +33,11 @@ class Text(Leaf[str]):
 
     @property
     def expected(self) -> str:
-        """What the text is."""
+        """The description of the text."""
         return self._expected
 
     def read(self, scalar: Scalar) -> str:
-        """The text itself. A number or `true` is no text; in quotes it is."""
+        """The text itself. An unquoted number or `true` is no text."""
         text = scalar.text
         if scalar.type is not ScalarType.TEXT:
             hint = " (text that looks like this needs quotes)" if self._fits(text) else ""
@@ -67,7 +67,7 @@ class Pattern(Text):
 
     @property
     def regex(self) -> re.Pattern[str]:
-        """The expression. Compiled when first used: most kinds never are in a run."""
+        """The expression, compiled on first use: most kinds are not used in a run."""
         return re.compile(self._regex)
 
     def _fits(self, text: str) -> bool:
@@ -79,16 +79,16 @@ class Pattern(Text):
 
 
 class Name(Pattern):
-    """A name. It needs no quotes, even where YAML takes `null`, `1` or `1.5` for something else."""
+    """A name. It needs no quotes, even if YAML reads it as `null`, `1` or `1.5`."""
 
     def read(self, scalar: Scalar) -> str:
-        """The name as it is written."""
+        """The name as written."""
         if not self._fits(scalar.text):
             raise UnfitError
         return scalar.text
 
     def schema(self) -> dict[str, Any]:
-        """The expression; it says nothing about scalars that are no strings in JSON."""
+        """The expression; it does not constrain scalars that are no strings in JSON."""
         return {"type": ["string", "number", "boolean", "null"], **_only_pattern(super().schema())}
 
 
@@ -132,7 +132,7 @@ class Number(Leaf[float]):
         return f"a number from {self.low:g} to {self.high:g}"
 
     def read(self, scalar: Scalar) -> float:
-        """A decimal number; infinities and not-a-number are none."""
+        """A decimal number; infinities and NaN are refused."""
         numeric = scalar.type in (ScalarType.INTEGER, ScalarType.FLOAT)
         if not numeric or len(scalar.text) > LONGEST_NUMBER:
             raise UnfitError
@@ -169,14 +169,14 @@ class Boolean(Leaf[bool]):
 
 
 class Choice(Leaf[E]):
-    """One member of an enumeration, or of a part of it, written as its value, which is text."""
+    """One member of an enumeration, or of a part of it, written as its text value."""
 
     def __init__(self, members: Iterable[E]) -> None:
         self.members: dict[str, E] = {str(member.value): member for member in members}
 
     @property
     def expected(self) -> str:
-        """The values there are."""
+        """The valid values."""
         return one_of(self.members)
 
     def read(self, scalar: Scalar) -> E:
@@ -188,7 +188,7 @@ class Choice(Leaf[E]):
         return member
 
     def schema(self) -> dict[str, Any]:
-        """The values there are."""
+        """The valid values."""
         return {"type": "string", "enum": list(self.members)}
 
     def show(self, value: E) -> Any:
@@ -200,8 +200,8 @@ class AbsolutePath(Kind[Path]):
     """A path. A relative one starts at the folder of the configuration; the value is absolute.
 
     Args:
-        expected: What the path is of.
-        suffix: How it must end.
+        expected: The description of the path.
+        suffix: The required suffix.
     """
 
     def __init__(self, expected: str = "a path", *, suffix: str = "") -> None:
@@ -210,11 +210,11 @@ class AbsolutePath(Kind[Path]):
 
     @property
     def expected(self) -> str:
-        """What the path is of."""
+        """The description of the path."""
         return self._text.expected
 
     def parse(self, node: Node, at: str, reading: Reading) -> Path | Invalid:
-        """The absolute path. Nothing is asked of the file system."""
+        """The absolute path. The file system is not accessed."""
         text = self._text.parse(node, at, reading)
         if text is INVALID:
             return INVALID

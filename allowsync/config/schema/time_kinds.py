@@ -1,4 +1,4 @@
-"""The kinds of time: how long, and until when."""
+"""The kinds of time: durations and instants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNITS: Final = {
 }
 DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d|w)")
 
-# So that no sum with a date of today leaves the years that `datetime` knows.
+# Keeps sums with a present date within the years that `datetime` supports.
 LONGEST: Final = timedelta(days=36500)
 
 DATE: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -29,7 +29,7 @@ MOMENT: Final = DATE + r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?) ?([Zz]|[+-][0
 
 
 def duration_text(value: timedelta) -> str:
-    """A duration as it is written: `500ms`, `90s`, `15m`, `6h`, `3d`. Weeks are shown as days."""
+    """A duration as written: `500ms`, `90s`, `15m`, `6h`, `3d`. Weeks are shown as days."""
     for unit in ("d", "h", "m", "s"):
         if value and not value % UNITS[unit]:
             return f"{value // UNITS[unit]}{unit}"
@@ -40,7 +40,7 @@ class Duration(Leaf[timedelta]):
     """A span of time with its unit.
 
     Args:
-        zero: Whether `0s` makes sense.
+        zero: Whether `0s` is valid.
         longest: The longest span allowed.
     """
 
@@ -54,7 +54,7 @@ class Duration(Leaf[timedelta]):
         return "a duration such as 90s, 15m, 6h or 3d" + ("" if self.zero else ", longer than 0s")
 
     def read(self, scalar: Scalar) -> timedelta:
-        """The span. A number without a unit is none: the unit would be a guess."""
+        """The span. A number without a unit is refused: the unit would be a guess."""
         match = DURATION.fullmatch(scalar.text)
         if match is None or scalar.type is ScalarType.NULL:
             raise UnfitError
@@ -78,8 +78,8 @@ class Duration(Leaf[timedelta]):
 class Moment(Leaf[datetime]):
     """The end of a day in the local time zone, or a date and time with offset. Values are in UTC.
 
-    A date means *through that day*: who is told "until 31 January" still expects to get in on the
-    31st.
+    A date means *through that day*: a guest with access "until 31 January" still expects to get in
+    on the 31st.
     """
 
     @property
@@ -114,12 +114,12 @@ class Moment(Leaf[datetime]):
 
 
 def _day(match: re.Match[str]) -> datetime:
-    """The start of the day that is written, in UTC. Raises ValueError when there is none such."""
+    """The start of the written day, in UTC. Raises ValueError for a day that does not exist."""
     return datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=UTC)
 
 
 def _end_of_day(match: re.Match[str]) -> datetime:
-    """Midnight after a day, in the local zone. `mktime` takes the next day over a month's end."""
+    """Midnight after a day, in the local zone. `mktime` carries the day over a month's end."""
     year, month, day = int(match[1]), int(match[2]), int(match[3])
     return datetime.fromtimestamp(time.mktime((year, month, day + 1, 0, 0, 0, 0, 0, -1)), UTC)
 

@@ -1,4 +1,4 @@
-"""What to say about text that is no YAML: the line, and what is most often the cause."""
+"""Messages about text that is not valid YAML: the line, and the likeliest cause."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ODD_START = re.compile(r"(?:[^#'\"]*:\s+|\s*-\s+)([@`%*&!|>,])")
 
 
 def syntax_problem(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int, str]:
-    """Line (from 1) and text for what the parser could not read.
+    """Line (from 1) and message for a syntax error.
 
-    What is opened and never closed is reported where it opens. The parser's own words follow ours:
-    they are all there is when the cause is a rare one.
+    An unclosed quote or bracket is reported where it opens. The parser's own message follows: it is
+    the only help if the cause is a rare one.
     """
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 0
@@ -40,7 +40,7 @@ def syntax_problem(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple
 
 
 def _unclosed(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int, str] | None:
-    """The line and the name of a quote or a bracket that is opened and never closed."""
+    """The line and the name of an unclosed quote or bracket."""
     if error.context == _QUOTED and error.context_mark is not None:
         mark = error.context_mark
         return mark.line + 1, f"the quote in column {mark.column + 1}"
@@ -61,7 +61,7 @@ def _unclosed(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int,
 
 
 def _tokens(text: str, loader: Any) -> Iterator[Any]:
-    """The tokens of a text, up to the first that is none."""
+    """The tokens of a text, up to the first error."""
     try:
         yield from yaml.scan(text, Loader=loader)
     except yaml.YAMLError:
@@ -69,7 +69,7 @@ def _tokens(text: str, loader: Any) -> Iterator[Any]:
 
 
 def _cause(source: str) -> str:
-    """The likeliest cause, from the line alone; empty when nothing stands out."""
+    """The likeliest cause, from the line alone; empty if there is none."""
     indentation = source[: len(source) - len(source.lstrip())]
     if "\t" in indentation:
         return "a tab as indentation; use spaces "

@@ -1,7 +1,7 @@
 """YAML text → nodes.
 
-Built from the parser's events, one after the other, never by recursion: composing a document of a
-hundred thousand `[` overflows the C stack of libyaml's composer and takes the interpreter with it.
+Built from the parser's events in a loop, never by recursion: composing a document of a hundred
+thousand `[` overflows the C stack of libyaml's composer and crashes the interpreter.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MOST_ALIASED: Final = 250_000
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# What YAML 1.2 does not call printable (production c-printable). One regular expression for both
-# would take 20 ms to compile: charsets beyond Latin-1 are slow.
+# Characters that are not printable in YAML 1.2 (production c-printable). One regular expression for
+# both would take 20 ms to compile: charsets beyond Latin-1 are slow.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _NONCHARACTERS: Final = ("\ufeff", "\ufffe", "\uffff")
 
 
 class YamlError(Exception):
-    """The text is no document that a configuration can be: the line (from 1) and what is wrong."""
+    """The text is no valid document: the line (from 1) and the problem."""
 
     def __init__(self, line: int, what: str) -> None:
         super().__init__(line, what)
@@ -54,12 +54,12 @@ class _Open:
     height: int = 1
 
     def place(self, line: int, *, block: bool) -> int:
-        """The line of a collection that begins here: that of its key when it stands below it."""
+        """The line of a collection that begins here; in a block, that of its key."""
         awaits_value = self.mapping and len(self.children) % 2 == 1
         return self.children[-1].line if awaits_value and block else line
 
     def take(self, node: Node, size: int, height: int) -> None:
-        """Hold one more child of that many nodes and levels."""
+        """Add one more child of that many nodes and levels."""
         self.children.append(node)
         self.size += size
         self.height = max(self.height, height + 1)
@@ -79,7 +79,7 @@ class _Anchored(Value):
 
 
 def read_yaml(content: bytes) -> Node | None:
-    """The one document of a file; None when it holds none.
+    """The single document of a file; None if it holds none.
 
     Raises:
         YamlError: It is not UTF-8, not YAML, too large, too deep, or more than one document.
@@ -117,12 +117,12 @@ def _events(text: str) -> Iterator[Any]:
 
         raise YamlError(*syntax_problem(error, text, LOADER)) from None
     except (yaml.YAMLError, ValueError, ArithmeticError) as error:
-        # The last two: escapes such as "\U99999999" that no character has.
+        # ValueError and ArithmeticError: escapes such as "\U99999999", which is no character.
         raise YamlError(0, f"not valid YAML: {abridge(str(error), 120)}") from None
 
 
 class _Builder:
-    """Puts the events of one document together."""
+    """Builds the node tree from the events of one document."""
 
     def __init__(self) -> None:
         self.open: list[_Open] = []

@@ -24,7 +24,7 @@ _FLOAT: Final = re.compile(
 )
 _NUMERIC_START: Final = frozenset("0123456789+-.")
 
-# What a tag makes of a scalar, and which resolved types may stand behind it.
+# Each tag's type, and the resolved types of the scalars that it may tag.
 _TAGS: Final = {
     CORE + "str": (ScalarType.TEXT, frozenset(ScalarType)),
     CORE + "null": (ScalarType.NULL, frozenset({ScalarType.NULL})),
@@ -35,7 +35,7 @@ _TAGS: Final = {
 
 
 def plain_type(text: str) -> ScalarType:
-    """What a scalar without quotes and tag is."""
+    """The type of a scalar without quotes and tag."""
     if text in _NULLS:
         return ScalarType.NULL
     if text[0] in _NUMERIC_START:
@@ -46,7 +46,7 @@ def plain_type(text: str) -> ScalarType:
 
 
 def tagged_type(text: str, tag: str) -> ScalarType | None:
-    """What a scalar with an explicit tag is; None when the tag is unknown or does not fit it."""
+    """The type of a scalar with an explicit tag; None if the tag is unknown or does not fit."""
     if tag == "!":
         return ScalarType.TEXT
     if tag not in _TAGS:

@@ -1,4 +1,4 @@
-"""YAML text → where each value of it stands, for edits that leave every other byte as it is."""
+"""YAML text → the position of each value, for edits that leave every other byte as it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Form(Enum):
-    """How a value is written."""
+    """The syntax of a value."""
 
     SCALAR = "scalar"
     ALIAS = "alias"
@@ -27,13 +27,13 @@ class Form(Enum):
 
 @dataclass(slots=True)
 class Span:
-    """Where a value stands, in characters from the start of the text.
+    """The position of a value, in characters from the start of the text.
 
     Attributes:
-        form: How it is written.
+        form: Its syntax.
         start: Its first character; an anchor before it belongs to it.
-        end: Behind its last character. What follows in the line is a comment, or no part of it.
-        text: A scalar as it is read, or the name of an alias.
+        end: The offset after its last character. The rest of the line is not part of it.
+        text: A scalar's value, or the name of an alias.
         anchor: Its anchor, if any.
         children: The items of a list; the keys and values of a mapping, in turn.
     """
@@ -51,14 +51,14 @@ class Span:
         return list(zip(self.children[::2], self.children[1::2], strict=True))
 
     def at(self, key: str) -> Span | None:
-        """What a mapping has under a key."""
+        """The value of a mapping for a key."""
         if self.form not in (Form.BLOCK_MAPPING, Form.FLOW_MAPPING):
             return None
         return next((value for name, value in self.pairs if name.text == key), None)
 
 
 def spans(text: str) -> tuple[Span | None, dict[str, Span]]:
-    """The one document of a text that `read_yaml` takes, and its anchored values by anchor."""
+    """The root of a text that `read_yaml` accepts, and its anchored values by anchor."""
     root: Span | None = None
     open_: list[Span] = []
     anchors: dict[str, Span] = {}
@@ -66,7 +66,7 @@ def spans(text: str) -> tuple[Span | None, dict[str, Span]]:
         if closes:
             ended = open_.pop()
             block = ended.form in (Form.BLOCK_MAPPING, Form.BLOCK_LIST)
-            # The parser ends a block where the next token begins, behind comments.
+            # The parser ends a block at the next token, after comments.
             ended.end = ended.children[-1].end if block and ended.children else one.end
             continue
         if open_:
@@ -81,12 +81,12 @@ def spans(text: str) -> tuple[Span | None, dict[str, Span]]:
 
 
 def _marked(text: str) -> Iterator[tuple[Span, bool]]:
-    """What begins, and what ends, in the order of the text."""
-    event: Any  # every mark is set, of which its types are not sure
+    """Yield the start of each value, and the end of each collection, in the order of the text."""
+    event: Any  # every mark is set, which the type stubs do not guarantee
     for event in yaml.parse(text, Loader=LOADER):
         start, end = event.start_mark.index, event.end_mark.index
         if isinstance(event, yaml.ScalarEvent):
-            # That of a block scalar ends with its line breaks.
+            # A block scalar's mark includes its line breaks.
             end = start + len(text[start:end].rstrip())
             yield Span(Form.SCALAR, start, end, event.value, event.anchor), False
         elif isinstance(event, yaml.AliasEvent):
