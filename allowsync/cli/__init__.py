@@ -1,7 +1,7 @@
 """The command line: arguments in, exit code out.
 
-An ordinary `allowsync apply` is read without click, whose import takes as long as the whole run;
-everything else, and all that is wrong or asks for help, is left to click.
+An ordinary `allowsync apply` is parsed without click, whose import takes as long as the whole run;
+click parses everything else, including invalid arguments and requests for help.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from allowsync.cli.common import Stop, printed
 
 
 def run_command_line(arguments: list[str]) -> int:
-    """Run a command and tell its exit code. Whatever goes wrong is said in a line."""
+    """Run a command and return its exit code. Any failure is reported in one line."""
     printed.clear()
     try:
         code = _run(arguments)

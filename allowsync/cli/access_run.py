@@ -1,4 +1,4 @@
-"""What `grant` and `revoke` have in common: they wait for a run at work, and enforce at once."""
+"""The common part of `grant` and `revoke`: waiting for a run in progress, and enforcement."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAIT: Final = 60.0  # longer than a run whose nameservers are silent
 
 
 def patiently(invocation: Invocation, schema: str, work: Callable[[], T]) -> T:
-    """Do what needs the run lock, once the run that holds it has ended.
+    """Do work that needs the run lock, once the run that holds it has ended.
 
     Raises:
         Stop: It did not end, or the state is that of another configuration; nothing was done.
@@ -43,10 +43,10 @@ def patiently(invocation: Invocation, schema: str, work: Callable[[], T]) -> T:
 
 
 def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
-    """Enforce what is known, without a question to the DNS: that must not delay it.
+    """Enforce the known decisions without DNS queries, which could delay it.
 
-    Nor must a service out of reach: targets outside this machine come after those on it, and so
-    does what is published to a fleet.
+    A service out of reach must not delay it either: targets outside this machine, and publication
+    to a fleet, come after the targets on it.
 
     Raises:
         Stop: Another run does not end. It enforces the order, too, if it began after it.
@@ -60,7 +60,7 @@ def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
     requests = [Request(offline=True)]
     if far:
         requests.append(Request(far, offline=True, ordered=True))
-    with ResolverProcess() as dns:  # never started: nothing is asked
+    with ResolverProcess() as dns:  # never started: there are no queries
 
         def run(request: Request) -> RunReport:
             return patiently(
@@ -72,7 +72,7 @@ def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
 
 
 def _together(first: RunReport, *others: RunReport) -> RunReport:
-    """Several runs for one order as one report."""
+    """Merge several runs for one order into one report."""
     from allowsync.model.value import replace
 
     for one in others:
@@ -88,11 +88,11 @@ def _together(first: RunReport, *others: RunReport) -> RunReport:
 
 
 def not_yet(report: RunReport, where: Collection[str] = ()) -> str:
-    """Where an order could not be enforced, or is not known to be; empty where it is in force.
+    """The targets where an order is not confirmed in force, as text; empty if it is in force.
 
     Args:
         report: The run that was to enforce it.
-        where: The allowlists that it is about; none where it is about all.
+        where: The allowlists that it concerns; empty for all.
     """
     about = [one for one in report.targets if not where or one.allowlist in where]
     late = [one.target for one in about if one.outcome in (Outcome.FAILED, Outcome.UNKNOWN)]
@@ -106,7 +106,7 @@ def told(
     lines: Sequence[Line],
     notices: Sequence[Notice] = (),
 ) -> int:
-    """Tell what came of an order. Returns the exit code."""
+    """Report the result of an order. Returns the exit code."""
     from allowsync.cli.apply_run import wrong_lines
     from allowsync.model.outcome import worst
     from allowsync.report.json import problems, run_document

@@ -30,7 +30,7 @@ _FORMATS: Final = ("text", "json")
 
 
 class ApplyArguments(Value):
-    """What `allowsync apply` was asked for, beside `--confirm`."""
+    """The arguments of `allowsync apply`, without `--confirm`."""
 
     invocation: Invocation
     only: tuple[str, ...] = ()
@@ -44,12 +44,12 @@ class ApplyArguments(Value):
 
     @property
     def rehearses(self) -> bool:
-        """Whether it asks what would be."""
+        """Whether it is a rehearsal with assumed answers or a later time."""
         return bool(self.assume) or self.at is not None
 
     @property
     def conflict(self) -> str:
-        """Which options do not go together, in words; empty where all do."""
+        """The conflict between options, in words; empty without one."""
         if self.detailed_exitcode and not self.dry_run:
             return "--detailed-exitcode goes with --dry-run"
         if self.log == "json" and self.invocation.json:
@@ -62,9 +62,9 @@ class ApplyArguments(Value):
 
 
 def read_apply(arguments: list[str]) -> ApplyArguments | None:
-    """The arguments of an ordinary `allowsync apply`; None for all that click is to read.
+    """The arguments of an ordinary `allowsync apply`; None for command lines that click parses.
 
-    That is every other command, and whatever is not spelt out in full, wants help or is wrong.
+    These are every other command, abbreviated or invalid options, and requests for help.
     """
     if arguments[:1] != ["apply"] or "_ALLOWSYNC_COMPLETE" in os.environ:
         return None

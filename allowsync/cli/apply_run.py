@@ -1,4 +1,4 @@
-"""Carries out `allowsync apply` once its arguments are read: one run, and its output."""
+"""Executes `allowsync apply` once its arguments are parsed: one run, and its output."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def apply_once(
     *,
     careful: bool = True,
 ) -> int:
-    """Carry out one run, and say what came of it.
+    """Carry out one run, and report its result.
 
     Args:
-        wanted: The arguments. None of them conflict.
-        confirm: Within which time the run is to be confirmed, where it is.
-        tell: What says it, instead of what `allowsync apply` prints.
-        careful: Refuse what cuts off the user's own session, where no confirmation and no dry run
-            makes that harmless, and the caller was not told that it is meant.
+        wanted: The arguments, without conflicts.
+        confirm: The time within which the run must be confirmed, if so.
+        tell: The reporter, instead of the output of `allowsync apply`.
+        careful: Refuse to cut off the user's own session, unless confirmation or a dry run makes
+            that harmless, or the caller passed the user's consent.
 
     Raises:
         Stop: The configuration is not valid, a name is unknown, the run would cut off the user's
-            own session, or another run is at work.
+            own session, or another run is in progress.
     """
     invocation = wanted.invocation
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
@@ -67,7 +67,7 @@ def _apply_with(
     *,
     careful: bool,
 ) -> int:
-    """Carry out one run, with a process that asks the DNS."""
+    """Carry out one run, with a resolver process."""
     invocation, only = wanted.invocation, wanted.only
     config = _loaded(wanted)
     known = [*config.allowlists, *config.denylists, *(one.name for one in config.targets)]
@@ -81,7 +81,7 @@ def _apply_with(
     )
     if not wanted.offline:
         dns.use(config.resolver, len(config.hosts)).ahead(request.foreseen(config))
-    # The answers arrive while all that is needed to judge them is loaded.
+    # The answers arrive while the modules that judge them are imported.
     from allowsync.state import Busy
 
     def at_work() -> RunReport:
@@ -110,7 +110,7 @@ def _apply_with(
 
 
 def _loaded(wanted: ApplyArguments) -> Config:
-    """The configuration. Where it is not valid, nothing of it is obeyed, but gates stay closed.
+    """The configuration. An invalid one is not applied, but gates are restored.
 
     Raises:
         Stop: It is not valid.
@@ -124,7 +124,7 @@ def _loaded(wanted: ApplyArguments) -> Config:
 
 
 def _put_up_again(wanted: ApplyArguments) -> list[Notice]:
-    """Put up the gates that are gone, by the state of a configuration that is not valid or gone."""
+    """Restore missing gates from the state, for an invalid or missing configuration."""
     invocation, uid = wanted.invocation, os.geteuid()
     path = invocation.place
     state = state_of_unread(path, environ=os.environ, uid=uid, state=invocation.state)
@@ -139,7 +139,7 @@ def _put_up_again(wanted: ApplyArguments) -> list[Notice]:
 def _fetched(
     config: Config, request: Request, dns: ResolverProcess, report: RunReport
 ) -> RunReport:
-    """Fetch the lists whose time has come, now that all targets are in sync."""
+    """Fetch the lists that are due, now that all targets are in sync."""
     if request.offline or request.dry_run or request.confirming:
         return report
     from allowsync.engine.lists.in_force import due
@@ -161,7 +161,7 @@ def carried_out(
     *,
     careful: bool = False,
 ) -> RunReport:
-    """The run, with what it leaves for those who watch.
+    """The run, with its exports: metrics, heartbeat, fleet report, status page.
 
     Raises:
         Stop: It is careful, and would cut off the user's own session.
@@ -206,7 +206,7 @@ def carried_out(
 
 
 def _put_back(config: Config, report: RunReport, resolve: Resolve) -> Iterator[Notice]:
-    """Let targets beside those of the run hold what these took out, where they relied on it."""
+    """Add entries to other targets that relied on those removed by this run."""
     from allowsync.engine.shared_rules import put_back
 
     gone = {
@@ -218,7 +218,7 @@ def _put_back(config: Config, report: RunReport, resolve: Resolve) -> Iterator[N
 
 
 def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
-    """Ports of this machine that strangers reach though a target that was changed guards them."""
+    """Ports of this machine that are open to strangers though a changed target guards them."""
     held = {one.target: one.plan.final for one in report.targets if one.plan is not None}
     changed = {one.target for one in report.targets if one.plan is not None and not one.plan.idle}
     from allowsync.backend.api import no_guard
@@ -234,7 +234,7 @@ def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
 
 
 def _heed_session(invocation: Invocation, drafts: Sequence[Draft], *, careful: bool) -> None:
-    """Stop users before they lock themselves out, or warn them. Said even with --quiet."""
+    """Stop users before they lock themselves out, or warn them; also with --quiet."""
     from allowsync.backend.api import no_guard
 
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
@@ -253,9 +253,9 @@ def _heed_session(invocation: Invocation, drafts: Sequence[Draft], *, careful: b
 
 
 def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
-    """Print what changed and what is wrong, or the JSON document.
+    """Print changes and problems, or the JSON document.
 
-    Where all is in sync, a terminal is told, and a pipe, a log or cron's mail nothing.
+    If all is in sync, a terminal gets a line; a pipe, a log or cron's mail nothing.
     """
     if invocation.json:
         from allowsync.report.json import run_document
@@ -265,7 +265,7 @@ def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
     every = report.dry_run or invocation.verbosity > 0
     greets = code is ExitCode.IN_STEP and sys.stdout.isatty()
     if report.uneventful and (invocation.quiet or not (every or greets)):
-        return  # what says it is not loaded
+        return  # without output, its modules are not imported
     from allowsync.report.text import run_lines
 
     if not invocation.quiet:
@@ -277,7 +277,7 @@ def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
 
 
 def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
-    """The same as lines of JSON. Escaped, so that nothing in them ends a line."""
+    """Print the same as lines of JSON, escaped, so that no text in them ends a line."""
     from json import dumps
 
     from allowsync.report.jsonl import change_records, problem_records
@@ -290,7 +290,7 @@ def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
 
 
 def wrong_lines(invocation: Invocation, report: RunReport, code: ExitCode) -> Iterator[Line]:
-    """What is wrong, as far as it is to be said."""
+    """The problems to print, with --quiet only the failures."""
     from allowsync.report.text import notices, warnings
 
     if not invocation.quiet or code in (ExitCode.FAILED, ExitCode.REFUSED):

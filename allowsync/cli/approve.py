@@ -55,7 +55,7 @@ def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
 
 
 def _subject(text: str) -> str:
-    """A label as it is, a network in CIDR form."""
+    """A label unchanged; a network in CIDR form."""
     from ipaddress import ip_network
 
     try:
@@ -71,7 +71,7 @@ def _let_in(
     given: tuple[str, ...],
     now: datetime,
 ) -> frozenset[str]:
-    """Lift what is revoked among some labels and networks; which those were."""
+    """Lift the revocations of some labels and networks; returns those that were revoked."""
     from allowsync.model.access_order import LiftedOrder
     from allowsync.policy.orders import meant
     from allowsync.state.revocations import write_revoked
@@ -89,7 +89,7 @@ def _let_in(
 def _approve(
     config: Config, store: Store, labels: tuple[str, ...], now: datetime
 ) -> dict[str, tuple[str, ...]]:
-    """Approve hosts; the names that had to be, by host."""
+    """Approve hosts; returns the hostnames that needed it, by host."""
     from allowsync.policy.clock import at_rest
     from allowsync.policy.decision import recall
     from allowsync.policy.inheritance import inherit

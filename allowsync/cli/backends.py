@@ -24,7 +24,7 @@ SCHEMA = "allowsync.backends/1"
 
 
 def _complete(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The backends that begin so."""
+    """The backends whose names begin with this text."""
     from click.shell_completion import CompletionItem
 
     from allowsync.backend.registry import names

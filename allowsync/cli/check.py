@@ -42,7 +42,7 @@ def check(invocation: Invocation, notify: bool, no_packets: bool) -> int:
 
 
 def check_once(invocation: Invocation, *, notify: bool = False, packets: bool = True) -> int:
-    """Check it, say what was found, and return the exit code."""
+    """Check everything, report the findings, and return the exit code."""
     from allowsync.dns.process import ResolverProcess
 
     with ResolverProcess() as resolver:
@@ -110,7 +110,7 @@ def _targets(config: Config, standing: AccessStatus) -> Iterator[Located]:
             yield Located(target.name, Finding(Severity.ERROR, others[target.name]))
         else:
             yield from about_target(target)
-    # What another configuration's target holds is not this one's to repair.
+    # Entries of another configuration's target are not to be repaired here.
     found = about_entries(standing)
     if standing.blocked:
         from allowsync.inspect.denylist_findings import about_blocked
@@ -136,12 +136,12 @@ def _packets(
     targets = guarded(config, standing.targets)
     targets += guarded_by_rules(config, standing.targets)
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
-    # Of hosts that no run knows yet, what the next one would let in.
+    # For hosts without a decision yet: the networks that the next run would grant.
     new = [one.host for one in standing.decisions.values() if one.undecided]
     lacking = {entry.network for one in standing.targets for entry in one.lacking}
     servers = [untold(config, one, lacking) for one in served(config, standing.targets)]
     held = (entry.network for one in targets for entry in one.entries)
-    # Of rules of others those for hosts alone: who is no host any more is a stranger.
+    # Rules of others count for present hosts only: a former host is a stranger.
     granted = (grant.network for one in standing.decisions.values() for grant in one.grants)
     expected = (*held, *lacking, *granted, *answered_networks(new, said))
     asked += (*about_named(targets), *about_served(servers))
@@ -190,7 +190,7 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
     )
     yield from about_schedule(config, place.absolute(), disk, unserved)
     for one in unserved:
-        if not config.is_broken(one.where):  # or its own findings say so
+        if not config.is_broken(one.where):  # otherwise its own findings report it
             yield Located(one.where, Finding(Severity.ERROR, one.what))
 
 
@@ -208,7 +208,7 @@ def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
 
 
 def _heard(config: Config, resolver: ResolverProcess) -> list[NameserverAnswers]:
-    """What each nameserver answers now about each host that is resolved here."""
+    """The present answers of each nameserver about each host that is resolved here."""
     from allowsync.engine.published import known
     from allowsync.inspect.diagnostics import heard
 

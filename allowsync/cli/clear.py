@@ -53,7 +53,7 @@ def clear(
             with Lock(config.state, config.path):
                 done = _cleared(invocation, config, wish)
         except StateUnwritable:
-            # Who is locked out waits for no disk; where no lock can be made, no run has one.
+            # Access must not depend on a writable disk; if no lock can be made, no run has one.
             done = _cleared(invocation, config, wish)
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
@@ -61,7 +61,7 @@ def clear(
 
 
 class ClearRequest(Value):
-    """What was asked for. `stop_schedule` is None where that is to be asked."""
+    """The request. `stop_schedule` is None if the user is to be asked."""
 
     only: tuple[str, ...]
     yes: bool
@@ -69,11 +69,11 @@ class ClearRequest(Value):
 
 
 class ClearOutcome(Value):
-    """What was done: what came of each target, and of the schedule.
+    """The result for each target and for the schedule.
 
-    `unstopped` says why the schedule was to be stopped and was not; `gone` what was in each target,
-    by the state and by marks in the firewall, `unknown` the targets that the state knew nothing of,
-    and `lacking` what other targets could not put back that they relied on.
+    `unstopped`: the reason why the schedule was not stopped. `gone`: the networks of each target,
+    by the state and by marks in the firewall. `unknown`: the targets not known to the state.
+    `lacking`: entries that other targets relied on and could not restore.
     """
 
     owned: list[Owned]
@@ -115,7 +115,7 @@ def _cleared(invocation: Invocation, config: Config, wish: ClearRequest) -> Clea
 
 
 def _known(store: Store, one: Owned) -> tuple[Network, ...] | None:
-    """What the state knows to be in a target; None where it knows nothing of the target."""
+    """The networks of a target by the state; None for a target that it does not know."""
     from allowsync.state import StateError
 
     try:
@@ -128,16 +128,16 @@ def _known(store: Store, one: Owned) -> tuple[Network, ...] | None:
 
 
 def _put_back(config: Config, done: ClearOutcome) -> ClearOutcome:
-    """Let targets that were not cleared hold what they relied on, once no lock is held."""
+    """Add entries to targets that were not cleared and relied on those, without a lock."""
     from allowsync.dns.process import ResolverProcess
     from allowsync.engine.shared_rules import put_back
 
-    with ResolverProcess() as dns:  # never started: nothing is asked
+    with ResolverProcess() as dns:  # never started: there are no queries
         return replace(done, lacking=tuple(put_back(config, done.gone, dns)))
 
 
 def _stopped(done: ClearOutcome, schedule: ActiveSchedule) -> ClearOutcome:
-    """The schedule is stopped first: no run is to begin in between."""
+    """Stop the schedule first, so that no run begins in between."""
     from allowsync.schedule.install import InstallFailed
 
     try:
@@ -162,7 +162,7 @@ def _choose(
 def _ask(
     invocation: Invocation, owned: list[Owned], schedule: ActiveSchedule | None, wish: ClearRequest
 ) -> bool | None:
-    """Name what will be done, and ask. Returns whether to stop the schedule, too."""
+    """Show the effects, and ask. Returns whether to stop the schedule, too."""
     names = ", ".join(one.name for one in owned)
     if not sys.stdin.isatty():
         told = [Notice(one.name, _outlook(one)) for one in owned]
@@ -179,7 +179,7 @@ def _ask(
 
 
 def _outlook(one: Owned) -> str:
-    """What follows once a target is cleared."""
+    """The effect of clearing a target."""
     if one.denies:
         return "what it blocks will no longer be blocked"
     if one.opened:
@@ -196,7 +196,7 @@ def _about(schedule: ActiveSchedule) -> str:
 
 
 def _unforgotten(name: str, done: ClearOutcome) -> str:
-    """What comes of a target that the state still knows."""
+    """The consequence for a target that is still in the state."""
     if any(one.configured for one in done.owned if one.name == name):
         return "a schedule that is active puts it up again"
     return "clear it again once that can be done; runs may call it still enforced"
@@ -224,7 +224,7 @@ def _tell(invocation: Invocation, done: ClearOutcome) -> int:
 
 
 def _aftermath(name: str, done: ClearOutcome) -> str:
-    """What follows of a target that was cleared without a question; empty where that is known."""
+    """The effect of clearing a target, if the user was not asked and shown it before."""
     if name in done.unknown:
         return "; nothing was recorded there"
     emptied = (one.name for one in done.owned if one.guard is None and not one.denies)

@@ -1,4 +1,4 @@
-"""What every command has: the same options, the same way to load, to say and to stop."""
+"""The common part of all commands: options, loading, output and exit."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 _SHOWN = 12  # names
 
-# The schemas of the documents that were printed: there is to be one.
+# The schemas of the printed documents: there must be exactly one.
 printed: list[str] = []
 
 
-INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
+INTERRUPTED = 130  # as in shells: 128 and the number of SIGINT
 
 
 class Stop(Exception):
-    """A command ends here, with an exit code; why was said already."""
+    """The command ends here, with an exit code; the reason is already printed."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -39,7 +39,7 @@ class Stop(Exception):
 
 
 class Invocation(Value):
-    """The options every command takes."""
+    """The common options of all commands."""
 
     config: Path | None
     state: Path | None
@@ -49,15 +49,15 @@ class Invocation(Value):
 
     @property
     def quiet(self) -> bool:
-        """Whether only what went wrong is said."""
+        """Whether only failures are printed."""
         return self.verbosity < 0
 
     @property
     def place(self) -> Path:
-        """Where the configuration is.
+        """The path of the configuration.
 
         Raises:
-            FileNotFoundError: It is beside a working directory that is gone.
+            FileNotFoundError: It is relative to a working directory that is gone.
         """
         found = locate(self.config, os.environ, os.geteuid())
         if not found.is_absolute():
@@ -65,10 +65,10 @@ class Invocation(Value):
         return found
 
     def load(self, schema: str, *, keep: bool = False) -> Config:
-        """The configuration; with `keep`, its parsed document is kept for the next run.
+        """The configuration; with `keep`, it is cached for the next run.
 
         Raises:
-            Stop: It is not valid; every problem was said, exit code 2.
+            Stop: It is not valid; every problem was printed, exit code 2.
         """
         try:
             config = self.read(keep=keep)
@@ -81,14 +81,14 @@ class Invocation(Value):
         return with_kept(config)
 
     def refused(self, error: ConfigError) -> list[Notice]:
-        """What is wrong with the configuration; where it cannot be read, what helps."""
+        """The problems of the configuration; for an unreadable one, with advice."""
         if why := self.why_unread:
             return [Notice(str(self.place), why)]
         return [Notice(one.where, one.what) for one in error.problems]
 
     @property
     def why_unread(self) -> str:
-        """Why the configuration cannot be read, with what helps; empty where it can be."""
+        """The reason why the configuration cannot be read, with advice; empty if it can be."""
         from allowsync.cli.configuration_lookup import why_unread
 
         return why_unread(self.config, self.place, os.environ, os.geteuid())
@@ -99,9 +99,9 @@ class Invocation(Value):
         return load(self.place, environ=os.environ, uid=uid, state=self.state, keep=keep)
 
     def stop(self, schema: str, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
-        """Say why nothing was done, and end with that exit code.
+        """Report why nothing was done, and end with that exit code.
 
-        It is said once: in the JSON document, or to stderr, also where the document is lost.
+        The report goes once: into the JSON document, or to stderr, also if the document is lost.
 
         Raises:
             OSError: The document cannot be written.
@@ -124,7 +124,7 @@ class Invocation(Value):
         raise ended
 
     def echo(self, lines: Iterable[Line], *, err: bool = False, verbatim: bool = False) -> None:
-        """Print lines, coloured where that was not switched off and a terminal reads them.
+        """Print lines, coloured for a terminal unless that is switched off.
 
         A terminal gets them wrapped at its width, unless they are verbatim: the text of a file.
         """
@@ -144,9 +144,9 @@ class Invocation(Value):
 
 
 def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = True) -> None:
-    """Print a line. What prints it is imported now: a run with nothing to do says nothing.
+    """Print a line. Its imports happen here: a run with nothing to do prints nothing.
 
-    A message that cannot be written is lost; the exit code stays.
+    A message that cannot be written is dropped; the exit code stays.
 
     Raises:
         OSError: A result cannot be written.
@@ -161,7 +161,7 @@ def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = T
 
 
 def fitted(text: str, *, err: bool) -> list[str]:
-    """A line as the terminal takes it that reads the stream; in a pipe it stays one."""
+    """A line, wrapped at the width of the stream's terminal; unchanged for a pipe."""
     from allowsync.system.terminal import columns
 
     width = columns(sys.stderr if err else sys.stdout)
@@ -174,7 +174,7 @@ def fitted(text: str, *, err: bool) -> list[str]:
 
 
 def agreed(question: str, *, default: bool = False) -> None:
-    """Go on where the user answers yes.
+    """Ask a yes-no question, and return on yes.
 
     Raises:
         Stop: The answer is no, and nothing was done; the exit code is that of Ctrl-C.
@@ -198,7 +198,7 @@ def styled(text: str, colour: str) -> str:
 
 
 def common(command: F) -> F:
-    """Give a command the options every command takes, as its first argument `invocation`."""
+    """Give a command the common options, as its first argument `invocation`."""
     from allowsync.cli.options import with_common_options
 
     return with_common_options(command, invocation_of)  # type: ignore[return-value]
@@ -207,7 +207,7 @@ def common(command: F) -> F:
 def invocation_of(
     config: Path | None, state: Path | None, output: str, verbose: int, quiet: bool, no_color: bool
 ) -> Invocation:
-    """The options every command takes, as they were read."""
+    """The common options of all commands, as parsed."""
     return Invocation(
         config=config,
         state=None if state is None else state.absolute(),
@@ -218,7 +218,7 @@ def invocation_of(
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether a JSON document was asked for, and no text, on a command line that was not read."""
+    """Whether an unparsed command line asks for a JSON document."""
     from itertools import pairwise
 
     options = {*arguments, *map("=".join, pairwise(arguments))}
@@ -229,7 +229,7 @@ def echo_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document."""
     import json
 
-    # Escaped, so that nothing a tool or a name brought along acts on a terminal.
+    # Escaped, so that text from tools or names cannot control a terminal.
     printed.append(str(document.get("schema")))
     say(json.dumps(document, indent=2, ensure_ascii=True))
 
@@ -242,10 +242,10 @@ def instant() -> datetime:
 def choose(
     invocation: Invocation, schema: str, given: tuple[str, ...], known: Iterable[str], what: str
 ) -> tuple[str, ...]:
-    """Names given on the command line, all of which must be known.
+    """Check that all names given on the command line are known, and return them.
 
     Raises:
-        Stop: One is not; said with a suggestion, exit code 2.
+        Stop: One is not; reported with a suggestion, exit code 2.
     """
     names = list(known)
     unknown = [name for name in given if name not in names]
@@ -262,13 +262,13 @@ def choose(
 
 
 def _known(names: list[str]) -> str:
-    """The names there are, as far as they fit a line."""
+    """The known names, up to 12."""
     shown = ", ".join(names[:_SHOWN])
     return f"; known: {shown}{', …' if len(names) > _SHOWN else ''}" if names else ""
 
 
 class Progress:
-    """A line on a terminal that tells how far long work is. A pipe or cron sees none."""
+    """A progress line on a terminal, for long work. A pipe or cron sees none."""
 
     def __init__(self, what: str, *, wanted: bool) -> None:
         self._what = what
@@ -277,7 +277,7 @@ class Progress:
         self._began = _monotonic()
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell that so much is done. Short work is never shown, and what is done no more."""
+        """Update the line. Short work is not shown; the line is wiped at the end."""
         if done == total:
             self.close()
         elif self._wanted and (self._shown or _monotonic() - self._began > 0.4):

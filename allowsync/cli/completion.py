@@ -1,4 +1,4 @@
-"""`allowsync completion`: what a shell needs to complete commands, options and names."""
+"""`allowsync completion`: the script for completion of commands, options and names."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def completion(invocation: Invocation, shell: str) -> int:
 
 
 def source(shell: str) -> str:
-    """The script that a shell has to read."""
+    """The completion script of a shell."""
     from click.shell_completion import ShellComplete, get_completion_class
 
     from allowsync.cli.group import cli
 
     kind = get_completion_class(shell)
     assert kind is not None, "click knows all three"  # noqa: S101
-    # Not `kind.source`: that of bash starts a bash to ask for its version.
+    # Not `kind.source`: for bash it starts a bash to ask for its version.
     return ShellComplete.source(kind(cli, {}, "allowsync", "_ALLOWSYNC_COMPLETE"))

@@ -1,4 +1,4 @@
-"""Names of the configuration, for shells that complete them. What cannot be read has none."""
+"""Names of the configuration, for shell completion. An unreadable configuration has none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def allowlists(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The allowlists and denylists that begin so, each with its targets."""
+    """The allowlists and denylists whose names begin with this text, with their targets."""
     return [
         _item(name, ", ".join(one.name for one in config.targets if one.allowlist == name))
         for config in _configuration(ctx)
@@ -28,7 +28,7 @@ def allowlists(ctx: click.Context, param: click.Parameter, begun: str) -> list[C
 
 
 def targets(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The allowlists that begin so, and the targets of one that is named in full."""
+    """The allowlists whose names begin with this text, and the targets of a complete one."""
     named = begun.partition("/")[0]
     return allowlists(ctx, param, begun) + [
         _item(target.name, f"of {target.allowlist}")
@@ -39,7 +39,7 @@ def targets(ctx: click.Context, param: click.Parameter, begun: str) -> list[Comp
 
 
 def hosts(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The hosts that begin so, each with its names or networks."""
+    """The hosts whose names begin with this text, with their hostnames or networks."""
     return [
         _item(name, ", ".join(host.hostnames or map(str, (*host.networks, *host.sources))))
         for config in _configuration(ctx)
@@ -55,7 +55,7 @@ def _item(name: str, about: str) -> CompletionItem:
 
 
 def _configuration(ctx: click.Context) -> Iterator[Config]:
-    """The configuration, or nothing: completion reports no problem."""
+    """Yield the configuration, or nothing: completion reports no problem."""
     place = locate(config_in(ctx), os.environ, os.geteuid())
     try:
         yield load(place, environ=os.environ, uid=os.geteuid())

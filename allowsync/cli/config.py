@@ -1,4 +1,4 @@
-"""`allowsync config`: the configuration, edited, as it is understood, and its JSON Schema."""
+"""`allowsync config`: edit the configuration; show it, or its JSON Schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`allowsync config edit`: an editor on a copy, and only what is valid takes the file's place."""
+"""`allowsync config edit`: an editor on a copy; only a valid text replaces the file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SCHEMA = "allowsync.config/1"
 
 
 def edit_configuration(invocation: Invocation, *, force: bool) -> int:
-    """Edit, validate, replace, show what changed, try it, and renew the schedule's rights."""
+    """Edit, validate, replace, show the diff, do a dry run, and renew the schedule's rights."""
     from tempfile import mkdtemp
 
     from allowsync.setup.replacement import NotReplaced, editing
 
     path = invocation.place
     try:
-        with editing(path, write=True) as found:  # whether it is ours to write is seen first
+        with editing(path, write=True) as found:  # first, check that it is writable
             before = found.text
     except NotReplaced as error:
         _stop(invocation, ExitCode.USAGE, invocation.why_unread or str(error))
@@ -49,7 +49,7 @@ def edit_configuration(invocation: Invocation, *, force: bool) -> int:
 def _edited(
     invocation: Invocation, found: ConfigFile, copy: Path, *, force: bool
 ) -> tuple[str, Config | None]:
-    """The text once it may be put, or unchanged. Ends the command where it is thrown away."""
+    """The text to write, or the unchanged one. Ends the command if the edit is discarded."""
     from allowsync.cli.own_session import KEPT, cut_off_by
     from allowsync.config import ConfigError
     from allowsync.setup.replacement import NotReplaced, validated
@@ -88,7 +88,7 @@ _CHOICES: Final = {"e": "(e)dit again", "t": "(t)hrow it away", "w": "(w)rite it
 
 
 def _asked(choices: str) -> str:
-    """What to do with a text that was not written; without a terminal to ask at, throw it away."""
+    """Ask what to do with an invalid text; without a terminal, discard it."""
     if not sys.stdin.isatty():
         return "t"
     *others, last = (_CHOICES[one] for one in choices)
@@ -106,7 +106,7 @@ def _asked(choices: str) -> str:
 
 
 def _put(invocation: Invocation, found: ConfigFile, text: str, copy: Path) -> None:
-    """Replace the file, unless it was changed meanwhile: then the edit is kept, and said where."""
+    """Replace the file, unless it changed meanwhile: then report where the edit is kept."""
     from allowsync.setup.replacement import NotReplaced, editing, put
 
     try:
@@ -132,7 +132,7 @@ def _after(invocation: Invocation, found: ConfigFile, text: str, config: Config 
 
 
 def _renew(invocation: Invocation, found: ConfigFile, config: Config | None) -> None:
-    """Write the schedule anew, where there is one: it may do what the targets need, and no more."""
+    """Write an installed schedule again: it gets the rights that the targets need, and no more."""
     from allowsync.cli.schedule import renew
 
     if config is not None and os.geteuid() == 0:
@@ -140,7 +140,7 @@ def _renew(invocation: Invocation, found: ConfigFile, config: Config | None) -> 
 
 
 def _former(found: ConfigFile, invocation: Invocation) -> Config | None:
-    """The configuration as it was; None where it was not valid."""
+    """The previous configuration; None if it was not valid."""
     from allowsync.config import ConfigError
     from allowsync.setup.replacement import validated
 

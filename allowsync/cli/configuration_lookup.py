@@ -1,4 +1,4 @@
-"""Where the configuration was looked for, once it cannot be read: the places, and what helps."""
+"""The lookup of an unreadable configuration, in words: the paths tried, and advice."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: int) -> str:
-    """Why a configuration cannot be read, and the command that helps; empty where it can be.
+    """The reason why a configuration cannot be read, with a remedy; empty if it can be.
 
     Args:
-        given: What `--config` says.
-        path: The file that was chosen.
+        given: The value of `--config`.
+        path: The chosen file.
         environ: The environment.
-        uid: Who reads.
+        uid: The user who reads.
     """
     try:
         if path.is_dir():
@@ -42,19 +42,19 @@ def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: 
 
 
 def as_root() -> str:
-    """This command line, as root."""
+    """This command line, with sudo."""
     return abridge(f"sudo allowsync {shlex.join(sys.argv[1:])}")
 
 
 def _within(folder: Path) -> str:
-    """The configuration in a folder: the one that is there, else the usual name."""
+    """The configuration in a folder: the existing one, else the usual name."""
     found = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
     usual = folder / SYSTEM_CONFIGURATION.name
     return shlex.quote(str(found[0] if len(found) == 1 else usual))
 
 
 def _places(environ: Mapping[str, str], uid: int) -> str:
-    """Every place that was looked at, and what to do."""
+    """Every path that was tried, and advice."""
     system, folder, instead = str(SYSTEM_CONFIGURATION), SYSTEM_CONFIGURATION.parent, ""
     if uid and folder.exists() and not os.access(folder, os.X_OK):
         system += " (only root can look)"
@@ -66,7 +66,7 @@ def _places(environ: Mapping[str, str], uid: int) -> str:
 
 
 def sudo(environ: Mapping[str, str]) -> str:
-    """What a command is typed with by a user who became root by sudo: `sudo `, or nothing."""
+    """`sudo `, for a user who became root by sudo; otherwise empty."""
     return "" if environ.get("SUDO_USER", "root") == "root" else "sudo "
 
 

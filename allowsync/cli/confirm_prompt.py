@@ -29,7 +29,7 @@ SHORTEST, LONGEST = timedelta(seconds=1), timedelta(hours=1)
 
 
 def span(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
-    """A time to confirm in, written like a duration of the configuration: a second to an hour."""
+    """The time limit to confirm, written like a configured duration: a second to an hour."""
     if value is None:
         return None
     from allowsync.config.kinds import Duration, UnfitError
@@ -45,7 +45,7 @@ def span(context: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 def may_confirm(*, dry_run: bool, machine: bool) -> None:
-    """Refuse what cannot be confirmed.
+    """Refuse runs that cannot be confirmed.
 
     Raises:
         UsageError: There is nothing to confirm, or no terminal to ask at.
@@ -70,7 +70,7 @@ def apply_and_ask(
 
     Raises:
         Busy: Another run holds the lock; nothing was touched.
-        Stop: Something could not be put back, so nothing was touched; exit code 1.
+        Stop: Something could not be rolled back, so nothing was touched; exit code 1.
     """
     from allowsync.engine.options import Request
     from allowsync.engine.rollback.snapshot import put_state_back
@@ -81,7 +81,7 @@ def apply_and_ask(
     chosen = tuple(
         one
         for one in config.targets
-        # A broken target is left as it is, and the run says so.
+        # A broken target is skipped, and the run reports it.
         if asked.covers(one.allowlist, one.name) and not one.broken
     )
     try:
@@ -110,7 +110,7 @@ def _watched(
     carry_out: Callable[[], RunReport],
     tell: Tell,
 ) -> int:
-    """The run, and the answer to it."""
+    """The run, and its confirmation or rollback."""
     try:
         report = carry_out()
         watch.applied()
@@ -118,7 +118,7 @@ def _watched(
     except BaseException:
         _end(invocation, watch.revert())
         raise
-    # What failed may have been changed in part.
+    # A failed target may have been changed in part.
     touched = report.has_changes or report.exit_code is ExitCode.FAILED
     if not touched:
         return worst((report.exit_code, _end(invocation, watch.keep(), quiet=True)))
@@ -126,7 +126,7 @@ def _watched(
 
 
 def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
-    """Ask for a sign of life. Everything but yes, and silence, puts everything back."""
+    """Ask for confirmation. Any answer but yes, and no answer, roll back."""
     from select import select
 
     from allowsync.text import said
@@ -136,7 +136,7 @@ def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
          f"Type yes within {said(wait)} to keep it; otherwise it is rolled back.")  # fmt: skip
     if select([STDIN], [], [], 0)[0]:
         _say("What was typed before this line does not count: type it again.")
-    termios.tcflush(STDIN, termios.TCIFLUSH)  # what was typed before is no sign of life
+    termios.tcflush(STDIN, termios.TCIFLUSH)  # earlier input does not confirm
     try:
         while True:
             left = timedelta(seconds=max(0.0, ends - time.monotonic()))
@@ -148,7 +148,7 @@ def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
             said_so = answer.decode(errors="replace").strip().lower()
             if said_so == "yes":
                 return watch.keep()
-            # Nothing at all is Ctrl-D, or a terminal that is gone.
+            # An empty read is Ctrl-D, or a lost terminal.
             if not answer or said_so in ("no", "n"):
                 return watch.revert()
     except KeyboardInterrupt:
@@ -157,7 +157,7 @@ def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
 
 
 def _end(invocation: Invocation, verdict: ConfirmResult, *, quiet: bool = False) -> ExitCode:
-    """Say how it ended."""
+    """Report the result, and return the exit code."""
     from allowsync.text import Line
 
     if verdict.problem:

@@ -81,7 +81,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     try:
         with Store.reading(config.state) as store:
             known, on_record = store.past(EVER), store.hosts_on_record()
-            # Whom a command granted access belongs to the allowlists that it named.
+            # A temporary grant belongs to the allowlists that its command named.
             config = ordered(config, store, pulse()).config
     except StateError as error:
         notice = Notice(str(error.path), error.why, ExitCode.FAILED)
@@ -92,7 +92,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     if what not in config.hosts:
         scene = lingering(scene, past, what)
     answer = _answer(invocation, config, what, scene, {*config.hosts, *on_record})
-    # What packets show comes first: who gets in need not be told how to.
+    # Packets come first: they decide whether advice on access is needed.
     answer = _with_packets(config, standing, by_layers(config, answer), port)
     if answer.host is not None and answer.host in standing.decisions:
         decision = standing.decisions[answer.host]
@@ -112,7 +112,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
 
 
 def _blocked(config: Config, standing: AccessStatus, network: Network | None) -> Iterator[str]:
-    """Whether denylists block it."""
+    """The denylists that block a network."""
     if network is not None and standing.blocked:
         from allowsync.inspect.denylist_findings import about_asked
 
@@ -122,7 +122,7 @@ def _blocked(config: Config, standing: AccessStatus, network: Network | None) ->
 def _with_packets(
     config: Config, standing: AccessStatus, answer: Explanation, port: PortRange | None
 ) -> Explanation:
-    """The same with what its packets meet, where targets guard ports of this machine."""
+    """Add the results of packets, if targets guard ports of this machine."""
     from allowsync.inspect.bare_sets import guarded_by_rules
     from allowsync.inspect.other_ports import about_other_ports
     from allowsync.inspect.packet_verdicts import (
@@ -142,7 +142,7 @@ def _with_packets(
         servers = at_port(servers, port)
     if port is not None and targets:
         at, none = at_port(targets, port), f"{port} is guarded by no target"
-        if not (at or servers):  # packets alone tell what becomes of it
+        if not (at or servers):  # only packets can answer then
             at = tuple(replace(one, guard=replace(one.guard, ports=(port,))) for one in targets)
             answer = replace(answer, reasons=(*answer.reasons, none))
         targets = at
@@ -176,7 +176,7 @@ def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Ex
 
 
 def _around(answer: Explanation, past: Past) -> list[str]:
-    """When another host used this network, where none did at the time."""
+    """The uses of this network by other hosts, if none was allowed at the time."""
     from allowsync.inspect.explain import MOST, told, touches
 
     if answer.accesses or answer.network is None:

@@ -1,4 +1,4 @@
-"""The outermost place: what is said, and with which exit code, of all that was not foreseen."""
+"""The outermost handler: the message and the exit code of every unforeseen failure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from allowsync.text import abridge, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What writing to a stream fails with: full, closed, broken, or read by no process any more.
+# The errors of writing to a stream: full, closed, broken, or without a reader.
 _OF_STREAMS: Final = (errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE)
 _FAILED, _USAGE = ExitCode.FAILED, ExitCode.USAGE
 
 
 def failed(error: BaseException, arguments: Sequence[str]) -> int:
-    """Say in a line what ended the command. Returns the exit code.
+    """Report in one line the error that ended the command. Returns the exit code.
 
-    With `-vv` the details follow, and with `--output json` there is a document all the same.
+    With `-vv` the traceback follows, and `--output json` still gets a document.
     """
-    if isinstance(error, SystemExit):  # a command of another distribution, or click's own
+    if isinstance(error, SystemExit):  # from a third party's command, or from click
         return error.code if isinstance(error.code, int) else int(bool(error.code))
     if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STREAMS:
         return unwritten(_FAILED, error)
@@ -46,9 +46,9 @@ def failed(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def unwritten(code: int, error: OSError | None = None) -> int:
-    """Say that output was lost, which is no success. Returns the exit code.
+    """Report that output was lost, which is no success. Returns the exit code.
 
-    An error that cannot be said to anyone keeps its exit code.
+    An error that cannot be reported keeps its exit code.
     """
     lost = _lost(sys.stdout)
     why = error or lost
@@ -60,7 +60,7 @@ def unwritten(code: int, error: OSError | None = None) -> int:
 
 
 def _lost(stream: TextIO) -> OSError | None:
-    """Why what a stream holds cannot be written; then it is dropped, and not tried again."""
+    """The error of flushing a stream, or None; lost output is dropped, and not tried again."""
     try:
         stream.flush()
     except (OSError, ValueError) as error:
@@ -78,7 +78,7 @@ def _said(error: BaseException) -> tuple[ExitCode, str]:
         return _FAILED, "not enough memory: the command was not completed; see 'ulimit -v'"
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - the text of an error may be a stranger's code
+    except Exception:  # noqa: BLE001 - `__str__` of an error may be a third party's code
         text = ""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""

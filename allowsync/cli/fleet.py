@@ -61,7 +61,7 @@ def keygen(invocation: Invocation, file: Path) -> int:
 
 
 def _write_new(path: Path, content: str) -> None:
-    """Write a file that only its owner can read. Raises OSError: it is there already."""
+    """Write a file that only its owner can read. Raises OSError if it exists."""
     import os
 
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -104,7 +104,7 @@ def status(invocation: Invocation) -> int:
 
 
 def _report(config: Config) -> FleetReport:
-    """What a run would know now."""
+    """The fleet report of a run at this time."""
     from allowsync.engine.fleet.view import view_of
     from allowsync.engine.options import Request
     from allowsync.policy.clock import Now
@@ -113,7 +113,7 @@ def _report(config: Config) -> FleetReport:
 
 
 def _leader(config: Config) -> tuple[str, list[Notice]]:
-    """Who leads, on a machine that could; and why that is not known."""
+    """The leader, on a machine that could lead; or the reason why it is unknown."""
     from allowsync.fleet.store import StoreError
     from allowsync.fleet.stores import writable_store
 

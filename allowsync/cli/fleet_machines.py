@@ -1,4 +1,4 @@
-"""What machines of a fleet say of their last run, as `allowsync fleet status` shows it."""
+"""The machines' reports of their last runs, as `allowsync fleet status` shows them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
     from allowsync.model.fleet import FleetReport
 
-SILENT: Final = timedelta(hours=2)  # twice what may pass between two reports
+SILENT: Final = timedelta(hours=2)  # twice the longest time between two reports
 _MOST_LINES: Final = 50
 _MOST_LISTS: Final = 5  # in a line
 _GOOD: Final = (0, 3)
 
 
 def machines(config: Config) -> tuple[list[MachineReport] | None, list[Notice]]:
-    """What machines say, on one that could lead; None where that is not known, and why."""
+    """The reports, on a machine that could lead; None if unknown, with the reasons."""
     from allowsync.fleet.store import StoreError
     from allowsync.fleet.stores import etcd_store
 
@@ -40,7 +40,7 @@ def machines(config: Config) -> tuple[list[MachineReport] | None, list[Notice]]:
 
 
 def _refused(config: Config) -> Iterator[Notice]:
-    """Why this machine's own reports do not arrive."""
+    """The reason why this machine's own reports are refused, if they are."""
     from allowsync.fleet.kept import read_last_report
     from allowsync.fleet.stores import machine_name
 
@@ -58,7 +58,7 @@ def _refused(config: Config) -> Iterator[Notice]:
 def machine_documents(
     found: Sequence[MachineReport] | None, report: FleetReport
 ) -> list[dict[str, Any]] | None:
-    """The same as JSON values."""
+    """The reports as JSON values."""
     if found is None:
         return None
     lags = [one.lags(_current(report)) for one in found]
@@ -85,7 +85,7 @@ def machine_documents(
 def machine_lines(
     found: Sequence[MachineReport] | None, report: FleetReport, now: datetime
 ) -> Iterator[Line]:
-    """A line for each machine; of many, for those alone with which something is wrong."""
+    """A line for each machine; of many, only for those with problems."""
     if not found:
         return
     lines = [_line(one, _current(report), now) for one in found]
@@ -118,5 +118,5 @@ def _behind(lag: timedelta | None) -> str:
 
 
 def _current(report: FleetReport) -> dict[str, datetime]:
-    """When the document of each list was decided that is held here."""
+    """The time of decision of each list's document that is held here."""
     return {one.name: one.decided for one in report.lists if one.decided is not None}

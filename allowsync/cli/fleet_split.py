@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 SCHEMA = "allowsync.fleet.split/1"
 
 _KEY = "/etc/allowsync/signing.key"
-_PASSWORD = "/etc/allowsync/etcd.password"  # noqa: S105 - where it is, not what
+_PASSWORD = "/etc/allowsync/etcd.password"  # noqa: S105 - a path, not a password
 
 
 class StoreChoice(Value):
-    """What is to carry the documents, as it is written.
+    """The store of the documents, as given.
 
     Attributes:
         store: A folder of the machine that decides; None with etcd.
-        url: Where other machines read it; None: in the same folder.
+        url: The URL of that folder for other machines; None: they read the same folder.
         etcd: The members' URLs.
-        ca: The certificates that servers' are held to.
+        ca: The file of certificate authorities that servers are checked against.
     """
 
     store: Path | None
@@ -42,7 +42,7 @@ class StoreChoice(Value):
 
     @property
     def misuse(self) -> str:
-        """Why it cannot be; empty where it can."""
+        """The reason why it is invalid; empty if it is valid."""
         if (self.store is None) is (not self.etcd):
             return "expected one of --store and --etcd"
         if self.url is not None and self.etcd:
@@ -51,12 +51,12 @@ class StoreChoice(Value):
 
     @property
     def publisher(self) -> dict[str, Any]:
-        """For the machine that decides."""
+        """The store of the machine that decides."""
         return {"file": str(self.store)} if self.store is not None else self._etcd("resolver")
 
     @property
     def follower(self) -> dict[str, Any]:
-        """For each other."""
+        """The store of every other machine."""
         if self.url is not None:
             return {"https": {"url": self.url, **self._authority}}
         return self.publisher if self.store is not None else self._etcd("applier")
@@ -150,7 +150,7 @@ def _halves(found: ConfigFile, choice: StoreChoice, name: str, public: str) -> F
 
 
 def _validate(invocation: Invocation, found: ConfigFile, halves: FleetHalves) -> None:
-    """Stop where one half would not be taken in the configuration's place."""
+    """Stop if a half is not valid as a configuration."""
     from allowsync.config.errors import ConfigError
     from allowsync.setup.replacement import validated
 
@@ -163,7 +163,7 @@ def _validate(invocation: Invocation, found: ConfigFile, halves: FleetHalves) ->
 
 
 def _write(folder: Path, halves: FleetHalves, private: str) -> None:
-    """Raises OSError: the folder is there already, or cannot be made."""
+    """Write the files of the fleet. Raises OSError: the folder exists, or cannot be made."""
     folder.mkdir(mode=0o700)
     for name, content in (
         ("publisher.yaml", halves.publisher),
@@ -176,7 +176,7 @@ def _write(folder: Path, halves: FleetHalves, private: str) -> None:
 
 
 def _steps(folder: Path, choice: StoreChoice) -> Iterator[str]:
-    """What is left to do, in its order."""
+    """The remaining steps, in order."""
     if choice.etcd:
         yield (
             "etcd: make the users allowsync-resolver and allowsync-applier "

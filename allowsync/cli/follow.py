@@ -1,4 +1,4 @@
-"""`allowsync follow`: waits for decisions of a fleet, and wakes what applies them."""
+"""`allowsync follow`: wait for decisions of a fleet, and start the runs that apply them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _wake(invocation: Invocation, one: Wakeup, touch: Path | None) -> None:
     names = " ".join(one.lists)
     if touch is not None:
         try:
-            touch.write_text(f"{names}\n")  # in place: a path unit waits for that file's end
+            touch.write_text(f"{names}\n")  # in place: a path unit watches for its close
         except OSError as error:
             what = f"not written: {error.strerror}; no run is woken"
             invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(touch), what)])

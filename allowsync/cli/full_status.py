@@ -1,6 +1,6 @@
-"""The status with all that is wrong, as far as no question and no friend's packet tells it.
+"""The status with all findings that need neither DNS queries nor packets of hosts.
 
-What `status` prints and what the page of a run shows are the same facts.
+`status` and the status page of a run show the same facts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def full_status(config: Config, now: datetime) -> AccessStatus:
-    """Who is allowed where, with findings, openings and the schedule."""
+    """The access of hosts by target, with findings, openings and the schedule."""
     found, disk = look(config, now), Disk(Path("/"))
     return replace(
         found,
@@ -39,7 +39,7 @@ def full_status(config: Config, now: datetime) -> AccessStatus:
 
 
 def _opened(config: Config, standing: AccessStatus) -> Iterator[TargetStatus]:
-    """The targets, with how strangers reach the ports of this machine that they guard."""
+    """The targets, with the openings to strangers of the ports that they guard."""
     seen = list(open_ports(guarded(config, standing.targets), ExitCode.FAILED))
     for one in standing.targets:
         openings = tuple(each.what for each in seen if each.where == one.target)

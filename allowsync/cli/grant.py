@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "allowsync.grant/1"
 ME = "me"
-_SHARED_PREFIX = 64  # devices at home share it, not the address
+_SHARED_PREFIX = 64  # devices at home share the prefix, not the address
 
 
 @click.command()
@@ -82,7 +82,7 @@ def _wanted(
     where: tuple[str, ...],
     known: Collection[str],
 ) -> TemporaryGrant:
-    """The grant that is asked for, checked as the configuration would check it."""
+    """The requested grant, checked like the configuration."""
     from allowsync.model.access_order import TemporaryGrant
     from allowsync.model.networks import short
     from allowsync.setup import answers as read
@@ -115,7 +115,7 @@ def _lasting(invocation: Invocation, span: str) -> timedelta:
 
 
 def _mine(invocation: Invocation) -> Network:
-    """Where this session comes from. What is not known is not guessed."""
+    """The network of this SSH session. An unknown one is an error, never a guess."""
     from allowsync.engine.lockout import current, is_open
     from allowsync.setup import answers as read
 
@@ -144,7 +144,7 @@ def _remembered(invocation: Invocation, config: Config, wanted: TemporaryGrant) 
 
 
 def _check(invocation: Invocation, config: Config, store: Store, wanted: TemporaryGrant) -> None:
-    """See that a grant stands beside what there is. Ends the command where it does not."""
+    """Check a grant against hosts, grants and revocations. Ends the command on a conflict."""
     from allowsync.engine.access_orders import standing
     from allowsync.model.networks import overlap, short
 

@@ -1,4 +1,4 @@
-"""The group of all commands. One file per command, loaded when it is called."""
+"""The group of all commands. One file per command, imported when it is called."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIDEST: Final = 100  # columns of a help text; longer lines are hard to read
 
 
 class LazyGroup(CommonGroup):
-    """A group whose commands are imported when they are called; their summaries are known here."""
+    """A group whose commands are imported on call; their summaries are known here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, sorted."""
@@ -30,7 +30,7 @@ class LazyGroup(CommonGroup):
         return sorted((*COMMANDS, *contributed.names(COMMANDS)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """The command of that name, imported here."""
         if cmd_name not in COMMANDS:
             from allowsync.cli import plugins as contributed
 
@@ -39,7 +39,7 @@ class LazyGroup(CommonGroup):
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, importing only those that backends bring along."""
+        """List the commands, importing only those that backends contribute."""
         from allowsync.cli import plugins as contributed
 
         others = {name: contributed.summary(name) for name in contributed.names(COMMANDS)}
@@ -64,7 +64,7 @@ def cli() -> None:
 
 
 def run_group(arguments: list[str]) -> int:
-    """Run a command through click, and tell its exit code."""
+    """Run a command through click, and return its exit code."""
     try:
         result: Any = cli.main(
             arguments,
@@ -106,7 +106,7 @@ def _usage(error: click.ClickException, arguments: list[str]) -> int:
 
 
 def _schema(error: click.ClickException, arguments: list[str]) -> str:
-    """The schema of the command that was meant. Those of a group have its name before theirs."""
+    """The schema of the intended command; of a subcommand, after its group's name."""
     command = next((one for one in arguments if one in COMMANDS), "")
     context = error.ctx if isinstance(error, click.UsageError) else None
     if not command and context is not None and context.parent is not None:

@@ -1,4 +1,4 @@
-"""`allowsync help`: how a command is used."""
+"""`allowsync help`: the usage of a command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA: Final = "allowsync.help/1"
 
 
 def _commands(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The commands that begin so, below those that were typed before."""
+    """The commands whose names begin with this text, below the group typed before."""
     found = ctx.find_root()
     for name in ctx.params.get("command") or ():
         if not isinstance(found.command, click.Group):
@@ -42,7 +42,7 @@ def help(invocation: Invocation, command: tuple[str, ...]) -> int:  # noqa: A001
 
 
 def _text(context: click.Context, names: tuple[str, ...]) -> str:
-    """The help of the command that is reached by these names.
+    """The help of a command, by its names from the root.
 
     Raises:
         click.UsageError: There is none.

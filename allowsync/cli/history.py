@@ -1,4 +1,4 @@
-"""`allowsync history`: what changed, when, and why."""
+"""`allowsync history`: changes, with their times and reasons."""
 
 from __future__ import annotations
 

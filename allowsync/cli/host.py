@@ -1,4 +1,4 @@
-"""`allowsync host`: friends added and removed without an editor."""
+"""`allowsync host`: add, remove and list hosts without an editor."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _APPLY = click.option("--apply", "at_once", is_flag=True, help="Apply the config
 
 
 class EditOptions(Value):
-    """How the configuration is to be edited.
+    """The options of an edit of the configuration.
 
     Attributes:
-        dry_run: Not at all: the change is shown.
-        at_once: Apply it when it is written.
-        force: Even if that cuts off the session it is made in.
-        on: The allowlists that were named; none where it is not said.
+        dry_run: Show the change only.
+        at_once: Apply the configuration once it is written.
+        force: Edit even if that cuts off the user's own session.
+        on: The allowlists given; empty if not given.
     """
 
     dry_run: bool
@@ -49,12 +49,12 @@ class EditOptions(Value):
 
 
 class HostChange(Value):
-    """What was done to the configuration.
+    """The result of an edit of the configuration.
 
     Attributes:
         action: `add` or `remove`.
         host: The host.
-        allowlists: Where it is allowed then; for one that is removed, where it was.
+        allowlists: The allowlists that allow it; for a removed one, those that did.
         diff: The change, as a unified diff.
         dry_run: Whether nothing was written.
     """
@@ -166,14 +166,14 @@ def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool, forc
 
 
 def _already(text: ConfigurationText, name: str) -> str:
-    """That a host is there, by what it is allowed, and how it is changed."""
+    """The message that a host exists, with its names, and how to change it."""
     has = ", ".join(text.places(name))
     what = f"there is a host {name!r} already" + (f", allowed by {has}" if has else "")
     return f"{what}; to change it: allowsync config edit, or allowsync host remove {name} first"
 
 
 def _edit(invocation: Invocation, action: str, name: str, change: Any, how: EditOptions) -> int:
-    """Change the text of the configuration, and tell what came of it."""
+    """Change the text of the configuration, and report the result."""
     from allowsync.config import ConfigError
     from allowsync.setup.host_edit import ConfigurationText
     from allowsync.setup.replacement import ConfigBusy, NotReplaced, editing, put, validated
@@ -204,7 +204,7 @@ def _edit(invocation: Invocation, action: str, name: str, change: Any, how: Edit
 
 
 def _keep_session(invocation: Invocation, config: Config, *, dry_run: bool) -> None:
-    """See that this session outlasts the next run. A dry run only says where it does not."""
+    """Refuse a change that cuts off this session at the next run. A dry run only warns."""
     from allowsync.cli.own_session import KEPT, cut_off_by, warn
 
     if not (found := cut_off_by(config)):
@@ -275,7 +275,7 @@ def diff_lines(diff: str) -> Iterator[Line]:
 
 
 def diff_of(found: ConfigFile, text: str) -> str:
-    """What a new text changes of the configuration, as a unified diff."""
+    """The change of the configuration by a new text, as a unified diff."""
     from difflib import unified_diff
 
     before, after = (one.splitlines(keepends=True) for one in (found.text, text))
@@ -286,7 +286,7 @@ def diff_of(found: ConfigFile, text: str) -> str:
 def _chosen(
     invocation: Invocation, text: ConfigurationText, on: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The allowlists that a new host is to be on, among those that name their hosts."""
+    """The allowlists for a new host, among those that name their hosts."""
     _known(invocation, on, text.lists, "allowlist")
     named = [one for one, hosts in text.lists.items() if hosts is not None]
     if on or not named:
@@ -307,7 +307,7 @@ def _known(invocation: Invocation, given: tuple[str, ...], known: Any, what: str
 
 
 def _lasting(invocation: Invocation, until: str) -> None:
-    """See that access ends later than now. What is no time at all, the configuration says."""
+    """Refuse an end of access in the past. Validation reports an invalid time."""
     from allowsync.cli.common import instant
     from allowsync.setup.answers import InvalidAnswer, moment
 
@@ -320,7 +320,7 @@ def _lasting(invocation: Invocation, until: str) -> None:
 
 
 def _in_file(invocation: Invocation) -> frozenset[str]:
-    """The hosts of the file that the configuration names; none where that cannot be told."""
+    """The hosts of the `hosts_from` file; empty if unknown."""
     from allowsync.config import ConfigError
 
     try:
@@ -342,5 +342,5 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return (
             "/" in text and "://" not in text
-        )  # then the configuration says what is wrong with it
+        )  # validation reports its fault
     return True

@@ -1,4 +1,4 @@
-"""What `allowsync host list` prints: hosts, where each is allowed, and which are revoked."""
+"""The output of `allowsync host list`: hosts, their allowlists, and their revocations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def revocations(config: Config) -> tuple[dict[str, datetime], tuple[Notice, ...]]:
-    """Since when hosts are revoked, by label, and why that is not known where it is not."""
+    """The start of each host's revocation, by label, with notices if unknown."""
     from allowsync.engine.access_orders import standing
     from allowsync.model.outcome import Notice
     from allowsync.policy.orders import with_revocations

@@ -1,4 +1,4 @@
-"""`allowsync init`: a few questions, or flags, and a configuration to begin with."""
+"""`allowsync init`: a few questions, or flags, and a first configuration."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def _exists(place: Path) -> Notice:
 
 
 def _chosen(backend: str | None, options: tuple[str, ...]) -> SetupAnswers:
-    """What flags say of the target.
+    """The target, as given by flags.
 
     Raises:
-        UsageError: A flag cannot be used.
+        UsageError: A flag is invalid.
     """
     from allowsync.setup import answers as read
 
@@ -117,10 +117,10 @@ def _wished(
     nameservers: tuple[str, ...],
     state: Path | None,
 ) -> SetupAnswers:
-    """What flags say.
+    """All answers given by flags.
 
     Raises:
-        UsageError: A flag cannot be used.
+        UsageError: A flag is invalid.
     """
     from allowsync.setup import answers as read
 
@@ -143,7 +143,7 @@ def _wished(
 
 
 def _completed(wishes: SetupAnswers) -> SetupAnswers:
-    """The same with what can be found out.
+    """The answers, completed by detected and default ones.
 
     Raises:
         UsageError: An answer is missing, and there is no terminal to ask at.
@@ -184,7 +184,7 @@ def _written(invocation: Invocation, wishes: SetupAnswers, place: Path, *, force
 
 
 def _tried(invocation: Invocation, place: Path) -> int:
-    """A check and a dry run of what was written, and what comes next."""
+    """Check and dry-run the new configuration, and print the next steps."""
     from allowsync.cli.apply_arguments import ApplyArguments
     from allowsync.cli.apply_run import apply_once
     from allowsync.cli.check import check_once
@@ -198,7 +198,7 @@ def _tried(invocation: Invocation, place: Path) -> int:
     tell("\nA dry run, which changes nothing:\n")
     tried = apply_once(ApplyArguments(here, dry_run=True), None)
     where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
-    again = f"{sudo(os.environ)}allowsync"  # as they would be typed
+    again = f"{sudo(os.environ)}allowsync"  # with the user's prefix
     tell(f"\nWhen that is what you want:\n  {again} apply --confirm 60s{where}")
     tell(f"  {again} schedule install{where}")
-    return tried  # what a check finds before the first run, that run may repair
+    return tried  # not the check's code: the first run may repair its findings

@@ -1,6 +1,6 @@
-"""The options every command takes, before the command or behind it, and the groups that read them.
+"""The common options, before or after a command's name, and the groups that parse them.
 
-What is given is collected in the context that a command shares with the groups above it.
+Their values are collected in the context that a command shares with its parent groups.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     CommonValues: TypeAlias = tuple[Path | None, Path | None, str, int, bool, bool]
 
 _COLLECTED: Final = "allowsync.options"
-_WHOLE: Final = 1000  # characters; no summary has as many, so none is cut
+_WHOLE: Final = 1000  # characters: longer than any summary, so that none is cut
 
 
 def with_common_options(
     command: Callable[..., Any], made: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Give a command the options every command takes, as its first argument.
+    """Give a command the common options, as its first argument.
 
     Args:
         command: The command.
-        made: What makes that argument of the values.
+        made: Makes that argument from the values.
     """
 
     @functools.wraps(command)
@@ -41,7 +41,7 @@ def with_common_options(
 
 
 def values_in(context: click.Context) -> CommonValues:
-    """What was given so far, on every level of the command.
+    """The values given so far, on every level of the command.
 
     Raises:
         click.UsageError: An option was given twice, with different values.
@@ -58,13 +58,13 @@ def values_in(context: click.Context) -> CommonValues:
 
 
 def config_in(context: click.Context) -> Path | None:
-    """The configuration that was named so far; of several, the last."""
+    """The configuration given so far; of several, the last."""
     named: list[Path] = context.meta.get(_COLLECTED, {}).get("config", [])
     return named[-1] if named else None
 
 
 class CommonGroup(click.Group):
-    """A group that takes the options of every command, and knows commands that were mistyped."""
+    """A group with the common options, and suggestions for mistyped commands."""
 
     group_class = type
 
@@ -75,13 +75,13 @@ class CommonGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, with a suggestion for a name that is nearly one."""
+        """Find a command, with a suggestion for a mistyped name."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(unknown_command(args[0], self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with the whole of its first sentence."""
+        """List the commands, each with its whole first sentence."""
         known = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
         rows = [(name, one.get_short_help_str(_WHOLE)) for name, one in known if one is not None]
         with formatter.section("Commands"):
@@ -89,7 +89,7 @@ class CommonGroup(click.Group):
 
 
 def unknown_command(name: str, known: list[str]) -> str:
-    """Why a command cannot be called, with the nearest one there is."""
+    """The message about an unknown command, with the nearest known one."""
     from allowsync.config.errors import suggestion
 
     hint = suggestion(name, known) or f"; there are {', '.join(known)}"
@@ -97,7 +97,7 @@ def unknown_command(name: str, known: list[str]) -> str:
 
 
 def add_common_options(group: click.Group) -> None:
-    """Let a group take the options of every command, as far as it has none of these names."""
+    """Add the common options to a group, except those whose names it uses itself."""
     taken = {name for one in group.params for name in one.opts}
     group.params += [one for one in _parameters() if taken.isdisjoint(one.opts)]
 
@@ -111,7 +111,7 @@ def _parameters() -> Iterator[click.Parameter]:
 
 
 def _single(context: click.Context, name: str, given: dict[str, list[Any]]) -> Any:
-    """The value of an option that has one."""
+    """The value of an option that may be given once."""
     values = list(dict.fromkeys(given.get(name, ())))
     if len(values) > 1:
         both = " and ".join(repr(str(one)) for one in values[:2])
@@ -120,7 +120,7 @@ def _single(context: click.Context, name: str, given: dict[str, list[Any]]) -> A
 
 
 def _collect(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Take note of what was given on this level of the command."""
+    """Record the values given on this level of the command."""
     kept = context.meta.setdefault(_COLLECTED, {})
     name = str(parameter.name)
     if name == "as_json":

@@ -1,4 +1,4 @@
-"""Whether an edit, a run or an order would cut off the SSH session it is made in."""
+"""Whether an edit, a run or an order would cut off the SSH session it comes from."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ELSEWHERE = "Come in from another address first"
 
 
 def cut_off_by(config: Config) -> list[Notice]:
-    """The targets that the next run with a configuration would cut off this session by.
+    """The targets by which the next run with a configuration would cut off this session.
 
-    Found by a dry run, where there is a session and a target guards its port.
+    Found by a dry run, if there is a session and a target guards its port.
     """
     from allowsync.engine.options import Request
 
@@ -30,7 +30,7 @@ def cut_off_by(config: Config) -> list[Notice]:
 
 
 def ended_by(config: Config, order: Order) -> list[Notice]:
-    """The targets that this session would be cut off by, were an order given."""
+    """The targets by which an order would cut off this session."""
     from allowsync.engine.options import Request
 
     request = Request(dry_run=True, offline=True, ordered=True, assumed=(order,))
@@ -38,7 +38,7 @@ def ended_by(config: Config, order: Order) -> list[Notice]:
 
 
 def _foreseen(config: Config, request: Request, *advice: str) -> list[Notice]:
-    """What a dry run finds, where a target guards this session's port."""
+    """The findings of a dry run, if a target guards this session's port."""
     from allowsync.engine.lockout import current, cut_offs, guard_at
 
     session = current()
@@ -61,13 +61,13 @@ def _foreseen(config: Config, request: Request, *advice: str) -> list[Notice]:
 
 
 def refuse(invocation: Invocation, schema: str, found: Iterable[Notice], how: str = "") -> NoReturn:
-    """End the command before it changes anything, with what would cut the session off.
+    """End the command before it changes anything, with the reasons of the cut-off.
 
     Args:
         invocation: The command.
         schema: Of its JSON document.
-        found: What would cut it off.
-        how: How it is done all the same, where the notices do not say that.
+        found: The targets that would cut off the session.
+        how: How to do it nevertheless, if the notices do not say that.
     """
     from allowsync.model.outcome import ExitCode, Notice
 
@@ -77,7 +77,7 @@ def refuse(invocation: Invocation, schema: str, found: Iterable[Notice], how: st
 
 
 def warn(invocation: Invocation, found: Iterable[Notice]) -> None:
-    """Say what would cut it off."""
+    """Warn of the targets that would cut off the session."""
     from allowsync.text import Line
 
     lines = (Line(f"{one.where}: warning: {one.what}", "yellow") for one in found)

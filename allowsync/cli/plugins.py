@@ -1,7 +1,7 @@
-"""Commands that backends bring along, found through the entry-point group `allowsync.commands`.
+"""Commands that backends contribute, found through the entry-point group `allowsync.commands`.
 
 An entry point of that group names a `click.Command`, mostly a group. None can replace a command
-of the core: what is registered under such a name is left alone.
+of the core: an entry point under such a name is ignored.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def names(core: Container[str]) -> tuple[str, ...]:
-    """The commands there are beside those of the core, sorted. Imports none of them."""
+    """The names of contributed commands, sorted. Imports none of them."""
     return tuple(one for one in discovery.names(discovery.COMMANDS) if one not in core)
 
 
 def load(name: str) -> click.Command:
-    """The command of that name, imported now.
+    """The command of that name, imported here.
 
     Raises:
-        click.UsageError: It cannot be loaded; said with the reason.
+        click.UsageError: It cannot be loaded; the text has the reason.
     """
     try:
         loaded = discovery.load_entry_point(discovery.COMMANDS, name)
@@ -43,7 +43,7 @@ def load(name: str) -> click.Command:
 
 
 def summary(name: str) -> str:
-    """What a command says of itself in a line, or why it cannot."""
+    """The one-line help of a command, or the reason why it cannot be loaded."""
     try:
         return load(name).get_short_help_str(limit=80)
     except click.UsageError as error:

@@ -18,14 +18,14 @@ _PORTS: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp))?")
 
 
 class PortArgument(_Type):
-    """A port, or a range of them; of TCP, where no protocol is given."""
+    """A port or a range of ports; TCP by default."""
 
     name = "port"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> PortRange:
-        """What was written, as a range."""
+        """The argument as a range."""
         if isinstance(value, PortRange):
             return value
         match = _PORTS.fullmatch(str(value).strip())

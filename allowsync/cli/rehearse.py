@@ -34,13 +34,13 @@ _TTL: Final = 60
 
 
 def rehearse_once(wanted: ApplyArguments) -> int:
-    """Say what would become of assumed answers, now or by the runs until an instant.
+    """Report the effect of assumed answers, now or by the runs until an instant.
 
     Args:
-        wanted: The arguments of a dry run, with what is assumed and when the last run starts.
+        wanted: The arguments of a dry run, with the assumptions and the time of the last run.
 
     Raises:
-        Stop: The configuration is not valid, or something is assumed of what is not in it.
+        Stop: The configuration is not valid, or an assumption is about an unknown name.
     """
     invocation = wanted.invocation
     with ResolverProcess() as resolver:
@@ -120,7 +120,7 @@ def _code(wanted: ApplyArguments, report: RunReport) -> ExitCode:
 
 
 def _interval(invocation: Invocation) -> timedelta:
-    """How often the schedule that is installed starts runs; where there is none, the usual."""
+    """The interval of the installed schedule; without one, the default."""
     from pathlib import Path
 
     from allowsync.schedule.facts import schedule_facts
@@ -131,7 +131,7 @@ def _interval(invocation: Invocation) -> timedelta:
 
 
 def _assumption(invocation: Invocation, config: Config, text: str) -> Assumption:
-    """What is assumed of whom. Stops where that is not clear."""
+    """The assumption of an argument. Stops if it is invalid."""
     subject, equals, said = text.partition("=")
     by_name: dict[str, list[Query]] = {}
     for host in config.hosts.values():
@@ -156,13 +156,13 @@ def _assumption(invocation: Invocation, config: Config, text: str) -> Assumption
 
 
 def _is_asked_here(host: Host, subject: str) -> bool:
-    """Whether this machine asks the DNS for a host that is meant by a label or a hostname."""
+    """Whether this machine queries the DNS for a host, given by label or hostname."""
     meant = subject == host.name or any(subject == one.hostname for one in host.queries)
     return meant and not host.followed
 
 
 def _answers(said: str) -> Mapping[Family, Answer] | None:
-    """What words stand for, by family; a family of which no address is given has none."""
+    """The answers for a text, by family; a family without addresses is absent."""
     from ipaddress import ip_address
 
     word = said.strip().upper()

@@ -1,4 +1,4 @@
-"""`allowsync resolve`: what each nameserver answers now."""
+"""`allowsync resolve`: the present answers of each nameserver."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProce
 
 
 def _asked(invocation: Invocation, config: Config, given: tuple[str, ...]) -> list[Host]:
-    """The hosts that are meant, by their labels or hostnames; without any, all.
+    """The hosts given by label or hostname; without any, all.
 
     Raises:
-        Stop: Something given is neither; said with a suggestion, exit code 2.
+        Stop: An argument is neither; reported with a suggestion, exit code 2.
     """
     from allowsync.setup.answers import is_address
 
@@ -83,7 +83,7 @@ def _asked(invocation: Invocation, config: Config, given: tuple[str, ...]) -> li
 
 
 def _by_hostname(config: Config, written: str) -> list[Host]:
-    """Each host that has this hostname, with it alone; one of its own where none has it."""
+    """Each host with this hostname, reduced to it; a new one if no host has it."""
     from allowsync.config.hostnames import Hostname
     from allowsync.config.schema.kind import UnfitError
     from allowsync.config.schema.nodes import Scalar, ScalarType
@@ -100,14 +100,14 @@ def _by_hostname(config: Config, written: str) -> list[Host]:
 
 
 class _Sources(Value):
-    """What the sources of networks say that hosts name."""
+    """The answers of the sources of networks that hosts name."""
 
     config: Config
     asked: Mapping[str, SourceRecord]
 
     @property
     def code(self) -> ExitCode:
-        """Whether some source gave nothing that can be believed."""
+        """The exit code: 3 if a source gave no usable answer."""
         silent = any(one.trouble for one in self.asked.values())
         return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
 
@@ -134,7 +134,7 @@ class _Sources(Value):
 
 
 def _doubts(config: Config, names: Collection[str]) -> list[Located]:
-    """What guards held back in the last run. Without a state that can be read, nothing."""
+    """The networks retained by guards in the last run; empty without a readable state."""
     from allowsync.inspect.diagnostics import about_memory
     from allowsync.policy.clock import at_rest
     from allowsync.state import StateError, Store
@@ -149,7 +149,7 @@ def _doubts(config: Config, names: Collection[str]) -> list[Located]:
 
 
 def _code(found: list[NameserverAnswers]) -> ExitCode:
-    """Whether some host is nowhere found, and not because the DNS proved that it is nowhere."""
+    """The exit code: 3 if a host has no address, and its absence is not proved."""
     from allowsync.model.answer import Absent, Found
 
     said = [(one.host, judged.answer) for one in found for judged in one.answers.values()]

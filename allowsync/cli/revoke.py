@@ -1,4 +1,4 @@
-"""`allowsync revoke`: access ended now, whatever the DNS says."""
+"""`allowsync revoke`: access ended now, whatever the DNS answers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
 def _keep_session(
     invocation: Invocation, config: Config, what: str, network: Network | None, now: datetime
 ) -> None:
-    """See that this session outlasts the order, as far as that is known."""
+    """Refuse an order that would cut off this session, as far as that is known."""
     from allowsync.cli.own_session import ended_by, refuse
 
     order = _order(invocation, config, _standing(config), what, network, now)
@@ -73,7 +73,7 @@ def _keep_session(
 
 
 def _network(invocation: Invocation, text: str, hosts: Collection[str]) -> Network | None:
-    """The network that is meant; None for the label of a host."""
+    """The network that an argument names; None for the label of a host."""
     from ipaddress import ip_interface, ip_network
 
     try:
@@ -93,7 +93,7 @@ def _network(invocation: Invocation, text: str, hosts: Collection[str]) -> Netwo
 def _remembered(
     invocation: Invocation, config: Config, what: str, network: Network | None, now: datetime
 ) -> tuple[Revocation | LiftedOrder, list[Notice]]:
-    """Remember the order, in the state and beside it: one of them is enough."""
+    """Store the order, in the state and beside it: one of them is enough."""
     from allowsync.model.access_order import LiftedOrder
     from allowsync.state import Lock, StateError, Store
     from allowsync.state.revocations import write_revoked
@@ -112,7 +112,7 @@ def _remembered(
                     store.give(order)
             except StateError as error:
                 notices.append(_unwritten(error))
-                if isinstance(order, LiftedOrder):  # grants are kept nowhere else
+                if isinstance(order, LiftedOrder):  # grants are stored nowhere else
                     invocation.stop(SCHEMA, ExitCode.FAILED, [_unwritten(error)])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [_unwritten(error)])
@@ -126,7 +126,7 @@ def _unwritten(error: StateError) -> Notice:
 
 
 def _standing(config: Config) -> StandingOrders:
-    """The orders that stand, as far as they can be read."""
+    """The orders in force, as far as they can be read."""
     from allowsync.engine.access_orders import standing
     from allowsync.state import StateError, Store
 
@@ -165,7 +165,7 @@ def _with(orders: StandingOrders, order: Revocation | LiftedOrder) -> list[Revoc
 
 
 def _left(subject: str, report: RunReport) -> Iterator[str]:
-    """Who else is allowed from where a host was: through them it may get in still."""
+    """The other hosts allowed by a revoked host's networks: it may still get in by them."""
     from allowsync.model.networks import overlap, short
 
     for network in sorted(_closed(subject, report), key=str):
@@ -179,7 +179,7 @@ def _left(subject: str, report: RunReport) -> Iterator[str]:
 
 
 def _closed(subject: str, report: RunReport) -> Collection[Network]:
-    """The networks that a host is allowed no more."""
+    """The networks that a host lost."""
     from allowsync.policy.orphans import closed
 
     decision = report.decisions.get(subject)
@@ -187,7 +187,7 @@ def _closed(subject: str, report: RunReport) -> Collection[Network]:
 
 
 def _left_behind(config: Config, gone: Collection[Network]) -> Iterator[Notice]:
-    """Targets that are no longer configured, which no run changes, and hold what is to be out."""
+    """Targets no longer configured that still hold revoked networks: no run changes them."""
     from allowsync.engine.clear import everything
     from allowsync.model.networks import overlap, short
     from allowsync.state import StateError, Store
@@ -197,7 +197,7 @@ def _left_behind(config: Config, gone: Collection[Network]) -> Iterator[Notice]:
             every = everything(config, store)
             left = [one for one in every if not (one.configured or one.denies)]
     except StateError:
-        return  # the run has said so
+        return  # the run has reported it
     for target in left:
         for one in target.held():
             if any(overlap(one, network) for network in gone):

@@ -1,4 +1,4 @@
-"""`allowsync schedule`: run on a schedule, by a timer of systemd or an entry of cron."""
+"""`allowsync schedule`: scheduled runs, by a systemd timer or a cron entry."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def install(
 
 
 def _keep_session(invocation: Invocation, *, dry_run: bool) -> None:
-    """See that this session outlasts the first run. A dry run only says where it does not."""
+    """Refuse a schedule whose first run would cut off this session. A dry run only warns."""
     from allowsync.cli.own_session import cut_off_by, refuse, warn
 
     if not (found := cut_off_by(invocation.load(SCHEMA))):
@@ -156,7 +156,7 @@ def show(invocation: Invocation, root: Path) -> int:
 
 
 def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
-    """What no scheduled run can serve. Nothing where there is no configuration that is valid."""
+    """Notices of all that scheduled runs cannot serve; empty without a valid configuration."""
     from allowsync.config import ConfigError, load
     from allowsync.schedule.service_user import (
         broken_targets,
@@ -178,11 +178,11 @@ def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
 
 
 def renew(invocation: Invocation, before: Config | None, root: Path) -> None:
-    """Write the schedule of the configuration anew, where there is one and that changes it.
+    """Write the configuration's schedule again, if there is one and it would change.
 
     Args:
-        invocation: Which configuration.
-        before: How it was; None where it was not valid.
+        invocation: The command, with its configuration.
+        before: The previous configuration; None if it was not valid.
         root: The root of the system.
     """
     from allowsync.schedule import detect as machine
@@ -207,7 +207,7 @@ def renew(invocation: Invocation, before: Config | None, root: Path) -> None:
 
 
 def _service_place(invocation: Invocation, root: Path) -> Path:
-    """Where the service finds the configuration."""
+    """The path of the configuration for the service."""
     from allowsync.schedule.requirements import CONFIGURATION
 
     place = invocation.place.absolute()
@@ -215,7 +215,7 @@ def _service_place(invocation: Invocation, root: Path) -> Path:
 
 
 class Wish(Value):
-    """What was asked for: where, what starts the runs (None: whatever is there), how often."""
+    """The request: root, scheduler (None: the one found), interval."""
 
     root: Path
     by_systemd: bool | None
@@ -249,7 +249,7 @@ def _plan(invocation: Invocation, wish: Wish) -> SchedulePlan:
 def _configuration(
     invocation: Invocation, root: Path, environ: dict[str, str]
 ) -> tuple[Config, Path]:
-    """The configuration, and where the service finds it. Stops when it is not valid."""
+    """The configuration, and its path for the service. Stops if it is not valid."""
     from allowsync.config import ConfigError, load
 
     place = _service_place(invocation, root)
@@ -299,7 +299,7 @@ def _work(invocation: Invocation, make: Callable[[], InstallSteps]) -> InstallSt
 
 
 def _as_root(invocation: Invocation, work: InstallSteps, done: str, *, dry_run: bool) -> None:
-    """Stop before anything is tried that this system allows root alone."""
+    """Stop before the first step if only root may do it on this system."""
     from allowsync.cli.configuration_lookup import as_root
 
     if os.geteuid() and work.disk.root == Path("/") and not (dry_run or work.idle):
@@ -327,9 +327,9 @@ def _end(
     *,
     dry_run: bool,
 ) -> int:
-    """Carry it out, unless this is a dry run, and tell what was done.
+    """Carry out the steps, unless this is a dry run, and report them.
 
-    `unknown` are targets whose needs are not known: what was done does not cover them.
+    `unknown` are targets whose requirements are not known: the schedule does not cover them.
     """
     from allowsync.report.json import problems
     from allowsync.schedule.install import InstallFailed

@@ -1,4 +1,4 @@
-"""Options that say where a command is meant: on which allowlists, at which targets."""
+"""Options for the scope of a command: allowlists, targets."""
 
 from __future__ import annotations
 

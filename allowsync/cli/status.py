@@ -1,4 +1,4 @@
-"""`allowsync status`: who is allowed where."""
+"""`allowsync status`: the access of hosts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def status(invocation: Invocation, html: Path | None, watched: bool, seen: bool)
 
 
 def _watch(invocation: Invocation, html: Path | None, *, seen: bool) -> int:
-    """Show the status until the user has seen enough. Returns the exit code of the last one."""
+    """Show the status until the user quits. Returns the exit code of the last one."""
     from allowsync.cli.full_status import full_status
     from allowsync.cli.watch import EVERY, obstacle, watch
     from allowsync.config import ConfigError
@@ -107,7 +107,7 @@ def _publish(invocation: Invocation, config: Config, standing: AccessStatus, pat
     """Write the page.
 
     Raises:
-        Stop: It could not be written; said, exit code 1.
+        Stop: It could not be written; reported, exit code 1.
     """
     from allowsync.report.html_publish import publish
 

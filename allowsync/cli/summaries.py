@@ -1,4 +1,4 @@
-"""The commands of the program, each with its summary: help lists them without their import."""
+"""The commands of the program with their summaries, which help lists without imports."""
 
 from typing import Final
 

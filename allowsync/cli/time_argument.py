@@ -1,4 +1,4 @@
-"""Instants as people type them: `7d`, `2h ago`, `2026-11-20`, `2026-11-20T18:30+01:00`."""
+"""Instants as users type them: `7d`, `2h ago`, `2026-11-20`, `2026-11-20T18:30+01:00`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 else:
     _Type = click.ParamType  # generic since click 8.4
 
-# Nothing is on record from before.
+# The earliest time that can be on record.
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Instant(_Type):
     """An instant, in UTC: a span from now, a date, or a date and time.
 
-    A date is its first instant. What has no offset is in the machine's time zone.
+    A date is its first instant. Without an offset, the local time zone applies.
     """
 
     name = "time"
@@ -34,7 +34,7 @@ class _Instant(_Type):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The instant. Fails with what was expected."""
+        """The instant. Fails with the expected form."""
         if isinstance(value, datetime):
             return value
         now = instant()
@@ -63,7 +63,7 @@ class When(_Instant):
 
 
 class Later(_Instant):
-    """An instant in the future; a span counts on from now."""
+    """An instant in the future; a span counts from now."""
 
     _ahead = True
     _spans = re.compile(rf"\s*\+?{DURATION.pattern}\s*")

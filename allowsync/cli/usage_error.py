@@ -1,4 +1,4 @@
-"""What click says of a command line, as this program says it: subject, fact, what to do."""
+"""Click's usage errors as messages of this program: subject, fact, what to do."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def is_help(error: click.ClickException) -> bool:
-    """Whether it is the help of a group, for a command line that names no command of it."""
+    """Whether it is the help of a group, for a command line without a subcommand."""
     return isinstance(error, click.exceptions.NoArgsIsHelpError)
 
 
 def explained(error: click.ClickException, command: str) -> str:
-    """What is wrong with a command line, and what to do.
+    """The problem of a command line, and what to do.
 
     Args:
-        error: What click says.
-        command: The command that was meant, as far as that is known.
+        error: Click's error.
+        command: The intended command, if known.
     """
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = f"allowsync {command}".rstrip() if context is None else context.command_path
@@ -46,7 +46,7 @@ def _fact(error: click.ClickException, context: click.Context | None) -> str:
 
 
 def _name(param: click.Parameter) -> str:
-    """An option as it is typed, or an argument as the usage names it."""
+    """An option as typed, or an argument as the usage names it."""
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
     return param.human_readable_name
@@ -65,7 +65,7 @@ def _no_option(error: click.NoSuchOption, command: click.Command) -> str:
 
 
 def _alike(typed: str, options: Iterable[str]) -> list[str]:
-    """The options that a typing mistake explains: the dashes, which all have, make none alike."""
+    """The options that a typo explains; the common dashes are no similarity."""
     from difflib import get_close_matches
 
     named = {one.lstrip("-"): one for one in sorted(options)}

@@ -1,4 +1,4 @@
-"""A screen of a terminal that is drawn anew until its user has seen enough."""
+"""A terminal screen that is redrawn until the user quits."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from allowsync.text import Line
 
-EVERY: Final = 10.0  # seconds: what is asked of firewalls takes part of one
-_SLICE: Final = 0.5  # how late a change of the size is seen
-_NARROWEST: Final = 12  # columns that words are folded in
+EVERY: Final = 10.0  # seconds: reading firewalls takes part of one
+_SLICE: Final = 0.5  # seconds until a resize is noticed
+_NARROWEST: Final = 12  # columns: words are not folded below
 _INPUT: Final = 0
 _ENDS: Final = (b"q", b"Q", b"\x03", b"\x04", b"")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -33,7 +33,7 @@ _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 
 
 def obstacle() -> str:
-    """Why there is nothing to draw on; empty where there is."""
+    """The reason why the terminal cannot be drawn on; empty if it can."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return "--watch needs a terminal; without one: allowsync status"
     if os.environ.get("TERM", "dumb") == "dumb":
@@ -42,9 +42,9 @@ def obstacle() -> str:
 
 
 def watch(lines: Callable[[], Sequence[Line]], *, colour: bool) -> None:
-    """Show lines, and what they are every few seconds, until `q` or Ctrl-C.
+    """Show lines, and refresh them every few seconds, until `q` or Ctrl-C.
 
-    The terminal is as it was afterwards, however this ends.
+    The terminal is restored afterwards in every case.
     """
     with Screen(colour=colour) as screen:
         try:
@@ -69,7 +69,7 @@ class Screen:
         self._handlers = {one: signal.signal(one, self._ended) for one in _SIGNALS}
         tty.setcbreak(_INPUT)
         modes = termios.tcgetattr(_INPUT)
-        modes[6][termios.VSUSP] = b"\x00"  # stopped, it would leave the terminal as it is
+        modes[6][termios.VSUSP] = b"\x00"  # no Ctrl-Z: the terminal would not be restored
         termios.tcsetattr(_INPUT, termios.TCSANOW, modes)
         self._write(_ENTER)
         return self
@@ -90,7 +90,7 @@ class Screen:
             signal.signal(one, handler)
 
     def draw(self, lines: Sequence[Line]) -> None:
-        """Show lines from the top, as many as there is room for; a long one takes several rows."""
+        """Show lines from the top, as many as fit; a long one takes several rows."""
         self._judge()
         self._size = width, height = os.get_terminal_size()
         rows = [
@@ -104,7 +104,7 @@ class Screen:
         self._write("\x1b[H" + "\r\n".join(f"{row}\x1b[K" for row in rows) + "\x1b[J")
 
     def waits(self, lines: Sequence[Line]) -> bool:
-        """Wait until it is time to draw anew. Returns whether to go on."""
+        """Wait until the next redraw. Returns whether to go on."""
         ends = time.monotonic() + EVERY
         while (left := ends - time.monotonic()) > 0:
             if select.select([_INPUT], [], [], min(left, _SLICE))[0]:
@@ -126,18 +126,18 @@ class Screen:
         sys.stdout.flush()
 
     def _ended(self, number: int, _frame: FrameType | None) -> None:
-        """End by a signal, by way of what restores the terminal."""
+        """End on a signal, by an exception that restores the terminal."""
         self._signal = number
         raise SystemExit(128 + number)
 
     def _judge(self) -> None:
-        """End by a signal that came while a backend was at work, which is kept from ending us."""
+        """End on a signal that came during a backend's call, which may not end the process."""
         if self._signal:
             raise SystemExit(128 + self._signal)
 
 
 def _folded(text: str, width: int) -> list[str]:
-    """A text in rows, folded between words: what is cut off at the edge cannot be read."""
+    """A text in rows, folded between words: text beyond the edge is invisible."""
     if len(text) <= width or width < _NARROWEST:
         return _cut(text, width)
     left = text.lstrip()

@@ -1,4 +1,4 @@
-"""The conversation of `allowsync init`: short questions, each answer checked when it is typed."""
+"""The dialogue of `allowsync init`: short questions, each answer validated at once."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ WIDTH: Final = 79
 MOST_OFFERED: Final = 10  # clients
 
 _JELLYFIN: Final = "8096/tcp"
-_WEB: Final = (80, 443)  # where a reverse proxy listens
+_WEB: Final = (80, 443)  # the ports of a reverse proxy
 
-# What is usually behind a port, for the name of its list.
+# The usual services of ports, for the names of their lists.
 _CALLED: Final = {
     "22/tcp": "ssh",
     _JELLYFIN: "jellyfin",
@@ -47,7 +47,7 @@ _CALLED: Final = {
 
 
 def called(ports: Iterable[str]) -> str:
-    """What to call the list of those who come to some ports."""
+    """The default name of an allowlist for some ports."""
     return next((_CALLED[port] for port in ports if port in _CALLED), "friends")
 
 
@@ -57,13 +57,13 @@ def found_here() -> list[machine.Firewall]:
 
 
 def suggestion(found: list[machine.Firewall]) -> str:
-    """The firewall to suggest; empty when none can be used."""
+    """The firewall to suggest; empty if none is usable."""
     active, docker = machine.ufw_active(), machine.docker_runs()
     return machine.suggested(found, ufw_active=active, docker=docker)
 
 
 def advise(invocation: Invocation, wishes: SetupAnswers) -> None:
-    """Without a conversation: what needs attention, and who would be cut off."""
+    """Without a dialogue: show doubtful hosts, and the clients that would be cut off."""
     answers = _asked(wishes, wishes.friends)
     places = [whereabouts(one, answers) for one in wishes.friends]
     for one in places:
@@ -75,7 +75,7 @@ def advise(invocation: Invocation, wishes: SetupAnswers) -> None:
 def converse(
     invocation: Invocation, wishes: SetupAnswers, path: Path, *, ask_dns: bool
 ) -> SetupAnswers:
-    """Ask for what is missing, and whether to write it.
+    """Ask for missing answers, and whether to write the configuration.
 
     Raises:
         Abort: Ctrl-C, the end of input, or a no at the end. Nothing was written.
@@ -102,7 +102,7 @@ def converse(
 
 @dataclass(slots=True)
 class _Talk:
-    """What has been said so far."""
+    """The state of the dialogue."""
 
     invocation: Invocation
     wishes: SetupAnswers
@@ -113,7 +113,7 @@ class _Talk:
         self.invocation.echo((Line(line, colour) for line in lines), err=True)
 
     def ask(self, question: str, understand: Callable[[str], T], default: str | None = None) -> T:
-        """Ask until the answer can be used."""
+        """Ask until the answer is valid."""
         while True:
             typed = click.prompt(
                 question, default=default, show_default=bool(default), err=True, type=str
@@ -151,7 +151,7 @@ class _Talk:
             _say_place(self.invocation, self._place(one))
 
     def _friend_or_end(self, typed: str) -> HostAnswer | str | None:
-        """A host; the name of one to take out; None at the end."""
+        """A host; the name of one to remove; None at the end."""
         word = typed.strip()
         if not word.startswith("-"):
             return read.friend(word) if word else None
@@ -196,14 +196,14 @@ class _Talk:
         self.wishes = replace(self.wishes, ports=found)
 
     def name(self) -> None:
-        """Ask what the list is called, unless that is known."""
+        """Ask for the name of the list, if it is missing."""
         if not self.wishes.allowlist:
             usual = called(self.wishes.ports)
             found = self.ask("What shall the list be called?", read.allowlist, usual)
             self.wishes = replace(self.wishes, allowlist=found)
 
     def options(self) -> None:
-        """Ask what the target has to be told besides."""
+        """Ask for the missing options of the target."""
         chosen = read.backend(self.wishes.backend)
         for one in open_questions(chosen.name, dict(self.wishes.options)):
             usual = one.answer(self.wishes.allowlist)
@@ -212,7 +212,7 @@ class _Talk:
             self.wishes = replace(self.wishes, options=(*self.wishes.options, (one.key, answer)))
 
     def connected(self) -> None:
-        """Offer clients that are connected now as hosts, by the addresses they come from."""
+        """Offer the clients connected now as hosts, by their addresses."""
         ports = watched(self.wishes.backend, self.wishes.ports)
         found = cut_off(_clients(), ports, self._allowed())
         clients = {network: one for one in found if (network := offered(one)) is not None}
@@ -231,7 +231,7 @@ class _Talk:
         return next(one for one in (name, *numbered) if one not in taken)
 
     def myself(self) -> None:
-        """Offer to let in the user, where they would lock themselves out."""
+        """Offer to allow the user, if they would lock themselves out."""
         from allowsync.engine.lockout import current
 
         session = current()
@@ -260,7 +260,7 @@ class _Talk:
         return [self._place(one) for one in self.wishes.friends]
 
     def _place(self, one: HostAnswer) -> HostPreview:
-        """Where a host is. No name is asked twice: one without an answer takes long."""
+        """The addresses of a host. A name is resolved once: a timeout takes long."""
         if self.ask_dns and not self.heard.keys() >= set(one.queries):
             self.heard |= _asked(self.wishes, [one])
         return whereabouts(one, self.heard)
@@ -277,14 +277,14 @@ def _among(names: Iterable[str]) -> str:
 
 
 def _clients() -> list[machine.Connection]:
-    """Who is connected now: to sockets of this machine, or through it to a container."""
+    """The clients connected now: to sockets of this machine, or through it to a container."""
     from allowsync.setup.tracked_connections import tracked
 
     return [*machine.connections(), *tracked()]
 
 
 def _asked(wishes: SetupAnswers, friends: Iterable[HostAnswer]) -> dict[Query, Answer]:
-    """What the DNS answers now."""
+    """The present answers of the DNS."""
     queries = [query for one in friends for query in one.queries]
     if not queries:
         return {}
@@ -307,7 +307,7 @@ def _say_place(invocation: Invocation, place: HostPreview) -> None:
 def _say_cut_off(
     invocation: Invocation, wishes: SetupAnswers, places: Iterable[HostPreview]
 ) -> None:
-    """Name those who are connected right now and will not get in any more."""
+    """Name the clients that are connected now and would lose access."""
     allowed = [network for place in places for network in place.networks]
     found = cut_off(_clients(), wishes.ports, allowed)
     for one in found[:10]:
