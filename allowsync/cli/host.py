@@ -340,7 +340,5 @@ def _is_network(text: str) -> bool:
     try:
         ip_interface(text)
     except ValueError:
-        return (
-            "/" in text and "://" not in text
-        )  # validation reports its fault
+        return "/" in text and "://" not in text  # validation reports its fault
     return True
