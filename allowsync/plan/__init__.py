@@ -1,6 +1,6 @@
 """Current and desired entries in, a plan and its limits out: pure functions over values.
 
-What a third party's backend takes from here, `from allowsync.plan import Plan`, stays.
+The names that backends of third parties import, `from allowsync.plan import Plan`, stay.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Who claims which network at a target, each host apart, before entries are made of that. Pure.
+"""Claims of hosts to networks at a target, per host, before they become entries. Pure.
 
-A claim is a network and a host that is let in by it. What a target holds is arranged: where entries
-may not overlap, a wide one stands for every claim inside it. Plans, limits and the state go by
-claims, so that what ends with one host is just what that host claimed, and what stays for another
-is never wider than what the other claimed.
+A claim is a network and a host that it admits. The entries of a target are an arrangement: where
+they may not overlap, a wide one stands for every claim inside it. Plans, limits and the state use
+claims, so that the end of one host's access removes exactly that host's claims, and an entry that
+stays for another host is never wider than that host's claim.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.policy.decision import Decision
 
-# Each network with the hosts that claim just that one; with none where its origin is unknown.
+# Each network with the hosts that claim exactly that one; with none where its origin is unknown.
 Claims: TypeAlias = "Mapping[Network, tuple[str, ...]]"
 
 
 class Situation(Value):
-    """All that a plan is made from.
+    """The input of a plan.
 
     Attributes:
         target: The target's full name.
-        current: What it holds.
-        wanted: What the hosts claim by what is known of them now.
-        claims: What they claimed before, as far as that is remembered.
+        current: The contents of the target.
+        wanted: The hosts' claims by their present decisions.
+        claims: The hosts' remembered claims.
         trusted: The hosts that may have access here now: configured, and not ended.
-        undecided: Those of them of which nothing is known.
+        undecided: The undecided ones of them.
         inherited: Entries of unknown origin.
-        protected: Those of them whose time is not over.
-        held_back: Claims that stay although they are not wanted: a limit does not let them go.
-        capabilities: What the target can hold.
-        replaced: Who has a network no longer than for a moment, having been given another.
-        refuted: By host, networks that were granted and are believed no longer.
-        beside: The families that a target beside it holds in its stead: `table ip6` for `table ip`.
+        protected: The ones of them whose time is not over.
+        held_back: Unwanted claims retained by a limit.
+        capabilities: The capabilities of the target.
+        replaced: By network, hosts that have been given another one and keep it only briefly.
+        refuted: By host, networks that were granted and are refuted.
+        beside: The families that another target holds instead: `table ip6` for `table ip`.
         revoked: Networks that were revoked by command: no claim of them stays.
     """
 
@@ -62,7 +62,7 @@ class Situation(Value):
 
     @property
     def wanted_beside(self) -> Claims:
-        """What of the wanted networks a target beside it holds in its stead."""
+        """The wanted networks of families that another target holds instead."""
         if not self.beside:
             return {}
         return {one: hosts for one, hosts in self.wanted.items() if Family.of(one) in self.beside}
@@ -74,7 +74,7 @@ class Situation(Value):
 
 
 def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
-    """Who wants which network, over several hosts, labels sorted."""
+    """The hosts that want each network, labels sorted."""
     wanted: dict[Network, tuple[str, ...]] = {}
     for decision in decisions:
         for grant in decision.grants:
@@ -86,7 +86,7 @@ def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
 
 
 def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
-    """Which hosts have a network for a moment only, because they were given another; sorted."""
+    """By network, the hosts that keep it only briefly, as they were given another; sorted."""
     found: dict[Network, set[str]] = {}
     for decision in decisions:
         stays = {one.network for one in decision.grants if one.basis is not Basis.REPLACED}
@@ -97,10 +97,10 @@ def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
 
 
 def retained(situation: Situation) -> Claims:
-    """The claims that stay although they are not known to be wanted.
+    """The claims that stay although no host is known to want them.
 
-    Those of undecided hosts, unless the policy took them back; entries of unknown origin whose time
-    is not over; and what a limit retains.
+    These are the claims of undecided hosts, unless refuted; entries of unknown origin whose time is
+    not over; and claims retained by a limit.
     """
     if not (situation.undecided or situation.protected or situation.held_back):
         return {}
@@ -115,7 +115,7 @@ def retained(situation: Situation) -> Claims:
 
 
 def believed(situation: Situation, hosts: frozenset[str]) -> Claims:
-    """What some hosts claimed before, without what is believed of them no longer."""
+    """The remembered claims of some hosts, without refuted and revoked networks."""
     nothing: frozenset[Network] = frozenset()
     found = {
         network: tuple(
@@ -130,11 +130,11 @@ def believed(situation: Situation, hosts: frozenset[str]) -> Claims:
 
 
 def as_it_stands(situation: Situation, *, remembered: bool) -> Situation:
-    """The situation where it is not known who is revoked: no host gains access, and none loses it.
+    """The situation where revocations are unknown: no host gains access, and none loses it.
 
     Args:
         situation: The situation.
-        remembered: Whether what was claimed before is believed where the target lost all it held.
+        remembered: Whether remembered claims count where the target lost all its entries.
     """
     before = believed(situation, situation.trusted)
     stands = Coverage(situation.held or (before if remembered else ()))
@@ -155,18 +155,18 @@ def as_it_stands(situation: Situation, *, remembered: bool) -> Situation:
 
 
 def _standing(claim: Network, held: Coverage) -> list[Network]:
-    """What of a claim is held: all of it, or pieces beside what others put or took out there."""
+    """The held part of a claim: all of it, or pieces beside foreign changes."""
     return [claim] if held.covering(claim) is not None else held.inside(claim)
 
 
 def unexplained(situation: Situation) -> frozenset[Network]:
-    """The entries that neither stand for a claim that is remembered nor were revoked."""
+    """The entries that neither stand for a remembered claim nor were revoked."""
     known = Coverage((*situation.claims, *situation.revoked))
     return frozenset(one for one in situation.held if known.covering(one) is None)
 
 
 def merged(some: Claims, others: Claims) -> Claims:
-    """Both, labels sorted."""
+    """The union of claims, labels sorted."""
     if not (some and others):
         return some or others
     both = {
@@ -191,10 +191,10 @@ def without_claims(claims: Claims, taken: Claims) -> dict[Network, tuple[str, ..
 
 
 def owners(networks: Iterable[Network], claims: Claims) -> dict[Network, tuple[str, ...]]:
-    """Who claimed each of some entries, by what is remembered.
+    """The hosts that claimed each of some entries, as far as remembered.
 
-    An entry that stands for no claim of its own is a piece of a wider one, beside what others put
-    there; or it was added by others, and is claimed by no host.
+    An entry without a claim of its own is a piece of a wider one, beside foreign entries; or it is
+    foreign itself, and no host claims it.
     """
     found = {network: claims.get(network, ()) for network in networks}
     pieces = [network for network, hosts in found.items() if not hosts]
@@ -207,10 +207,10 @@ def owners(networks: Iterable[Network], claims: Claims) -> dict[Network, tuple[s
 
 
 def arrange(claims: Claims, situation: Situation) -> Claims:
-    """The entries that let in just what is claimed.
+    """The entries that admit exactly the claimed networks.
 
-    Without what others hold already. Where entries may not overlap, also without what is covered;
-    the wider one tells of every host that is let in by it.
+    Without foreign entries' networks. Where entries may not overlap, also without covered networks;
+    the wider entry has the labels of every host it admits.
     """
     if situation.capabilities.overlaps:
         others = situation.current.others
@@ -234,6 +234,6 @@ def as_entries(claims: Claims) -> tuple[Entry, ...]:
 
 
 def hosts_of(claims: Claims) -> Iterator[str]:
-    """Every host that claims anything, once for each claim."""
+    """Yield every host with a claim, once for each claim."""
     for hosts in claims.values():
         yield from hosts

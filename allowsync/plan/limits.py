@@ -1,8 +1,8 @@
-"""Is this plan too drastic to be applied without --force? Pure.
+"""Limits on plans that are too drastic to apply without --force. Pure.
 
 A host that only moved keeps other claims, so it does not count; nor does one whose `until` passed
-or that was taken out of the configuration: it is not among the trusted hosts any more. What the
-policy took back counts for no host: what comes from there is not that host.
+or that was removed from the configuration: it is not among the trusted hosts any more. Refuted
+networks count for no host: packets from there are not that host's.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class LimitRefusal(Value):
-    """Why removals of a plan were not applied.
+    """The reason why removals of a plan were not applied.
 
     Attributes:
-        losing: The hosts that would have lost all their access, sorted.
-        allowed: How many may, in one run.
-        of: How many hosts the allowlist has.
+        losing: The hosts that would have lost all access, sorted.
+        allowed: The number of hosts that may lose it in one run.
+        of: The number of hosts on the allowlist.
         emptied: Whether the allowlist would have been left empty.
-        entries: The claims that stay because of it, each with the hosts it stays for.
+        entries: The claims retained by it, each with its hosts.
     """
 
     losing: tuple[str, ...]
@@ -46,7 +46,7 @@ class LimitRefusal(Value):
 
     @property
     def said(self) -> str:
-        """What was refused and why, and what applies it."""
+        """The refused removals, the reason, and the command that applies them."""
         who = ", ".join(self.losing) or f"{len(self.entries)} entries of unknown origin"
         why = (
             "it would leave the allowlist empty (limits.allow_empty)"
@@ -57,13 +57,13 @@ class LimitRefusal(Value):
 
 
 def limit(situation: Situation, claims: Claims, limits: Limits, hosts: int) -> LimitRefusal | None:
-    """What limits refuse of a plan; None where they let it be.
+    """The removals of a plan that limits refuse; None where they refuse none.
 
     Args:
-        situation: What the plan was made from.
-        claims: What it leaves in force.
-        limits: How much one run may take away.
-        hosts: How many hosts the allowlist has.
+        situation: The input of the plan.
+        claims: The claims it leaves in force.
+        limits: The limits.
+        hosts: The number of hosts on the allowlist.
     """
     emptied = not (claims or situation.wanted_beside or limits.allow_empty)
     back: Claims = _lost(situation, claims)
@@ -81,7 +81,7 @@ def limit(situation: Situation, claims: Claims, limits: Limits, hosts: int) -> L
 def keep_all(
     situation: Situation, claims: Claims, why: LimitRefusal, ended: frozenset[str]
 ) -> LimitRefusal:
-    """The refusal of every removal but what ended or was revoked: nothing extends `until`."""
+    """The refusal of every removal except ended and revoked access: nothing extends `until`."""
     before = owners(situation.held, situation.claims)
     back: dict[Network, tuple[str, ...]] = {one: () for one, hosts in before.items() if not hosts}
     back = {one: () for one in back if one not in situation.revoked}
@@ -94,10 +94,10 @@ def keep_all(
 
 
 def blocks(refusal: LimitRefusal, plan: Plan, situation: Situation) -> bool:
-    """Whether a plan would have taken out what a limit refused.
+    """Whether a plan would have removed claims that a limit refused to remove.
 
-    It would not where a wider network of another host lets it in still, or where the target holds
-    it no longer (a flush) and is to hold it again.
+    It would not where a wider network of another host still covers them, or where the target lost
+    them already (a flush) and will hold them again.
     """
     before = Coverage(situation.held)
     after = Coverage(entry.network for entry in plan.final)
@@ -108,13 +108,13 @@ def blocks(refusal: LimitRefusal, plan: Plan, situation: Situation) -> bool:
 
 
 def limited(situation: Situation, refusal: LimitRefusal) -> Situation:
-    """The situation in which what a limit refused no longer applies."""
+    """The situation with the refused claims retained."""
     back: dict[Network, tuple[str, ...]] = {one.network: one.hosts for one in refusal.entries}
     return replace(situation, held_back=merged(situation.held_back, back))
 
 
 def _lost(situation: Situation, claims: Claims) -> dict[Network, tuple[str, ...]]:
-    """What trusted hosts claim no longer that are left without any claim."""
+    """The lost claims of trusted hosts that are left without any claim."""
     leaving = without_claims(situation.claims, claims)
     if not leaving:
         return {}

@@ -7,8 +7,8 @@ a claim           wanted          not wanted, and …
                                   … held back by a limit: stays
                                   … anything else, a stranger's addition included: goes
 
-The target is to hold what stands for the claims that stay, and nothing else. Claims are known for
-each host apart (see `allowsync.plan.claims`); how the target has to hold them comes afterwards.
+The target should hold the entries for the claims that stay, and nothing else. Claims are per host
+(see `allowsync.plan.claims`); their arrangement as entries comes afterwards.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ ANY_WIDTH: Final = {4: (0, 32), 6: (0, 128)}
 
 
 class Planned(Value):
-    """A plan, and the claims its entries stand for once it is carried out.
+    """A plan, and the claims that its entries stand for once it is applied.
 
-    `apart` are those of hosts where they are not just the entries, else None.
+    `apart` are the claims of hosts where they differ from the entries, else None.
     """
 
     plan: Plan
@@ -50,12 +50,12 @@ class Planned(Value):
 
 
 def make_plan(situation: Situation) -> Plan:
-    """The difference between what a target holds and what it should hold."""
+    """The difference between the current and the desired entries of a target."""
     return planned(situation).plan
 
 
 def planned(situation: Situation) -> Planned:
-    """The same, with the claims that stay."""
+    """The plan, with the claims that stay."""
     held = situation.held
     wanted = _held_of(situation.wanted, situation.capabilities)
     stays = retained(situation)
@@ -85,7 +85,7 @@ def planned(situation: Situation) -> Planned:
 
 
 def _held_of(wanted: Claims, capabilities: Capabilities) -> Claims:
-    """What of it the target can hold."""
+    """The wanted networks that the target can hold."""
     widths = {4: capabilities.widths(Family.IPV4), 6: capabilities.widths(Family.IPV6)}
     if widths == ANY_WIDTH:
         return wanted
@@ -97,14 +97,14 @@ def _held_of(wanted: Claims, capabilities: Capabilities) -> Claims:
 
 
 def apart(entries: Claims, claims: Claims) -> tuple[Entry, ...] | None:
-    """The claims of hosts that entries stand for; None where each stands for just its own."""
+    """The claims of hosts that entries stand for; None where each stands for exactly its own."""
     if entries == claims:
         return None
     return as_entries({network: hosts for network, hosts in claims.items() if hosts})
 
 
 def unfit(situation: Situation) -> tuple[Entry, ...]:
-    """What is wanted but held neither by the target, for its family or its width, nor beside it."""
+    """The wanted networks that neither the target, by family or width, nor another one can hold."""
     wanted = situation.wanted
     if (fits := _held_of(wanted, situation.capabilities)) is wanted:
         return ()
@@ -115,7 +115,7 @@ def unfit(situation: Situation) -> tuple[Entry, ...]:
 def _replaced(
     wanted: Claims, stays: Claims, situation: Situation
 ) -> Mapping[Network, tuple[str, ...]]:
-    """Who is about to leave a network, where that is written; also a host that has another one."""
+    """The hosts that are about to lose a network, where labels say so, or that have another one."""
     if not situation.capabilities.replaced:
         return {}
     elsewhere = {host for hosts in wanted.values() for host in hosts}
@@ -128,9 +128,9 @@ def _replaced(
 
 
 def _relabelled(final: Mapping[Network, Entry], situation: Situation) -> Iterator[str]:
-    """What is not as it is written, where it is written whose an entry is. Unknown is no change.
+    """The entries whose host labels are outdated, where labels are written. Unknown is no change.
 
-    Where no host can be read, as a comment has no room for all, what was written is remembered.
+    Where no host can be read, as a comment has no room for all, the labels last written count.
     """
     if not situation.capabilities.labels:
         return

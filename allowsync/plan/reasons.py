@@ -1,7 +1,7 @@
-"""Why an entry is put in, taken out or kept, in words. Pure.
+"""Reasons for adding, removing or keeping an entry, as text. Pure.
 
-Made from what is known after the run, not from events during it: a removal that a limit refused is
-still explained by the same words a day later.
+Derived from the facts after the run, not from events during it: a removal refused by a limit has
+the same reason a day later.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Reasons(Value):
     """Explains the entries of one run.
 
     Attributes:
-        decisions: What was decided about each host of the run.
+        decisions: The decision about each host of the run.
         now: The instant of the run.
     """
 
@@ -38,7 +38,7 @@ class Reasons(Value):
     now: datetime
 
     def added(self, entry: Entry) -> str:
-        """Why an entry is put in; empty when it is simply new."""
+        """The reason why an entry is added; empty when it is simply new."""
         for decision in self._known(entry.hosts):
             for move in decision.moves:
                 if move.to == entry.network:
@@ -46,10 +46,10 @@ class Reasons(Value):
                     return f"{move.hostname} moved from {left}"
         if not entry.hosts or any(decision.grants for decision in self._known(entry.hosts)):
             return ""
-        return self.withheld(entry)  # a wider entry let its host in so far
+        return self.withheld(entry)  # a wider entry admitted its host so far
 
     def removed(self, entry: Entry, plan: Plan) -> str:
-        """Why an entry is taken out."""
+        """The reason why an entry is removed."""
         covering = next((one for one in plan.final if covers(one.network, entry.network)), None)
         if covering is not None:
             return f"covered by {covering.network}"
@@ -58,7 +58,7 @@ class Reasons(Value):
         return "; ".join(dict.fromkeys(self.lost(entry, label) for label in entry.hosts))
 
     def kept(self, entry: Entry) -> str:
-        """Why an entry stays although the DNS does not confirm it now; empty when it does not."""
+        """The reason why an entry without a present confirmation stays; empty when it has one."""
         if not any(
             grant.basis is Basis.STALE for one in self._known(entry.hosts) for grant in one.grants
         ):
@@ -69,12 +69,12 @@ class Reasons(Value):
         return self._stale(max(grants, key=lambda grant: grant.confirmed))
 
     def withheld(self, entry: Entry, undecided: Collection[str] = ()) -> str:
-        """Why an entry that no host is known to want stays.
+        """The reason why an entry that no host is known to want stays.
 
         Args:
             entry: The entry.
-            undecided: The hosts of its target of which nothing is known: those of a list that is
-                made elsewhere have no decision where nothing new is known of it.
+            undecided: The undecided hosts of its target: hosts of a followed list have no decision
+                without a document of it.
         """
         if not entry.hosts:
             return "retained for now: its host is unknown"
@@ -92,7 +92,7 @@ class Reasons(Value):
         return f"retained: removal blocked by limits: {self.lost(entry, label)}"
 
     def _granted(self, entry: Entry) -> list[Grant]:
-        """What the hosts of an entry are granted within it, or around it (beside others)."""
+        """The grants of an entry's hosts within it, or around it (beside foreign entries)."""
         return [
             grant
             for decision in self._known(entry.hosts)
@@ -104,7 +104,7 @@ class Reasons(Value):
         return (self.decisions[label] for label in labels if label in self.decisions)
 
     def lost(self, entry: Entry, label: str) -> str:
-        """Why a host does not come from an entry's network any more."""
+        """The reason why a host does not use an entry's network any more."""
         decision = self.decisions.get(label)
         elsewhere = decision is not None and any(
             covers(grant.network, entry.network) for grant in decision.grants
@@ -172,7 +172,7 @@ class Reasons(Value):
 
 
 def _no_answer(reason: str) -> str:
-    """Who gave no answer: the DNS, or the machine that asks it for this one."""
+    """The party without an answer: the DNS, or the machine that asks it for this one."""
     return NO_NEWS if reason.startswith(UNHEARD) else "no answer from DNS"
 
 

@@ -1,4 +1,4 @@
-"""What a run did, as values: the report makes text and JSON of them, the CLI the exit code."""
+"""Results of a run as values; the report formats them, the CLI derives the exit code."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class TargetReport(Value):
     Attributes:
         target: Its full name.
         allowlist: The allowlist enforced there.
-        outcome: How it came out.
-        plan: What was planned; None when the target could not be read.
-        current: What it held before; None when it could not be read.
-        refusal: What a limit refused.
-        unfit: What is wanted but cannot be held there.
-        inherited: What was found there unexplained, as remembered from now on.
-        reason: Why it failed or is not known, or an empty string.
-        ineffective: Entries it holds that let no packet in, each with the reason.
-        claims: What each host is let in by, apart; None where every entry stands for its own.
-        closed: Whether it is put up again for no host: nothing is known of any.
-        undecided: The hosts that may have access there, of which nothing is known.
+        outcome: Its outcome.
+        plan: Its plan; None when the target could not be read.
+        current: Its contents before; None when it could not be read.
+        refusal: The removals refused by a limit.
+        unfit: Wanted entries that it cannot hold.
+        inherited: Entries of unknown origin, as remembered from now on.
+        reason: The reason why it failed or is unknown, or an empty string.
+        ineffective: Its entries that admit no packet, each with the reason.
+        claims: The claims per host; None where every entry is exactly its own claim.
+        closed: Whether it is restored without entries: no address of any host is known.
+        undecided: The undecided hosts that may have access there.
     """
 
     target: str
@@ -57,12 +57,12 @@ class TargetReport(Value):
 
     @property
     def lacking(self) -> bool:
-        """Whether not everybody who should is let in, though nothing failed."""
+        """Whether not every host that should be is admitted, though nothing failed."""
         return bool(self.unfit or self.ineffective or self.closed)
 
     @property
     def said(self) -> str:
-        """Everything that is wrong with the target, in words; empty when nothing is."""
+        """All problems of the target, as text; empty when there are none."""
         unfit = ", ".join(str(entry.network) for entry in self.unfit)
         parts = (
             self.reason,
@@ -78,8 +78,8 @@ class BlockReport(Value):
     """One target of a denylist in a run.
 
     Attributes:
-        report: What came of it; its entries are what is blocked.
-        spared: What is never blocked of what its lists name.
+        report: Its report; the entries are the blocked networks.
+        spared: Listed networks that are never blocked.
     """
 
     report: TargetReport
@@ -91,14 +91,14 @@ class RunReport(Value):
 
     Attributes:
         started: Its instant, in UTC.
-        seconds: How long it took.
+        seconds: Its duration.
         dry_run: Whether nothing was written.
         offline: Whether the DNS was not asked.
         decisions: Each host of the run by name, in configured order.
         targets: Each target of the run, in configured order.
-        notices: Warnings beside that.
+        notices: Further warnings.
         blocked: Each target of a denylist, in configured order.
-        fleet: What is known of the fleet; None where the machine belongs to none.
+        fleet: The known state of the fleet; None where the machine belongs to none.
     """
 
     started: datetime
@@ -113,7 +113,7 @@ class RunReport(Value):
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the process ends with, `CHANGES` left aside."""
+        """The exit code of the process, except `CHANGES`."""
         told = (one.code for one in self.notices)
         return worst((*map(_code, self.every_target), self._knowledge, *told))
 
@@ -129,14 +129,14 @@ class RunReport(Value):
 
     @property
     def uneventful(self) -> bool:
-        """Whether there is surely nothing to say of it but its numbers."""
+        """Whether there is certainly nothing to report but numbers."""
         return not self.notices and all(
             (*map(_is_confirmed, self.decisions.values()), *map(_is_in_sync, self.every_target))
         )
 
     @property
     def _knowledge(self) -> ExitCode:
-        """Asking for no DNS and having none is no lack of answers; knowing nothing at all is."""
+        """An offline run lacks no answers by itself; it does when a host is undecided."""
         lacking = (
             one.undecided or (one.rests_on_old_knowledge and not self.offline)
             for one in self.decisions.values()
@@ -161,7 +161,7 @@ def _is_confirmed(decision: Decision) -> bool:
 
 
 def _is_in_sync(report: TargetReport) -> bool:
-    """Whether a target holds just what it should, and nothing is wrong with it."""
+    """Whether a target holds exactly the desired entries, and has no problem."""
     plan = report.plan
     return not report.said and (plan is None or (plan.idle and not plan.withheld))
 

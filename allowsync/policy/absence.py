@@ -1,9 +1,9 @@
-"""What removes access needs agreement, too: absence that is proven, and a network left out. Pure.
+"""Agreement on removal: proven absence, and networks missing from an answer. Pure.
 
 One nameserver that lies, filters or lags must not end a friend's access. So with several of them a
 name is absent in a run only if at least two prove it (or `agreement`, if that is more) and none
-gives an address. And where several have to agree on a new address, as many have to leave an old
-one out of their answers before it counts as replaced.
+gives an address. And where several have to agree on a new address, as many have to omit an old one
+from their answers before it counts as replaced.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TWO = 2
 
 
 def contradicted(answers: Mapping[Query, Answer], held: Collection[Query]) -> dict[Query, Answer]:
-    """What counts in the place of an NXDOMAIN about a name that gave an address of another family.
+    """The replacements for an NXDOMAIN of a name that has an address of the other family.
 
-    NXDOMAIN says that there is no such name at all (RFC 8020). Broken nameservers answer so for one
-    type only (RFC 4074), so there it tells nothing.
+    NXDOMAIN means that the name does not exist at all (RFC 8020). Broken nameservers return it for
+    one type only (RFC 4074), so it proves nothing there.
 
     Args:
         answers: The answers of a run.
-        held: The questions by which something is held.
+        held: The questions by which an address is held.
     """
     there = {query.hostname for query, one in answers.items() if isinstance(one, Found)}
     return {
@@ -41,12 +41,12 @@ def contradicted(answers: Mapping[Query, Answer], held: Collection[Query]) -> di
 
 
 def agreed(answer: Answer, everyone: Mapping[str, Answer], agreement: int) -> Answer:
-    """An absence in the light of what each nameserver says.
+    """An absence weighed against the answers of all nameservers.
 
     Args:
         answer: The absence that one nameserver proved.
-        everyone: What each nameserver answered, that one included.
-        agreement: How many have to agree on a new address.
+        everyone: The answers of all nameservers, that one included.
+        agreement: The number of nameservers that have to agree on a new address.
     """
     if len(everyone) < TWO:
         return answer
@@ -61,7 +61,7 @@ def agreed(answer: Answer, everyone: Mapping[str, Answer], agreement: int) -> An
 
 
 def left_out(answer: Answer, track: RetentionState, host: Host) -> frozenset[Network]:
-    """The networks that a host holds and that a good answer does not give."""
+    """The networks that a host holds and that a good answer omits."""
     if not isinstance(answer, Found):
         return frozenset()
     given = {network_of(address, host) for address in answer.addresses}
@@ -71,13 +71,13 @@ def left_out(answer: Answer, track: RetentionState, host: Host) -> frozenset[Net
 def contested(
     networks: Collection[Network], everyone: Mapping[str, Answer], host: Host, agreement: int
 ) -> frozenset[Network]:
-    """Those of some networks that fewer nameservers than have to agree left out.
+    """The networks that too few nameservers omitted for a replacement.
 
     Args:
-        networks: What one nameserver's answer does not give.
-        everyone: What is believed of each nameserver's answer, that one's included.
-        host: Whose networks they are.
-        agreement: How many have to agree on a new address.
+        networks: The networks that one nameserver's answer omits.
+        everyone: The screened answers of all nameservers, that one included.
+        host: The host that holds the networks.
+        agreement: The number of nameservers that have to agree on a new address.
     """
     given = [
         {network_of(address, host) for address in one.addresses}

@@ -1,11 +1,11 @@
-"""How much time passed, by clocks that may be wrong. Pure.
+"""Elapsed time by clocks that may be wrong. Pure.
 
-Access ends by a clock only when its time has really passed. Within one boot the machine's own
-uptime tells (CLOCK_BOOTTIME, clock_gettime(2)); between two boots only the wall clock does, and it
+Access expires only when its time has really passed. Within one boot the machine's own uptime is
+reliable (CLOCK_BOOTTIME, clock_gettime(2)); between two boots there is only the wall clock, which
 may have lost its battery or be set by a broken time server. So time between two runs counts for
 at most `LONGEST_GAP`, and never for more than the uptime grew; where a clock claims more than
-`PLAUSIBLE`, it tells nothing, and no time counts. What it claims beyond what counts is remembered
-as a gap and taken off every span that reaches across it.
+`PLAUSIBLE`, no time counts. The claimed time that does not count is remembered as a gap and
+subtracted from every span that reaches across it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from allowsync.model.value import Value
 LONGEST_GAP = timedelta(days=1)
 PLAUSIBLE = timedelta(days=2)
 
-# How much the wall clock may be ahead of the uptime before a run distrusts it: it is slewed and
-# corrected by small steps on every machine.
+# Wall clock time ahead of the uptime that a run tolerates: it is slewed and corrected by small
+# steps on every machine.
 TOLERANCE = timedelta(minutes=2)
 
 
 class Now(Value):
-    """The instant of a run, and how far its clock can be trusted.
+    """The instant of a run, and the reliability of its clock.
 
     Attributes:
         instant: The wall clock.
-        clock: Whether clocks may advance and run out in this run.
-        gaps: By how much the wall clock was ahead of the time that passed, and when.
-        latest: The latest instant ever seen, if that is later.
+        clock: Whether clocks may advance and expire in this run.
+        gaps: The jumps of the wall clock ahead of the elapsed time.
+        latest: The latest instant ever seen, if later.
     """
 
     instant: datetime
@@ -40,29 +40,29 @@ class Now(Value):
 
     @property
     def counts(self) -> bool:
-        """Whether this run may advance and end clocks."""
+        """Whether this run may advance and expire clocks."""
         return self.clock is Clock.STEADY
 
     def passed(self, since: datetime) -> timedelta:
-        """The time that passed since an instant, as far as it is certain."""
+        """The time elapsed since an instant, as far as it is certain."""
         claimed = self.instant - since
         if not self.gaps:
             return claimed
         return claimed - sum((gap.by for gap in self.gaps if gap.at > since), timedelta(0))
 
     def reaches(self, until: datetime) -> bool:
-        """Whether an instant has come. A clock that is behind does not bring it back."""
+        """Whether an instant has come; a clock that was set back does not undo that."""
         return max(self.instant, self.latest or self.instant) >= until
 
 
 def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> Now:
-    """The instant of a run, in the light of the runs before it.
+    """The instant of a run, given the clock readings of the runs before it.
 
     Args:
-        known: What is remembered of the clocks.
+        known: The remembered clock readings.
         pulse: The machine's clocks.
-        forgotten: When the last run was that nothing is remembered of: what it heard is unknown, so
-            the time until now counts for nothing.
+        forgotten: The last run that left no memory; its answers are unknown, so the time since
+            counts for nothing.
     """
     instant = pulse.wall
     gaps = _gaps(known, instant)
@@ -83,10 +83,10 @@ def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> 
 
 
 def _gaps(known: Chronology, instant: datetime) -> tuple[Gap, ...]:
-    """By how much a clock that shows an instant is ahead, in the light of the runs before.
+    """The gaps that remain for a clock that shows an instant.
 
-    One that was ahead and is put back is ahead by so much less: what is left of its gaps reaches up
-    to the instant it shows.
+    A clock that was ahead and is set back is ahead by so much less: the remainder of its gaps
+    reaches up to the instant it shows.
     """
     gaps = tuple(gap for gap in known.gaps if gap.at <= instant)
     if known.last is None or len(gaps) == len(known.gaps):
@@ -97,11 +97,11 @@ def _gaps(known: Chronology, instant: datetime) -> tuple[Gap, ...]:
 
 
 def at_rest(known: Chronology, instant: datetime) -> Now:
-    """The instant at which something is looked at: no clock runs out by that."""
+    """The instant of a read-only use case, at which no clock expires."""
     gaps = _gaps(known, instant)
     return Now(instant, Clock.JUMPED, gaps, known.latest)
 
 
 def remembered(now: Now, pulse: Pulse) -> Chronology:
-    """What to remember of the clocks after a run."""
+    """The clock readings to remember after a run."""
     return Chronology(pulse, now.latest, now.gaps)

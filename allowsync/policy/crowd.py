@@ -1,4 +1,4 @@
-"""Who came from where within the guards' window, and who lives together. Pure."""
+"""Hosts by the networks they used within the guards' window, and by shared homes. Pure."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 
 class Crowd:
-    """Who came from where within the window, and who lives together. For one run."""
+    """Hosts by the networks they used within the window, and by shared homes. For one run."""
 
     def __init__(self, holders: Holders, seen: SightingIndex, now: Now) -> None:
         self._seen = seen
         self._hosts = [host for host, _ in holders.values()]
         self._holders, self._now = holders, now
-        # A name that was edited away was this host's: the one that replaces it may well give the
-        # same, as at another provider.
+        # A name that was edited away belonged to this host: its replacement may give the same
+        # network, as at another provider.
         self._labels = {
             query.hostname: host.name
             for host, memory in holders.values()
             for query in (*memory.former, *memory.tracks)
         }
         self._labels |= {name: host.name for host in self._hosts for name in host.hostnames}
-        # Of one network: where thousands of hosts have it, each of them asks.
+        # Cached by network: where thousands of hosts share one, each of them asks.
         self._givers: dict[Network, list[str]] = {}
         self._strangers: dict[Network, list[str]] = {}
 
@@ -74,17 +74,17 @@ class Crowd:
         return found
 
     def still_giving(self, given: Network) -> list[str]:
-        """Those of them that gave it in one of their last answers, sorted."""
+        """The hosts among them that gave it in one of their last answers, sorted."""
         return sorted({self._labels.get(name, name) for name in self._seen.still_giving(given)})
 
     def strangers(self, given: Network) -> list[str]:
-        """The same, of those that lived together one each."""
+        """The hosts that gave a network within the window, one of each shared home."""
         if given not in self._strangers:
             self._strangers[given] = self.apart(self.givers(given))
         return self._strangers[given]
 
     def apart(self, labels: Iterable[str]) -> list[str]:
-        """Of hosts that lived together, one each."""
+        """One host of each shared home."""
         found: dict[str, None] = {}
         for label in labels:
             if found.keys().isdisjoint(self._together(label)):
@@ -92,12 +92,12 @@ class Crowd:
         return list(found)
 
     def _together(self, label: str) -> Iterator[str]:
-        """Those who lived where a host lived."""
+        """The hosts that shared a home with a host."""
         for home in self._homes.get(label, ()):
             yield from self._at_home.overlapping(home)
 
     def whole_domain(self, hostname: str, givers: Collection[str]) -> bool:
-        """Whether all hosts below a name's parent domain are among the givers, and are several."""
+        """Whether several separate hosts below a name's parent domain are all among the givers."""
         parent = hostname.partition(".")[2]
         below = [
             host.name

@@ -1,4 +1,4 @@
-"""answer + what we knew + policy + now → grants. Pure.
+"""answer + memory + policy + now → grants. Pure.
 
     answer        held addresses in it   held addresses not in it            no history
     Found         fresh                  replaced, until `keep_replaced`      fresh
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class Move(Value):
-    """A name gave a network it did not give before, instead of others."""
+    """A name that gave a new network in place of others."""
 
     hostname: str
     to: Network
@@ -53,19 +53,19 @@ class Move(Value):
 
 
 class Decision(Value):
-    """Where one host may come from now, and what is to be remembered.
+    """The grants of one host now, and its next memory.
 
     Attributes:
         host: The host decided about.
-        judged: What was believed of each answer, in the order of the host's queries.
-        grants: Where it may come from, sorted by network.
-        memory: What to remember for the next run.
-        undecided: It has no grant, and of some question nothing was ever known: it may well have
-            access now, which is unknown.
-        unheard: Of some question, or some source of networks, nothing was ever known.
+        judged: The screened answers, in the order of the host's queries.
+        grants: Its grants, sorted by network.
+        memory: The memory for the next run.
+        undecided: It has no grant, and some question was never answered: whether it has access now
+            is unknown.
+        unheard: Some question, or some source of networks, was never answered.
         ended: Its `until` has passed, or it was revoked.
         moves: New networks that took the place of others in this run.
-        refuted: Networks it was granted that are believed no longer.
+        refuted: Networks that were granted and are refuted.
     """
 
     host: Host
@@ -80,7 +80,7 @@ class Decision(Value):
 
     @property
     def rests_on_old_knowledge(self) -> bool:
-        """Whether some access stands only because of what was known earlier, or is not known."""
+        """Whether some access rests on an earlier answer alone, or is unknown."""
         if self.undecided or (self.host.sources and not self.ended):
             return True
         bases = [grant.basis for grant in self.grants]
@@ -90,7 +90,7 @@ class Decision(Value):
 
     @property
     def ending(self) -> str:
-        """Why its access ended, in words; empty where it did not."""
+        """The reason for the end of its access, as text; empty where it has not ended."""
         if not self.ended:
             return ""
         if self.host.revoked is not None:
@@ -100,13 +100,13 @@ class Decision(Value):
 
     @property
     def held_back(self) -> tuple[tuple[str, str], ...]:
-        """Hostname and words for each address that a guard refused of the last answers."""
+        """The hostname and the reason for each address that guards rejected in the last answers."""
         tracks = self.memory.tracks.items()
         return tuple((query.hostname, one) for query, track in tracks for one in track.held_back)
 
     @property
     def latched(self) -> tuple[str, ...]:
-        """The hostnames that wait for an approval, in configured order."""
+        """The hostnames pending approval, in configured order."""
         if self.ended:
             return ()
         names = dict.fromkeys(query.hostname for query in self.memory.tracks)
@@ -114,13 +114,13 @@ class Decision(Value):
 
 
 def decide(host: Host, answers: Mapping[Query, Answer], memory: HostMemory, now: Now) -> Decision:
-    """Decide where a host may come from, without guards.
+    """Decide a host's grants, without guards.
 
     Args:
         host: The host, with the policy that applies to it.
-        answers: What the DNS said. A query that is missing was not asked.
-        memory: What was known before this run.
-        now: The instant, and whether it can be trusted.
+        answers: The DNS answers. A missing query was not asked.
+        memory: The memory before this run.
+        now: The instant, and its reliability.
     """
     return conclude(host, judgements(host, answers), memory, now)
 
@@ -128,7 +128,7 @@ def decide(host: Host, answers: Mapping[Query, Answer], memory: HostMemory, now:
 def judgements(
     host: Host, answers: Mapping[Query, Answer], edge: tuple[Network, ...] = ()
 ) -> tuple[ScreenedAnswer, ...]:
-    """What is believed of each answer to a host's queries, in their order."""
+    """The screened answers to a host's queries, in their order."""
     return tuple(
         judge(query, answers[query], host, edge) for query in host.queries if query in answers
     )
@@ -141,15 +141,14 @@ def unmoved(
     now: Now,
     edge: tuple[Network, ...] = (),
 ) -> Decision | None:
-    """The decision about a host whose answers give just what it is held by, if nothing else counts.
+    """The decision about a host whose answers equal its held addresses and nothing else counts.
 
-    So it is with nearly every host in nearly every run: nothing is new of what is remembered of it
-    but the time of its last answer. It is what `conclude` comes to as well, by way of much that is
-    nothing here.
+    This is the case of nearly every host in nearly every run: only the time of its last answer is
+    new. `conclude` gives the same result at greater cost.
 
     Returns:
-        Each question gave one address, in a network of its own, or none as ever; None where there
-        is more to it.
+        The decision where each question gave one held address, in a network of its own, or none as
+        before; None in every other case.
     """
     tracks, queries, instant = memory.tracks, host.queries, now.instant
     if len(tracks) != len(queries) or has_more(host) or has_ended(host, now):
@@ -186,15 +185,15 @@ def conclude(
     refuted: Mapping[str, frozenset[Network]] | None = None,
     contested: Mapping[Query, frozenset[Network]] | None = None,
 ) -> Decision:
-    """Decide where a host may come from by what is believed of the answers.
+    """Decide a host's grants by its screened answers.
 
     Args:
         host: The host, with the policy that applies to it.
-        judged: What is believed. A query that is missing was not asked.
-        memory: What was known before this run.
-        now: The instant, and whether it can be trusted.
-        refuted: By hostname, networks that were granted and are believed no longer.
-        contested: By question, networks it holds that too few nameservers left out of the answer.
+        judged: The screened answers. A missing query was not asked.
+        memory: The memory before this run.
+        now: The instant, and its reliability.
+        refuted: By hostname, networks that were granted and are refuted.
+        contested: By question, held networks that too few nameservers omitted from the answer.
     """
     if has_ended(host, now):
         return _over(host, memory)
@@ -229,14 +228,14 @@ def _of_names(
 
 
 def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
-    """Where a host may come from as far as is known, with each basis as the last run left it."""
+    """The decision without new answers, with each basis as the last run left it."""
     if has_ended(host, now):
         return _over(host, memory)
     return _decision(host, memory, settled_tracks(host, memory, now), now)
 
 
 def _over(host: Host, memory: HostMemory) -> Decision:
-    """Nothing is kept of names that were edited away for a host whose access ended."""
+    """The decision after the end of access, without the states of names that were edited away."""
     own = {
         query: track for query, track in memory.tracks.items() if query.hostname in host.hostnames
     }
@@ -262,7 +261,7 @@ def _decision(
     moves: tuple[Move, ...] = (),
     refuted: Mapping[str, frozenset[Network]] | None = None,
 ) -> Decision:
-    """What follows from tracks. Without answers, each basis is as the last run left it."""
+    """The decision that follows from tracks. Without answers, each basis is unchanged."""
     fixed = _fixed(host, memory, now)
     by_net = {grant.network: grant for grant in fixed}
     former = former_tracks(host, memory, tracks, now, refuted or {})
@@ -306,7 +305,7 @@ def _place(grant: Grant) -> tuple[int, int, int]:
 
 
 def _fixed(host: Host, memory: HostMemory, now: Now) -> list[Grant]:
-    """Every fixed network; who publishes it is told where the configuration does not have it."""
+    """The grants of fixed networks, with the publisher of those not in the configuration."""
     if not (host.networks or host.published):
         return []
     whose = {
@@ -354,7 +353,7 @@ def _granted(
 def _basis(
     track: RetentionState, held: HeldAddress, host: Host, now: Now, *, asked: bool
 ) -> tuple[Basis, timedelta | None]:
-    """What a held address rests on, and in which time its clock runs out at the earliest."""
+    """The basis of a held address, and the time until its clock can expire."""
     if asked and not track.reason:
         if held.replaced is None:
             return Basis.FRESH, None
@@ -369,7 +368,7 @@ _STRENGTH = (Basis.FIXED, Basis.GRANTED, Basis.FRESH, Basis.STALE, Basis.FORMER,
 
 
 def _better(one: Grant, other: Grant) -> Grant:
-    """The grant that rests on more, since the earlier of both."""
+    """The grant with the stronger basis, since the earlier of both."""
     best = min(one, other, key=lambda grant: _STRENGTH.index(grant.basis))
     return replace(best, since=min(one.since, other.since))
 

@@ -1,6 +1,6 @@
-"""What a denylist blocks: its lists, less all that is never blocked. Pure.
+"""The networks a denylist blocks: its lists, without the never-blocked networks. Pure.
 
-Everything here is spans of addresses: lists overlap what they must not hold by tens of thousands.
+Everything here is spans of addresses: lists overlap protected networks by tens of thousands.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Spans: TypeAlias = "tuple[Sequence[Span], Sequence[Span]]"  # of IPv4, of IPv6
 
-# A list beyond that is a mistake of its author, or it is no block list.
+# A larger list is a mistake of its author, or no block list.
 LARGEST_SHARE: Final = 0.02
 
 NOTHING: Final[Spans] = ([], [])
@@ -44,13 +44,13 @@ SPECIAL: Final = "special-purpose addresses"
 
 
 class NeverBlocked(Value):
-    """A network that is never blocked, and why."""
+    """A network that is never blocked, and the reason."""
 
     network: Network
     why: str
 
 
-# Documentation's are not among them: no packet comes from there, and examples block them.
+# Documentation ranges are left out: no packet comes from there, and examples block them.
 SPECIAL_PURPOSE: Final = tuple(
     NeverBlocked(ip_network(block), SPECIAL)
     for block in (
@@ -61,12 +61,12 @@ SPECIAL_PURPOSE: Final = tuple(
 
 
 class Blocked(Value):
-    """What a denylist comes to.
+    """The effective content of a denylist.
 
     Attributes:
-        spans: What is blocked.
-        spared: What of that which is never blocked the lists would have blocked, in part at least.
-        shares: Which part is blocked of all IPv4 addresses, and of all global ones of IPv6.
+        spans: The blocked spans.
+        spared: The never-blocked networks that the lists contain, at least in part.
+        shares: The blocked share of all IPv4 addresses, and of all global IPv6 addresses.
     """
 
     spans: Spans
@@ -75,9 +75,9 @@ class Blocked(Value):
 
     @property
     def networks(self) -> tuple[Network, ...]:
-        """The same as networks: as few as possible, sorted, and none wider than may be named.
+        """The blocked networks: as few as possible, sorted, and none wider than the limit.
 
-        Two that touch would be one that Cloudflare, for one, does not take.
+        Adjacent ones may form a network that is too wide for Cloudflare, for example.
         """
         both = zip(self.spans, BOTH_FAMILIES, WIDEST.values(), strict=True)
         return tuple(
@@ -86,7 +86,7 @@ class Blocked(Value):
 
     @property
     def refusal(self) -> str:
-        """Why so much is not blocked; empty where it is."""
+        """The reason why so large a share is not blocked; empty where it is blocked."""
         for share, family in zip(self.shares, ("IPv4", "IPv6"), strict=True):
             if share > LARGEST_SHARE:
                 much, most = f"{share:.1%}", f"{LARGEST_SHARE:.0%}"
@@ -95,7 +95,7 @@ class Blocked(Value):
 
 
 def spans_of(networks: Iterable[Network]) -> Spans:
-    """Networks as spans, sorted; such as touch or overlap are one."""
+    """Networks as spans, sorted, with adjacent and overlapping ones merged."""
     found: dict[int, list[Span]] = {4: [], 6: []}
     for one in networks:
         found[one.version].append(span(one))
@@ -103,7 +103,7 @@ def spans_of(networks: Iterable[Network]) -> Spans:
 
 
 def united(several: Iterable[Spans]) -> Spans:
-    """All that lies in any of them."""
+    """The union of several spans."""
     every = list(several)
     return (
         joined(one for spans in every for one in spans[0]),
@@ -112,24 +112,24 @@ def united(several: Iterable[Spans]) -> Spans:
 
 
 def common(one: Spans, other: Spans) -> Spans:
-    """All that lies in both."""
+    """The intersection of two spans."""
     ipv4, ipv6 = (list(subtracted(one[n], list(subtracted(one[n], other[n])))) for n in (0, 1))
     return ipv4, ipv6
 
 
 def networks_in(spans: Iterable[Span], family: Family, widest: int = 0) -> Iterator[Network]:
-    """As few networks as cover just some spans, none with a shorter prefix than `widest`."""
+    """The fewest networks that cover exactly some spans, no prefix shorter than `widest`."""
     version = 4 if family is Family.IPV4 else 6
     for first, width in prefixes(spans, family.bits, widest):
         yield network(version, first, width)
 
 
 def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
-    """What is blocked of lists.
+    """The effective content of a denylist.
 
     Args:
-        lists: What they hold together, as `united` gives it.
-        never: All that is never blocked, beside special-purpose addresses.
+        lists: The union of its lists, as from `united`.
+        never: The never-blocked networks, beside special-purpose addresses.
     """
     every = (*SPECIAL_PURPOSE, *never)
     holes = spans_of(one.network for one in every)
@@ -140,14 +140,15 @@ def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
 
 
 def unheard(decision: Decision, since: datetime, now: Now) -> str:
-    """Why a host of which nothing is known keeps additions from denylists; empty where none does.
+    """The reason why an unknown host suspends additions from denylists; empty where none does.
 
-    It does for as long as an address would have stayed that was known: `keep_unavailable`, and as
-    many runs. What lists and other sources give stays without an end, and so does this.
+    It suspends them for as long as a known address would have stayed: `keep_unavailable`, and as
+    many runs. Networks of lists and other sources stay without a limit, and so does this
+    suspension.
 
     Args:
-        decision: What was decided about it.
-        since: The first run that knew nothing of it.
+        decision: The decision about the host.
+        since: The first run with nothing known of it.
         now: The instant.
     """
     host = decision.host
@@ -172,7 +173,7 @@ def _size(spans: Iterable[Span]) -> int:
 
 
 def touches(spans: Spans, given: Network) -> bool:
-    """Whether a network has an address in one of some spans."""
+    """Whether a network overlaps one of some spans."""
     mine = spans[0 if given.version == 4 else 1]
     first, last = span(given)
     place = bisect_left(mine, (last + 1,))
@@ -180,5 +181,5 @@ def touches(spans: Spans, given: Network) -> bool:
 
 
 def too_wide(given: Network) -> bool:
-    """Whether a network is wider than anything that a denylist may name."""
+    """Whether a network is wider than a denylist may contain."""
     return given.prefixlen < WIDEST[given.version]

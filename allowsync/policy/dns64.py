@@ -1,8 +1,8 @@
-"""Recognizes a resolver that makes up IPv6 addresses (DNS64, RFC 6147). Pure.
+"""Detection of resolvers that synthesize IPv6 addresses (DNS64, RFC 6147). Pure.
 
-`ipv4only.arpa` has no IPv6 address in the DNS. A resolver that gives one makes it out of a
-translation prefix and one of two well-known IPv4 addresses (RFC 7050, RFC 6052 section 2.2); all of
-IPv4 comes from behind such a prefix, so it is no home.
+`ipv4only.arpa` has no IPv6 address in the DNS. A resolver that gives one synthesizes it from a
+translation prefix and one of two well-known IPv4 addresses (RFC 7050, RFC 6052 section 2.2); all
+of IPv4 comes from behind such a prefix, so it is no home.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ LENGTHS: Final = (96, 64, 56, 48, 40, 32)  # of a translation prefix, RFC 6052 s
 
 
 def translation_prefixes(answers: Iterable[Answer]) -> frozenset[Network]:
-    """The prefixes that answers to `PROBE` were made with, as long as RFC 6052 allows."""
+    """The translation prefixes in answers to `PROBE`, of the lengths in RFC 6052."""
     found = (one for answer in answers if isinstance(answer, Found) for one in answer.addresses)
     return frozenset(prefix for address in found for prefix in _prefixes(address))
 
 
 def may_be_synthesized(address: Address) -> bool:
-    """Whether DNS64 may have made an address: bits 64 to 71 are zero (RFC 6052 section 2.2)."""
+    """Whether DNS64 may have synthesized an address: bits 64 to 71 zero (RFC 6052 section 2.2)."""
     return address.version == 6 and not int(address) >> 56 & 0xFF
 
 
 def looks_synthesized(address: Address, ipv4: Collection[int]) -> bool:
-    """Whether an address holds one of some IPv4 addresses just as DNS64 would have made it.
+    """Whether an address embeds one of some IPv4 addresses exactly as DNS64 does.
 
-    Nothing follows the embedded address there, which tells it from a home with 6rd (RFC 5969).
+    Zeros follow the embedded address there, unlike in the address of a home with 6rd (RFC 5969).
     """
     if not may_be_synthesized(address):
         return False
@@ -59,7 +59,7 @@ def _prefixes(address: Address) -> Iterable[Network]:
 
 
 def _embedded(number: int, length: int) -> int:
-    """The IPv4 address behind a prefix; bits 64 to 71 are left out of it."""
+    """The IPv4 address behind a prefix, without bits 64 to 71."""
     if length == 96:
         return number & 0xFFFFFFFF
     without_u = (number >> 64 << 56) | (number & ((1 << 56) - 1))

@@ -1,8 +1,8 @@
-"""What is asked beside new addresses, and what the answers tell of them. Pure.
+"""Probes beside new addresses, and the evidence in their answers. Pure.
 
-Three made-up names beside one that gives a new address, each nameserver again where several have to
-agree, and `ipv4only.arpa`. Where that is not answered the address is let in all the same, and asked
-about again in each run of the window until it is.
+The probes are three made-up names beside one that gives a new address, each nameserver again where
+several have to agree, and `ipv4only.arpa`. Without an answer to them the address is granted all
+the same, and the probes are repeated in each run of the window until they are answered.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from allowsync.policy.newcomers import NewAddress
     from allowsync.policy.sightings import Heard, Ledger
 
-# How many made-up names are asked beside one that gives a new address: a wildcard that hands out
-# one of several addresses at random has to miss each of them.
+# The number of made-up names beside one that gives a new address: a wildcard that returns one of
+# several addresses at random has to miss each of them.
 SIBLINGS = 3
 
 
 class Evidence(Value):
-    """What the DNS said about newcomers beyond the answers themselves.
+    """The answers about new addresses beyond those to the hosts' queries.
 
     Attributes:
-        arrivals: Which of them that was found out about (see `to_prove`).
-        agreement: How many nameservers must give an address.
-        siblings: For a query, those that were put beside it, with made-up names.
-        answers: What each nameserver answered to whatever was asked again or beside.
+        arrivals: The new addresses that were probed (see `to_prove`).
+        agreement: The number of nameservers that must give an address.
+        siblings: By query, the probes beside it, with made-up names.
+        answers: The answers of each nameserver to repeated queries and probes.
     """
 
     arrivals: tuple[NewAddress, ...] = ()
@@ -44,7 +44,7 @@ class Evidence(Value):
 
 
 def to_prove(new: Iterable[NewAddress], ledger: Ledger) -> tuple[NewAddress, ...]:
-    """What questions are put beside: arrivals, and earlier ones where these were not answered."""
+    """The new addresses to probe: arrivals, and earlier ones with unanswered probes."""
     again = by_hostname(ledger.unproven)
     return tuple(
         one
@@ -57,9 +57,9 @@ def to_prove(new: Iterable[NewAddress], ledger: Ledger) -> tuple[NewAddress, ...
 def siblings(
     arrivals: Iterable[NewAddress], label: Callable[[], str]
 ) -> dict[Query, tuple[Query, ...]]:
-    """For each query with an arrival, some with a made-up first label, where the policy wants it.
+    """By query with an arrival, probes with a made-up first label, where the policy wants them.
 
-    A name right below the top of the DNS has none: who asks for `x.org` learns nothing of `y.org`.
+    A name right below the top of the DNS has none: an answer for `x.org` proves nothing of `y.org`.
     """
     wanted = dict.fromkeys(
         one.query for one in arrivals if one.host.policy.canary and not one.latched
@@ -73,17 +73,17 @@ def siblings(
 
 
 def disputed(new: Iterable[NewAddress]) -> tuple[Query, ...]:
-    """What to ask every nameserver about where several have to agree."""
+    """The queries to put to every nameserver where several have to agree."""
     return tuple(dict.fromkeys(one.query for one in new if not one.latched and not one.granted))
 
 
 def key_of(one: NewAddress) -> tuple[str, Network]:
-    """What a sighting of an address is found by: the name that gave it, and the network."""
+    """The key of an address's sighting: the name that gave it, and the network."""
     return one.query.hostname, one.network
 
 
 def unproven(evidence: Evidence, heard: Heard) -> set[tuple[str, Network]]:
-    """Arrivals of which no made-up name was answered, or which DNS64 may have made unnoticed."""
+    """Arrivals without an answered probe, or that DNS64 may have synthesized undetected."""
     told = all_told(evidence)
     return {
         key_of(one)
@@ -94,22 +94,22 @@ def unproven(evidence: Evidence, heard: Heard) -> set[tuple[str, Network]]:
 
 
 def all_told(evidence: Evidence) -> bool:
-    """Whether each nameserver told whether it does DNS64."""
+    """Whether each nameserver answered the DNS64 probe."""
     probed = evidence.answers.get(PROBE, {}).values()
     return all(isinstance(one, Found | Absent) for one in probed)
 
 
 def parent_of(query: Query) -> Query:
-    """The question that sightings of made-up names beside a name are kept under."""
+    """The parent query, under which sightings of made-up names beside a name are recorded."""
     return Query(query.hostname.partition(".")[2], query.family)
 
 
 def decoys(evidence: Evidence, agreement: int = 1) -> dict[Query, frozenset[Network]]:
-    """What made-up names gave, by their parent, and what a DNS64 resolver makes addresses of.
+    """The networks that made-up names gave, by parent query, and the prefixes of DNS64 resolvers.
 
     Args:
-        evidence: What was found out.
-        agreement: How many nameservers have to have given it.
+        evidence: The evidence.
+        agreement: The number of nameservers that have to have given one.
     """
     given: dict[Query, dict[str, set[Network]]] = {}
     for query, beside in evidence.siblings.items():
@@ -133,7 +133,7 @@ def decoys(evidence: Evidence, agreement: int = 1) -> dict[Query, frozenset[Netw
 
 
 def _given_by(said: Collection[set[Network]], agreement: int) -> frozenset[Network]:
-    """The networks that so many nameservers gave."""
+    """The networks that at least `agreement` nameservers gave."""
     every = set().union(*said)
     return frozenset(one for one in every if sum(one in mine for mine in said) >= agreement)
 

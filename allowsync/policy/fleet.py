@@ -1,7 +1,7 @@
-"""Where a host may come from that another machine decides about. Pure.
+"""Grants of a host that another machine decides about. Pure.
 
-That machine's word stands: who follows starts no clock of its own. Where nothing new can be had of
-it, that is no answer of the DNS, and the clock of what was confirmed last runs on.
+That machine's decision counts: a follower starts no clock of its own. Without a new document the
+host is unavailable, and the clock of its last confirmation runs on.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def follow(host: Host, memory: HostMemory, trouble: str, now: Now) -> Decision:
-    """Decide as the machine did that decides.
+    """Adopt the decision of the deciding machine.
 
     Args:
         host: The host.
-        memory: What is known of it.
-        trouble: Why nothing new is known; empty where it is.
+        memory: The known state of the host.
+        trouble: The reason why no new document arrived; empty where one did.
         now: The instant of the run.
     """
     if not trouble:
@@ -38,14 +38,14 @@ def follow(host: Host, memory: HostMemory, trouble: str, now: Now) -> Decision:
 def known_of(
     host: Host, published: HostMemory, remembered: HostMemory | None, now: Now, *, fresh: bool
 ) -> HostMemory:
-    """What counts of what was published about a host and of what this machine remembers.
+    """The state that counts, of the published one and the one this machine remembers.
 
     Args:
         host: The host.
-        published: What was published.
-        remembered: What this machine remembers; None where that is nothing.
+        published: The published state.
+        remembered: The state this machine remembers; None where there is none.
         now: The instant of the run.
-        fresh: Whether the machine that decides says so now.
+        fresh: Whether the deciding machine published it now.
     """
     if fresh:
         return published

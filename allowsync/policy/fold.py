@@ -1,7 +1,7 @@
-"""What one more answer makes of what is known of its question. Pure.
+"""The retention state of a question after one more answer. Pure.
 
-A clock runs out only when its time has passed *and* enough runs have agreed, and never in a run
-whose wall clock jumped. An answer that gives just what is held, as nearly all do, needs none of
+A clock expires only when its time has passed *and* enough runs have agreed, and never in a run
+whose wall clock jumped. An answer that equals the held addresses, as nearly all do, needs none of
 this (`allowsync.policy.decision.unmoved`).
 """
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
 
-# A name that gave no usable answer is not given up in a single run, however long ago the last good
-# answer is: the machine may just have woken up before its network.
+# A name without a usable answer does not expire in a single run, whatever the age of its last good
+# answer: the machine may just have woken up before its network.
 UNAVAILABLE_RUNS = 2
 
 
@@ -36,10 +36,10 @@ def fold(
     now: Now,
     contested: Collection[Network] = (),
 ) -> RetentionState:
-    """What is known of a question after one more answer to it.
+    """The retention state of a question after one more answer to it.
 
-    A network that is contested is not in the answer, but too few nameservers left it out: nothing
-    is known of it by that.
+    A contested network is not in the answer, but too few nameservers omitted it: its own state does
+    not change.
     """
     match judged.answer:
         case Found() as found:
@@ -133,7 +133,7 @@ def arrivals(
     after: Mapping[Query, RetentionState],
     now: Now,
 ) -> Mapping[Network, datetime]:
-    """The networks of a host that came within the last day, this run's included."""
+    """The networks of a host that arrived within the last day, this run included."""
     if not any(came(track, now.instant) for track in after.values()):
         return memory.arrivals
     known = recent(memory.arrivals, now)

@@ -1,17 +1,17 @@
-"""Which new addresses are believed: six guards over all hosts and over runs. Pure.
+"""Acceptance of new addresses: six guards over all hosts and over runs. Pure.
 
-    guard          an arrival, a network that its host does not hold, is refused when
-    latch_absent   its name was absent for longer than that, and was not approved since
-    max_sharing    more hosts than that gave it within `guard_window`, and none vouches for it
-    canary         a random name beside its own gives it, now or within the window
-    agreement      fewer nameservers than that give it in this run
-    max_moves      its host had that many new networks within a day
-    (DNS64)        its resolver makes IPv6 addresses of all of IPv4 out of that prefix
+   guard          an arrival, a network that its host does not hold, is rejected when
+   latch_absent   its name was absent for longer than that, and was not approved since
+   max_sharing    more hosts than that gave it within `guard_window`, and none vouches for it
+   canary         a random name beside its own gives it, now or within the window
+   agreement      fewer nameservers than that give it in this run
+   max_moves      its host had that many new networks within a day
+   (DNS64)        its resolver synthesizes IPv6 addresses from all of IPv4 with that prefix
 
-An address whose network its host has held for longer than the window is never touched. One that
-came within it and was believed is looked at again in each run: `max_sharing` and `canary` take it
-back when more becomes known (see `allowsync.policy.sightings`). Any nameserver's word may keep out
-what is new; what was granted is taken back by the word of as many as have to agree.
+An address whose network its host has held for longer than the window is never rejected. One that
+came within it and was accepted is checked again in each run: `max_sharing` and `canary` refute it
+when more becomes known (see `allowsync.policy.sightings`). Any single nameserver can keep out a new
+address; to refute a granted one takes as many as have to agree.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _SYNTHESIZED = GuardRefusal(
 
 
 class Verdict(NamedTuple):
-    """What the guards found.
+    """The result of the guards.
 
     Attributes:
-        judged: What is believed of each answer.
-        ledger: What is on record after the run.
-        refuted: By hostname, networks that were granted and are believed no longer.
+        judged: The screened answers.
+        ledger: The sightings after the run.
+        refuted: By hostname, networks that were granted and are refuted.
     """
 
     judged: dict[str, tuple[ScreenedAnswer, ...]]
@@ -72,14 +72,14 @@ def guard(
     ledger: Ledger,
     now: Now,
 ) -> Verdict:
-    """What is believed of each answer once the guards have seen what is new.
+    """Screen the answers by the guards.
 
     Args:
-        new: What is new in the run, or came within the window.
-        judged: What is believed so far. An answer that is rejected counts as evidence, too.
-        evidence: What was found out beside.
-        holders: By label, every host that has access, and what is remembered of it.
-        ledger: What is on record of the runs before.
+        new: The addresses that are new in the run, or came within the window.
+        judged: The answers screened so far. A rejected answer counts as evidence, too.
+        evidence: The answers to probes.
+        holders: By label, every host with access, and its memory.
+        ledger: The sightings of the runs before.
         now: The instant of the run.
     """
     hosts = [host for host, _ in holders.values()]
@@ -105,7 +105,7 @@ def guard(
     moves = {name: dict.fromkeys(recent(_memory(holders, name).arrivals, now)) for name in arriving}
     for one in new:
         name = one.host.name
-        mine = moves.get(name, {})  # of hosts at which nothing arrives none are counted
+        mine = moves.get(name, {})  # none are counted for hosts without arrivals
         index, crowd = certain if one.granted else doubtful
         refusal = _SYNTHESIZED if one in made_up else _doubt(one, evidence, index, crowd, mine)
         if refusal is None:
@@ -133,7 +133,7 @@ def _memory(holders: Mapping[str, tuple[Host, HostMemory]], name: str) -> HostMe
 def _heard(
     new: Iterable[NewAddress], judged: Judgements, evidence: Evidence, ledger: Ledger
 ) -> Heard:
-    """What was answered about networks that are new or on record."""
+    """The answers about networks that are new or in the ledger."""
     widths = {(one.query, one.address): one.network for one in new}
     others: list[tuple[set[Network], Address]] = []
     names: dict[Query, set[Network]] = {}
@@ -156,7 +156,7 @@ def _heard(
 def _add_overlapping(
     others: Iterable[tuple[set[Network], Address]], new: Iterable[NewAddress], ledger: Ledger
 ) -> None:
-    """Add, for addresses that are not new to their hosts, what they have in common with others."""
+    """Add, for addresses that are not new to their hosts, the new networks that hold them."""
     arrivals = {one.network for one in new}
     arrivals |= {one.network for one in ledger.sightings if not one.decoy}
     kinds = sorted({(one.version, one.prefixlen) for one in arrivals})
@@ -167,7 +167,7 @@ def _add_overlapping(
 
 
 def _agreed(heard: Heard, new: Iterable[NewAddress], evidence: Evidence) -> Heard:
-    """The same without what fewer nameservers gave for a host's name than have to agree."""
+    """The same without networks of hosts' names that too few nameservers gave."""
     if evidence.agreement <= 1:
         return heard
     asked = [one for one in new if not one.granted and one.query in evidence.answers]
@@ -181,7 +181,7 @@ def _agreed(heard: Heard, new: Iterable[NewAddress], evidence: Evidence) -> Hear
 
 
 def _sure(ledger: Ledger, evidence: Evidence) -> Ledger:
-    """The same with what as many nameservers gave for made-up names now as have to agree."""
+    """The same with only those networks of made-up names that enough nameservers gave now."""
     if evidence.agreement <= 1:
         return ledger
     now = decoys(evidence, evidence.agreement)
@@ -216,7 +216,7 @@ def _doubt(
     crowd: Crowd,
     moves: Mapping[Network, None],
 ) -> GuardRefusal | None:
-    """The first thing that speaks against an address."""
+    """The first objection to an address."""
     seen = ledger.of(one.query.hostname, one.network)
     if seen is not None and seen.approved:
         return None
@@ -229,7 +229,7 @@ def _doubt(
 
 
 def _is_tenable(one: NewAddress, evidence: Evidence, ledger: SightingIndex, crowd: Crowd) -> bool:
-    """Whether an arrival that is refused would not be taken back if its host held it."""
+    """Whether a rejected arrival would stay if its host held it."""
     if one.granted or one.latched or _too_few_agree(one, evidence):
         return False
     return _doubt(replace(one, granted=True), evidence, ledger, crowd, {}) is None
@@ -256,7 +256,7 @@ def _made_up_by_resolver(
     evidence: Evidence,
     holders: Mapping[str, tuple[Host, HostMemory]],
 ) -> list[NewAddress]:
-    """IPv6 addresses that DNS64 may have made, where not every nameserver told whether it does."""
+    """IPv6 addresses that DNS64 may have synthesized, where a DNS64 probe is unanswered."""
     if all_told(evidence):
         return []
     ipv4 = _ipv4_held(holders)
@@ -271,7 +271,7 @@ def _made_up_by_resolver(
 
 
 def _ipv4_held(holders: Mapping[str, tuple[Host, HostMemory]]) -> dict[str, set[int]]:
-    """By hostname, the IPv4 addresses that are remembered of it: it may give none just now."""
+    """By hostname, the remembered IPv4 addresses: the name may give none just now."""
     held: dict[str, set[int]] = {}
     for _, memory in holders.values():
         for query, track in memory.tracks.items():
@@ -292,7 +292,7 @@ def _shared(one: NewAddress, crowd: Crowd, seen: Sighting | None) -> GuardRefusa
     alarm = len(names) > 2 or crowd.whole_domain(one.query.hostname, present)
     lasts = seen is not None and seen.runs >= ROW and len(crowd.apart(present)) <= most
     if not alarm and (one.granted or lasts):
-        return None  # it came first, and one more may be a visitor; or the other one left it
+        return None  # it came first, and one more may be a visitor; or the other host left it
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     what = f"{listed} gave it within guard_window, more hosts than max_sharing ({most}), "
     what += "and no host had it before"

@@ -1,6 +1,6 @@
-"""What hosts remember where a hostname has another label than it had, or is new to its host. Pure.
+"""Memory of hosts after a hostname moved to another label, or to another host. Pure.
 
-Labels are words for people: what is known belongs to a hostname, and goes where that goes.
+Labels are words for people: memory belongs to a hostname, and moves with it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 def inherit(
     hosts: Iterable[Host], memories: Mapping[str, HostMemory], now: Now
 ) -> dict[str, HostMemory]:
-    """What is remembered of each host, by its hostnames rather than by its label.
+    """The memory of each host, by its hostnames rather than by its label.
 
-    A host that has a new label, or a hostname that another one had, goes on with what is known of
-    that name; the one that had it does not, as by a former name of its own. Memories of labels that
-    are configured no more are looked at, too.
+    A host with a new label, or with a hostname that another host had, continues that name's state;
+    the host that had it drops the state, as of a former name. Memories of labels that are not
+    configured any more count, too.
     """
     hosts = list(hosts)
     plain = by_label(hosts, memories)
@@ -56,14 +56,14 @@ def inherit(
 def _left(
     hosts: Iterable[Host], lacking: Iterable[Host], memories: Mapping[str, HostMemory]
 ) -> dict[str, HostMemory]:
-    """What is left of what is remembered, by label, when hostnames went to other hosts."""
+    """The remaining memory by label, after hostnames moved to other hosts."""
     own = {host.name: host.hostnames for host in hosts}
     went = {name for host in lacking for name in _newly_its_own(host, memories.get(host.name))}
     return {label: _without(memory, went, own.get(label, ())) for label, memory in memories.items()}
 
 
 def _newly_its_own(host: Host, memory: HostMemory | None) -> set[str]:
-    """The names of a host of which nothing is known under its label."""
+    """The names of a host without a known state under its label."""
     tracks = {} if memory is None else memory.tracks
     return {*host.hostnames} - {query.hostname for query, track in tracks.items() if track.known}
 
@@ -90,7 +90,7 @@ def _inherited(
     before: Iterable[HostMemory],
     now: Now,
 ) -> HostMemory:
-    """What is remembered of a host; `before` is that of labels that it had."""
+    """The memory of a host; `before` holds that of its earlier labels."""
     own = memories.get(host.name, HostMemory())
     former = {
         query: track

@@ -1,7 +1,7 @@
-"""Reading lists of networks as others write them: text, JSON, JSON lines, CSV. Pure.
+"""Parsing of third parties' lists of networks: text, JSON, JSON lines, CSV. Pure.
 
-A list is hostile input. What is no network is counted, never guessed at; whether the rest can be
-believed is for `allowsync.policy.lists` to say.
+A list is hostile input. Lines that are no network are counted, never guessed at;
+`allowsync.policy.lists` judges whether the rest is credible.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ Entry = tuple[int, int, int]  # version, number of the first address, width
 
 
 class ListError(Exception):
-    """Something is no list at all. The text says why."""
+    """A content that is no list. Its text gives the reason."""
 
 
 class ListContent(Value):
-    """What was read of a list.
+    """The parsed content of a list.
 
     Attributes:
-        entries: Its networks as they are written, each once, sorted.
-        count: How many there are as written.
-        unread: How many lines or values beside them are no networks.
+        entries: Its networks as written, each once, sorted.
+        count: The number of its networks as written.
+        unread: The number of lines or values that are no networks.
         sample: The first of those.
-        promised: How many the list itself says that it has; None where it does not.
+        promised: The number of networks that the list claims to have; None where it claims none.
     """
 
     entries: tuple[Entry, ...]
@@ -48,15 +48,15 @@ class ListContent(Value):
 
 
 def read_list_content(content: bytes, form: ListFormat, field: str | None) -> ListContent:
-    """What a list says.
+    """Parse a list.
 
     Args:
-        content: All of it.
-        form: How it is written.
-        field: Where its networks are.
+        content: The whole content.
+        form: Its format.
+        field: The position of its networks.
 
     Raises:
-        ListError: It is none, or not written so.
+        ListError: It is no list, or not in this format.
     """
     if len(content) > LARGEST:
         raise ListError(f"it is larger than {LARGEST // 2**20} MiB")
@@ -78,7 +78,7 @@ def read_list_content(content: bytes, form: ListFormat, field: str | None) -> Li
 
 
 def check_digest(content: bytes, demanded: str | None) -> None:
-    """Raise ListError where another content is demanded."""
+    """Raise ListError where the content has another SHA-256 than the required one."""
     if demanded is not None:
         from hashlib import sha256
 
@@ -135,7 +135,7 @@ def _json(text: str, field: str | None) -> tuple[Iterable[str], None]:
 
 
 def _jsonlines(text: str, field: str | None) -> tuple[list[str], int | None]:
-    """A value a line. The last one may tell about the list instead, as Spamhaus' does."""
+    """Parse a value a line. The last one may describe the list instead, as Spamhaus' does."""
     path, found, promised = _path(field), [], None
     lines = [line for line in text.splitlines() if line.strip()]
     for number, line in enumerate(lines, start=1):
@@ -166,13 +166,13 @@ def _csv(text: str, field: str | None) -> tuple[list[str], None]:
     wanted = field or "1"
     column = _column(rows[0] if rows else [], wanted)
     found = [row[column].strip() if column < len(row) else "" for row in rows]
-    found += [""] * (len(lines) - len(rows))  # lines that a quote without an end has swallowed
+    found += [""] * (len(lines) - len(rows))  # lines swallowed by an unterminated quote
     is_header = not (wanted.isdecimal() and found and entry(found[0]) is not None)
     return found[1:] if is_header else found, None
 
 
 def _column(header: list[str], wanted: str) -> int:
-    """The place of a column by its name, or else by its number from one."""
+    """The index of a column by its name, or else by its number from one."""
     names = [one.strip() for one in header]
     if wanted in names:
         return names.index(wanted)
@@ -195,7 +195,7 @@ def _path(field: str | None) -> tuple[str, ...]:
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Iterator[str]:
-    """Every text at a path, through arrays. Objects without the field have none."""
+    """Yield every text at a path, through arrays. Objects without the field have none."""
     if isinstance(value, list):
         for one in value:
             yield from _at(one, path)

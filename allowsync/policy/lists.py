@@ -1,13 +1,13 @@
-"""Lists of networks that others keep: what is believed of one, and for how long. Pure.
+"""Acceptance and lifetime of third parties' lists of networks. Pure.
 
-What a list said last that could be believed is in force until it says something else that can be.
-A list is taken as a whole or not at all.
+The last credible content of a list is in force until there is another credible one. A list is
+accepted as a whole or not at all.
 
-    the list says       in force before    what becomes of it
-    plausible           anything           it is in force
-    not plausible       a list             what was in force stays
-    nothing             a list             what was in force stays
-    either of these     nothing            it is unknown, which is not the same as empty
+   the list is         in force before    outcome
+   plausible           anything           it is in force
+   not plausible       a list             the list in force stays
+   missing             a list             the list in force stays
+   either of these     nothing            it is unknown, which is not the same as empty
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ READABLE: Final = 0.9  # of its lines, at least
 WIDEST: Final = {4: 8, 6: 16}
 FEWER: Final = 2  # at most that many times fewer than before
 MORE: Final = 3  # at most that many times more
-OLD: Final = 3  # times the span in which something newer is expected
+OLD: Final = 3  # times the span in which a newer one is expected
 RETRY: Final = timedelta(hours=1)
 LONGEST_RETRY: Final = timedelta(days=1)
 
@@ -41,13 +41,13 @@ Ranges: TypeAlias = "dict[int, list[Span]]"  # by version; sorted, apart
 
 
 def refusal(content: ListContent, source: ListSource, before: int, *, force: bool) -> str:
-    """Why what a list says is not believed; empty where it is.
+    """The reason why a list's content is rejected; empty where it is accepted.
 
     Args:
-        content: What it says.
-        source: What the configuration demands of it.
-        before: How many networks it had that are in force, put together; 0 where there are none.
-        force: Whether it may have far fewer or far more of them.
+        content: The parsed content.
+        source: The list's configuration.
+        before: The number of merged networks in force; 0 where there are none.
+        force: Whether far fewer or far more networks are accepted.
     """
     lines = content.count + content.unread
     if not content.count:
@@ -71,31 +71,31 @@ def refusal(content: ListContent, source: ListSource, before: int, *, force: boo
 
 
 def needs_force(trouble: str) -> bool:
-    """Whether `--force` can be a reason to look again at what a list says."""
+    """Whether `--force` can change the verdict on a list's content."""
     return trouble.startswith(REJECTED)
 
 
 def is_old(source: ListSource, confirmed: datetime | None, now: datetime) -> bool:
-    """Whether something newer should have come long ago."""
+    """Whether a newer content is long overdue."""
     return source.every is not None and (
         confirmed is not None and now - confirmed > OLD * source.every
     )
 
 
 def is_over(source: ListSource, confirmed: datetime | None, now: datetime) -> bool:
-    """Whether nothing newer came within the time for which it counts."""
+    """Whether the lifetime of the content in force has passed."""
     return source.every is not None and confirmed is not None and now - confirmed > source.keep
 
 
 def next_try(source: ListSource, tried: datetime, failures: int) -> datetime:
-    """When to fetch a list again: after failures at growing distances, never within an hour."""
+    """The time to fetch a list again: with backoff after failures, never within an hour."""
     if not failures:
         return tried + (source.every or RETRY)
     return tried + min(RETRY * (1 << min(failures - 1, 10)), LONGEST_RETRY)
 
 
 def ranges(entries: Iterable[Entry]) -> Ranges:
-    """Networks as spans of addresses, put together where they touch."""
+    """Networks as spans of addresses, with adjacent ones merged."""
     found: Ranges = {4: [], 6: []}
     for version, first, width in entries:
         found[version].append((first, first + (1 << (BITS[version] - width)) - 1))
@@ -103,7 +103,7 @@ def ranges(entries: Iterable[Entry]) -> Ranges:
 
 
 def cidrs(held: Ranges) -> dict[int, list[tuple[int, int]]]:
-    """Spans as networks, as few as possible: first address and width, by version."""
+    """The fewest networks that cover spans: first address and width, by version."""
     return {version: list(prefixes(spans, BITS[version])) for version, spans in held.items()}
 
 
@@ -116,7 +116,7 @@ def spelt(one: Entry) -> str:
 
 
 def _too_wide(entries: Collection[Entry]) -> Iterator[Entry]:
-    """Networks of which too much is left without special-purpose blocks.
+    """Networks that are too wide even without their special-purpose blocks.
 
     Lists of bogons have 224.0.0.0/3, which is multicast and reserved, and harms none.
     """
@@ -135,7 +135,7 @@ def special() -> Ranges:
 
 
 def without(held: Ranges, taken: Ranges) -> Ranges:
-    """What is left of spans when others are taken away. Both are sorted and apart."""
+    """Spans without others. Both are sorted and disjoint."""
     return {
         version: list(subtracted(spans, taken.get(version, []))) for version, spans in held.items()
     }

@@ -1,7 +1,7 @@
-"""The addresses of a run that are new to their hosts, which is what guards look at. Pure.
+"""Addresses of a run that are new to their hosts, for the guards to check. Pure.
 
-Beside what is given for the first time, that is what came within `guard_window` and is held. In
-nearly every run there is nothing but that, and all of it is given once more: then none of this is
+Beside addresses given for the first time, these are held ones that came within `guard_window`. In
+nearly every run there are only the latter, and all are given once more: then none of this is
 needed (`allowsync.policy.sightings.given_again`).
 """
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Judgements, Ledger, Memories
 
-    Lately = Mapping[str, frozenset[Network]]  # by hostname, what came within the window
+    Lately = Mapping[str, frozenset[Network]]  # by hostname, the arrivals within the window
 
 
 class NewAddress(Value):
-    """An address that is believed so far, of a network that is new to its host.
+    """An address accepted so far, of a network that is new to its host.
 
     Attributes:
-        host: Whose it is to be.
-        query: What was asked.
-        address: What came.
-        network: What would be granted.
+        host: The host.
+        query: The query.
+        address: The address in the answer.
+        network: The network to grant.
         latched: Whether the name has to be approved first.
         granted: Whether it was granted already, within the window; it may have been replaced since.
     """
@@ -59,11 +59,11 @@ def newcomers(
 
     Args:
         hosts: The hosts of the run.
-        judged: What is believed of the answers so far.
-        memories: What is remembered of hosts.
-        ledger: What is on record of the runs before.
+        judged: The answers screened so far.
+        memories: The memories of hosts.
+        ledger: The sightings of the runs before.
         now: The instant of the run.
-        steady: The hosts whose answers give just what they are held by (see `unmoved`).
+        steady: The hosts whose answers equal their held addresses (see `unmoved`).
     """
     young = by_hostname((one.name, one.network) for one in ledger.sightings if not one.decoy)
     found: list[NewAddress] = []
@@ -79,12 +79,12 @@ def newcomers(
 
 
 def _is_young(young: Lately, names: Iterable[str], given: Network) -> bool:
-    """Whether one of some names gave it within the window, be it as wide as it was granted then."""
+    """Whether one of some names gave a network within the window, at any width of its grant."""
     return any(overlap(given, one) for name in names for one in young.get(name, ()))
 
 
 def _still_young(host: Host, memory: HostMemory, young: Lately, now: Now) -> Iterator[NewAddress]:
-    """What came within the window, of a host whose answers give just what it is held by."""
+    """Arrivals within the window of a host whose answers equal its held addresses."""
     for query in host.queries:
         for held in memory.tracks[query].held:
             given = network_of(held.address, host)
@@ -113,7 +113,7 @@ def _new_to(
             continue
         lasts = lastingly.get(given)
         granted = lasts is not None
-        # What one name gave, another may give as well.
+        # Another name of the host may give the same network.
         if lasts or (granted and not _is_young(young, host.hostnames, given)):
             continue
         if not any(covers(mine, given) for mine in host.networks):
@@ -127,7 +127,7 @@ def _given_or_young(
     tracks: Mapping[Query, RetentionState],
     young: Lately,
 ) -> Iterator[tuple[Query, Address, Network]]:
-    """What the answers give, and what came within the window, is held, and is given no more."""
+    """The networks in the answers, and held arrivals within the window that no answer gives."""
     seen: set[tuple[Query, Network]] = set()
     for query, address, given in networks_given(host, judged):
         seen.add((query, given))
@@ -145,9 +145,9 @@ def _may_come_back(
     young: Lately,
     now: Now,
 ) -> Iterator[NewAddress]:
-    """What came within the window and was replaced: it is held again if its successor is refuted.
+    """Arrivals within the window that were replaced: restored if their successor is refuted.
 
-    An answer that gives it anew is an arrival all the same.
+    An answer that gives one anew is an arrival all the same.
     """
     for query, track in tracks.items():
         for one in track.past:
@@ -163,9 +163,9 @@ def _of_former_names(
     found: Iterable[NewAddress],
     now: Now,
 ) -> list[NewAddress]:
-    """What came within the window by names that were edited away, and is held until others answer.
+    """Arrivals within the window by names that were edited away, held until other names answer.
 
-    What the host that has such a name now holds by it is judged as that host's.
+    A network held by the host that has such a name now is judged as that host's.
     """
     judged = {(one.query, one.network) for one in found if one.granted}
     return [

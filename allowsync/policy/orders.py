@@ -1,7 +1,7 @@
-"""What was ordered by command, as hosts that a run decides about. Pure.
+"""Access orders given by command, applied to the hosts of a run. Pure.
 
-A temporary grant is a host with a fixed network and an `until`; a host that is revoked has ended; a
-network that is revoked is granted to no host, nor is one that has a part of it.
+A temporary grant is a host with a fixed network and an `until`; a revoked host has ended; a revoked
+network is granted to no host, nor is one that overlaps it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def in_force(grant: TemporaryGrant, pulse: Pulse) -> bool:
     """Whether a grant has begun and its time, by the uptime of its boot, has not passed.
 
-    That the wall clock reaches its end is for `until` to say. A wall clock that is set back to
-    before the grant cannot tell how much of it is left: then it is not in force.
+    `until` covers the wall clock. A wall clock set back to before the grant cannot show its
+    remaining
+    time: then it is not in force.
     """
     if pulse.wall < grant.at - TOLERANCE:
         return False
@@ -34,7 +35,7 @@ def in_force(grant: TemporaryGrant, pulse: Pulse) -> bool:
 def with_grants(
     hosts: Mapping[str, Host], grants: Iterable[TemporaryGrant], pulse: Pulse
 ) -> dict[str, tuple[Host, tuple[str, ...]]]:
-    """The hosts that grants are, by label, each with the allowlists it is on."""
+    """The hosts that represent grants, by label, each with its allowlists."""
     found: dict[str, tuple[Host, tuple[str, ...]]] = {}
     for one in grants:
         name = f"{one.name}.granted" if one.name in hosts else one.name
@@ -45,7 +46,7 @@ def with_grants(
 
 
 def with_revocations(hosts: Mapping[str, Host], orders: StandingOrders) -> dict[str, Host]:
-    """The hosts, those that are revoked marked so."""
+    """The hosts, with revoked ones marked."""
     networks = tuple(one.network for one in orders.revocations if one.network is not None)
     revoked = {}
     for one in orders.revocations:
@@ -64,7 +65,7 @@ def with_revocations(hosts: Mapping[str, Host], orders: StandingOrders) -> dict[
 
 
 def meant(one: Revocation, hosts: Mapping[str, Host]) -> Iterable[str]:
-    """The hosts a revocation is about: that of its label, or those with its names under another."""
+    """The hosts that a revocation concerns: by its label, or by their names under another label."""
     if one.network is not None:
         return ()
     if one.subject in hosts:

@@ -1,8 +1,8 @@
 """Retention of entries of unknown origin. Pure.
 
 After the state was lost (or before there was any) a target may hold entries of friends whose names
-give something else by now, or no answer. They are given the time they would have had if nothing had
-been lost: the clock that fits what is known of the allowlist's hosts.
+give another address by now, or no answer. They get the time they would have had without the loss:
+the clock that fits the known state of the allowlist's hosts.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def inherited_after(
 ) -> tuple[Inherited, ...]:
     """The entries of unknown origin after this run.
 
-    One that a wider entry took over is remembered until its time is over: that one may go earlier.
-    So is one that went with all else that the target held: it comes back with that.
+    One covered by a wider entry is remembered until its time is over: the wider one may be removed
+    earlier. So is one that was lost with all entries of the target: it is restored with them.
 
     Args:
-        memory: What is known of the target; None when nothing was ever put there as far as known.
-        held: What the target holds.
-        wanted: What it should hold: that is explained, and inherited no longer.
+        memory: The memory of the target; None when nothing was ever applied as far as known.
+        held: The networks in the target.
+        wanted: The wanted networks: these are explained, and inherited no longer.
         now: The instant of the run.
-        confirmed: What answers gave that counts as a sign of life (see `confirmed_by`).
-        unsure: Whether it may hold what a run put there that is not on record.
-        gone: Whether the target lost all it held (a flush, a reboot).
+        confirmed: The networks confirmed by answers (see `confirmed_by`).
+        unsure: Whether it may hold entries of an unrecorded run.
+        gone: Whether the target lost all its entries (a flush, a reboot).
     """
     known, found = memory or TargetMemory(), tuple[Inherited, ...]()
     if memory is None or unsure:
@@ -68,10 +68,10 @@ def inherited_after(
 
 
 def confirmed_by(decisions: Iterable[Decision]) -> frozenset[Network]:
-    """The networks that answers gave, and that only a guard on new ones keeps out.
+    """The networks in answers that only a guard on new ones keeps out.
 
-    A host that holds one keeps it by such an answer. One that held it before the state was lost is
-    not new, though it looks so: its time starts anew with each of them.
+    A host that holds one keeps it by such an answer. One that held it before the state was lost
+    only looks new: the entry's time starts anew with each such answer.
     """
     return frozenset(
         network_of(rejected.address, one.host)
@@ -83,10 +83,10 @@ def confirmed_by(decisions: Iterable[Decision]) -> frozenset[Network]:
 
 
 def closed(decisions: Iterable[Decision]) -> frozenset[Network]:
-    """The networks that hosts are known to have had whose access ended.
+    """The known networks of hosts whose access ended.
 
-    An entry of just that network is explained, though it is not remembered whose it was: a lost
-    state extends no `until`.
+    An entry of exactly that network is explained, though its host is not remembered: a lost state
+    extends no `until`.
     """
     found: set[Network] = set()
     for one in decisions:
@@ -101,7 +101,7 @@ def closed(decisions: Iterable[Decision]) -> frozenset[Network]:
 def still_protected(
     inherited: Sequence[Inherited], decisions: Iterable[Decision], now: Now
 ) -> frozenset[Network]:
-    """Those inherited entries whose time is not over."""
+    """The inherited entries whose time is not over."""
     if not inherited:
         return frozenset()
     keep, runs = _patience([one for one in decisions if not one.ended])
@@ -113,7 +113,7 @@ def still_protected(
 
 
 def _is_silent(one: Decision) -> bool:
-    """Whether some question of a host is not answered now, whatever is left of what was known.
+    """Whether some question of a host is unanswered now, whatever is left of its former state.
 
     NXDOMAIN about a name that has an address of the other family is no answer (RFC 8020, RFC 4074).
     """
@@ -128,10 +128,10 @@ def _is_silent(one: Decision) -> bool:
 
 
 def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:
-    """How long, and for how many runs, an entry that may be any of these hosts' is kept.
+    """The time, and the number of runs, for which an entry that may be any of these hosts' is kept.
 
-    A question that is not answered is waited for as long as an outage is bridged; a host without
-    any address as long as an absence; and where every host is found, as long as a replaced address.
+    An unanswered question gets the time of an outage; a host without any address that of an
+    absence; and where every host is found, the entry gets the time of a replaced address.
     """
     keeps = [(timedelta(0), 0)]
     for one in decisions:

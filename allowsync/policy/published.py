@@ -1,13 +1,13 @@
 """Published networks: a CDN's, for an origin that only the CDN may reach. Pure.
 
-A host may name a source beside its literal networks. What the source said last is kept in the state
-and stands until the source says something else that can be believed.
+A host may name a source beside its literal networks. The last credible networks of the source are
+kept in the state until there are other credible ones.
 
-    the source says     kept before        what becomes of it
-    plausible           anything           kept instead, for a day
-    not plausible       networks           what was kept stays; asked again in an hour
-    nothing             networks           what was kept stays; asked again in an hour
-    either of these     nothing            the host is undecided; asked again by the next run
+   the source gives    kept before        outcome
+   plausible ones      anything           kept instead, for a day
+   implausible ones    networks           the kept ones stay; asked again in an hour
+   nothing             networks           the kept ones stay; asked again in an hour
+   either of these     nothing            the host is undecided; asked again by the next run
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FRESH: Final = timedelta(days=1)
 RETRY: Final = timedelta(hours=1)
-OLD: Final = timedelta(days=3)  # from then on it is said that nothing newer could be had
+OLD: Final = timedelta(days=3)  # the age from which a warning is given
 
 # All of Cloudflare is 1.5 million IPv4 addresses and 14 IPv6 networks of /32.
 MOST_NETWORKS: Final = 1000
@@ -35,19 +35,19 @@ MOST_ADDRESSES: Final = {Family.IPV4: 2**23, Family.IPV6: 2 ** (128 - 24)}
 
 
 class SourceError(Exception):
-    """A source gave no networks. Its text says what is known about it."""
+    """A source gave no networks. Its text gives the reason."""
 
 
 class NetworkSource(Value):
-    """Who publishes networks: what an entry point of `allowsync.model.networks` stands for.
+    """A publisher of networks: the value of an entry point of `allowsync.model.networks`.
 
     Attributes:
         name: The name of its entry point.
-        summary: What its networks are, in half a sentence.
-        url: Where it is asked, unless `sources.NAME.url` says otherwise.
-        ask: Takes that URL and gives every network, within a few seconds. Raises SourceError.
-        headers: Those in which a server behind them finds the address of a client, and which the
-            client cannot forge by itself: set anew or appended to. None where that is not known.
+        summary: A short description of its networks.
+        url: Its URL, unless `sources.NAME.url` replaces it.
+        ask: Takes that URL and returns every network, within a few seconds. Raises SourceError.
+        headers: The headers with a client's address for a server behind them, which the client
+            cannot forge: set anew or appended to. None where unknown.
     """
 
     name: str
@@ -58,14 +58,14 @@ class NetworkSource(Value):
 
 
 class SourceRecord(Value):
-    """What is remembered of a source.
+    """The memory of a source.
 
     Attributes:
-        networks: What it said last that could be believed, sorted; empty when it never did.
-        fetched: When that was; None when it never was.
-        tried: When it was asked last.
-        url: Where it was asked last.
-        trouble: What was wrong then; empty when nothing was.
+        networks: Its last credible networks, sorted; empty when it never gave any.
+        fetched: The time of these; None when there were none.
+        tried: The time of the last query.
+        url: The URL of the last query.
+        trouble: The problem with the last query; empty when there was none.
     """
 
     networks: tuple[Network, ...]
@@ -76,23 +76,23 @@ class SourceRecord(Value):
 
     @property
     def due(self) -> datetime:
-        """When to ask again."""
+        """The time of the next query."""
         if self.fetched is None:
             return self.tried
         return self.tried + RETRY if self.trouble else self.fetched + FRESH
 
 
 def is_due(kept: SourceRecord | None, url: str, now: datetime) -> bool:
-    """Whether to ask a source: never asked, asked elsewhere, its time is over, the clock is odd."""
+    """Whether a source is due: never asked, another URL, its time is over, the clock is wrong."""
     return kept is None or kept.url != url or now >= kept.due or now < kept.tried
 
 
 def implausible(networks: Iterable[Network], before: Iterable[Network]) -> str:
-    """Why networks that a source gives are rejected; an empty string when they are.
+    """The reason why a source's networks are rejected; an empty string where they are accepted.
 
     Args:
-        networks: What it gives.
-        before: What it gave before.
+        networks: Its new networks.
+        before: Its networks before.
     """
     new, old = list(networks), list(before)
     if not new:
@@ -116,7 +116,7 @@ def _too_large(new: list[Network]) -> str:
 
 
 def _too_little_left(new: list[Network], old: list[Network]) -> str:
-    """Whether less than half of what was there in a family is there still."""
+    """The complaint that less than half of a family's former addresses remain; else empty."""
     now = Coverage(new)
     for family, label in ((Family.IPV4, "IPv4"), (Family.IPV6, "IPv6")):
         before = Coverage(one for one in old if Family.of(one) is family)
@@ -131,9 +131,9 @@ def _size(networks: Iterable[Network]) -> int:
 
 
 def filled(host: Host, kept: Mapping[str, SourceRecord]) -> Host:
-    """A host with what its sources are known to publish.
+    """A host with the known networks of its sources.
 
-    `Host.sources` of the result holds those of which nothing is known.
+    `Host.sources` of the result holds the sources of unknown networks.
     """
     if not host.sources or host.followed:
         return host
@@ -147,7 +147,7 @@ def filled(host: Host, kept: Mapping[str, SourceRecord]) -> Host:
 
 
 def said_of(kept: SourceRecord) -> str:
-    """What is known of a source, in words."""
+    """The known state of a source, as text."""
     if kept.fetched is None:
         return f"its networks are not known: {kept.trouble}"
     what = counted(len(kept.networks), "network", "networks")
@@ -156,7 +156,7 @@ def said_of(kept: SourceRecord) -> str:
 
 
 def worth_saying(kept: SourceRecord, now: datetime) -> bool:
-    """Whether it is worth a warning: nothing is known, what it said is odd, or nothing new is."""
+    """Whether a source deserves a warning: no networks, rejected ones, or outdated ones."""
     if not kept.trouble:
         return False
     return kept.fetched is None or kept.trouble.startswith(ODD) or now - kept.fetched > OLD

@@ -1,9 +1,9 @@
-"""Which of the addresses in an answer are believed at all. Pure.
+"""Screening of the addresses in an answer. Pure.
 
-Here an answer meets the reject list and `max_addresses`, and then what guards refuse (see
+An answer meets the reject list and `max_addresses` here, and then the guards (see
 `allowsync.policy.guards`). If nothing is left it becomes `Unavailable`, marked suspicious: it adds
-nothing, and it counts as no answer for removals too. Otherwise a parked name would push out every
-address known from before.
+nothing, and it counts as no answer for removals too. Otherwise a parked name would replace every
+known address.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Address, Host, Network, Query
 
-REJECTED: Final = "rejected: "  # begins the reason of an answer of which nothing is believed
-UNHEARD: Final = "fleet: "  # … of none, where another machine asks the DNS and is not heard of
+REJECTED: Final = "rejected: "  # begins the reason of an answer without a credible address
+UNHEARD: Final = "fleet: "  # begins the reason where the machine that asks the DNS is silent
 
 
 class RejectedAddress(Value):
-    """An address that was rejected, and why.
+    """A rejected address, and the reason.
 
-    `guarded` says that a guard refused it for now, although it could be a home; `tenable`, that it
+    `guarded` says that a guard rejected it for now, although it could be a home; `tenable`, that it
     would stay if its host held it.
     """
 
@@ -39,12 +39,12 @@ class RejectedAddress(Value):
 
 
 class GuardRefusal(Value):
-    """Why a guard does not believe an address.
+    """The reason why a guard rejects an address.
 
     Attributes:
-        seen: What was seen, in words that are the same in every run that sees the same.
-        advice: What can be done about it.
-        tenable: Whether it speaks against new addresses only: it takes none back that is held.
+        seen: The observation, in the same words in every run that makes it.
+        advice: The remedy.
+        tenable: Whether it applies to new addresses only: it refutes no held one.
     """
 
     seen: str
@@ -53,12 +53,12 @@ class GuardRefusal(Value):
 
     @property
     def said(self) -> str:
-        """Both."""
+        """The observation and the remedy."""
         return f"{self.seen}; {self.advice}"
 
 
 class ScreenedAnswer(Value):
-    """One question, what came of it, and what of it was rejected."""
+    """One question, its accepted answer, and the rejected addresses."""
 
     query: Query
     answer: Answer
@@ -74,13 +74,13 @@ def network_of(address: Address, host: Host) -> Network:
 def judge(
     query: Query, answer: Answer, host: Host, edge: tuple[Network, ...] = ()
 ) -> ScreenedAnswer:
-    """Turn what the DNS said into what is believed of it.
+    """Screen a DNS answer by the reject list and `max_addresses`.
 
     Args:
-        query: What was asked.
-        answer: What was answered.
-        host: For whom: its policy, and the width of what would be granted.
-        edge: What Cloudflare is known to publish, where that is known.
+        query: The query.
+        answer: The answer.
+        host: The host, with its policy and prefix lengths.
+        edge: The networks published by Cloudflare, where known.
     """
     if not isinstance(answer, Found):
         return ScreenedAnswer(query, answer)
@@ -101,9 +101,9 @@ def judge(
 
 
 def without(judged: ScreenedAnswer, refused: Mapping[Address, GuardRefusal]) -> ScreenedAnswer:
-    """What is believed of an answer once guards refused some of its addresses.
+    """The answer without addresses that guards rejected.
 
-    If nothing is left, it is no answer, marked suspicious.
+    If nothing is left, it is unavailable, marked suspicious.
     """
     if not isinstance(judged.answer, Found):
         return judged

@@ -1,8 +1,8 @@
-"""Which networks came lately, by whom, and what spoke against them: evidence over runs. Pure.
+"""Sightings of recent networks, their names, and objections to them: evidence over runs. Pure.
 
-A guard that forgets between runs believes in steps what it refuses at once. So every network that
-is new to its host, and every one that a made-up name beside it gave, is remembered for
-`guard_window`, counted over runs, and looked at again in each of them.
+A guard without memory would accept in steps what it rejects at once. So every network that is new
+to its host, and every one that a made-up name beside it gave, is remembered for `guard_window`,
+counted over runs, and checked again in each of them.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     Memories = Mapping[str, HostMemory]
     Refuted = Mapping[str, frozenset[Network]]  # by hostname
 
-# What a made-up name did not give in so many answers in a row is no evidence any more. A host that
-# did not give a network in so many speaks against no single one that gave it in as many. Where a
-# parent answers for every name, what came in so many is believed if no made-up name ever gave it.
+# After so many answers in a row without it, a network of a made-up name is no evidence any more,
+# and a host that omitted it is no objection to one that gave it in as many. Where a parent answers
+# for every name, a network given in so many is accepted if no made-up name ever gave it.
 ROW = 3
 
 
 class Ledger(NamedTuple):
-    """All sightings of the last `guard_window`.
+    """The sightings of the last `guard_window`.
 
     Attributes:
-        before: The sightings on record.
-        again: When each of them was given once more, which they do not tell themselves.
+        before: The recorded sightings.
+        again: The time at which all of them were given once more; not yet part of the sightings.
     """
 
     before: tuple[Sighting, ...] = ()
@@ -54,10 +54,10 @@ class Ledger(NamedTuple):
 
     @property
     def undisputed(self) -> dict[Network, str] | None:
-        """Which name gave each network, where nothing on record speaks against anything else.
+        """The name that gave each network, where no sighting is an objection to another.
 
-        No made-up name gave a network, no two names gave networks with an address in common, none
-        was taken back, and nothing is to be asked again. None where that is not so.
+        No made-up name gave a network, no two names gave overlapping networks, none was refuted,
+        and no probe is to be repeated. None where that is not so.
         """
         names: dict[Network, str] = {}
         for one in self.sightings:
@@ -72,13 +72,13 @@ class Ledger(NamedTuple):
 
     @property
     def unproven(self) -> frozenset[tuple[str, Network]]:
-        """The names and networks of which what was asked beside them is to be asked again."""
+        """The names and networks whose probes are to be repeated."""
         return frozenset((one.name, one.network) for one in self.sightings if one.unproven)
 
     def proven(
         self, asked: Collection[tuple[str, Network]], unproven: Collection[tuple[str, Network]]
     ) -> Ledger:
-        """The ledger after questions beside some arrivals, of which some were not answered."""
+        """The ledger after probes beside some arrivals, some of them unanswered."""
         if not asked or not (unproven or self.unproven):
             return self
         return Ledger(
@@ -91,7 +91,7 @@ class Ledger(NamedTuple):
         )
 
     def marked(self, refuted: Collection[tuple[str, Network]]) -> Ledger:
-        """The ledger with what was granted and taken back marked as such, and nothing else."""
+        """The ledger with exactly the refuted networks marked as such."""
         if not refuted and not any(one.refuted for one in self.sightings):
             return self
         return Ledger(
@@ -103,7 +103,7 @@ class Ledger(NamedTuple):
 
 
 def plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:
-    """Whether every address is held for its very question; nearly always so, and quickly seen."""
+    """Whether every address is held for its own question; nearly always so, and a cheap check."""
     tracks = {} if memory is None else memory.tracks
     for one in judged:
         if isinstance(one.answer, Found):
@@ -117,7 +117,7 @@ def plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) ->
 def networks_given(
     host: Host, judged: Iterable[ScreenedAnswer]
 ) -> Iterator[tuple[Query, Address, Network]]:
-    """What the answers give, and what would be granted for it."""
+    """The addresses in the answers, with the networks to grant."""
     for one in judged:
         for address in one.answer.addresses if isinstance(one.answer, Found) else ():
             yield one.query, address, network_of(address, host)
@@ -145,18 +145,18 @@ class SightingIndex:
         return {one.name for one in self._givers.overlapping(network)}
 
     def still_giving(self, network: Network) -> set[str]:
-        """Those of them that gave it in one of their last answers."""
+        """The names among them that gave it in one of their last answers."""
         return {one.name for one in self._givers.overlapping(network) if one.missed < ROW}
 
     def decoys(self, parent: Query) -> list[Sighting]:
-        """What made-up names below a parent gave, of one family."""
+        """The networks that made-up names below a parent gave, of one family."""
         if not self._decoys:
             return []
         return self._decoys.get((parent.hostname, parent.family), [])
 
 
 def taken_back(ledger: Ledger) -> Refuted:
-    """By hostname, the networks that were granted and are believed no longer."""
+    """By hostname, the networks that were granted and are refuted."""
     return by_hostname((one.name, one.network) for one in ledger.sightings if one.refuted)
 
 
@@ -169,12 +169,12 @@ def by_hostname(pairs: Iterable[tuple[str, Network]]) -> Refuted:
 
 
 class Heard(NamedTuple):
-    """What was answered in one run.
+    """The answers in one run.
 
     Attributes:
-        names: For each question put for a host, the networks of the answer that are new to their
-            host or on record. A question whose answer says nothing is not here.
-        decoys: For each parent (and family) of which made-up names were asked, what they gave.
+        names: For each question of a host, the networks in the answer that are new to the host or
+            in the ledger. Questions without a usable answer are left out.
+        decoys: For each parent (and family) of made-up names, the networks they gave.
     """
 
     names: Mapping[Query, AbstractSet[Network]]
@@ -190,9 +190,9 @@ def record(
     """The ledger after one more run.
 
     Args:
-        ledger: What was on record before.
-        heard: What was answered in this run.
-        window: How long a sighting is evidence; without an answer, for one gap between runs more.
+        ledger: The sightings before.
+        heard: The answers in this run.
+        window: The lifetime of evidence; without an answer, one gap between runs more.
         now: The instant of the run.
     """
     given = {
@@ -218,7 +218,7 @@ def record(
 
 
 def _tell_more(judged: Collection[ScreenedAnswer], memory: HostMemory | None) -> bool:
-    """Whether some address is not held for its very question, or was rejected."""
+    """Whether some address is not held for its own question, or was rejected."""
     return any(one.rejected for one in judged) or not plainly_held(judged, memory)
 
 
@@ -236,7 +236,7 @@ def _plainly_given(
     memory: HostMemory | None,
     decision: Decision | None,
 ) -> list[tuple[str, Network]] | None:
-    """What each name gave of what is held already; None where there is anything else to it."""
+    """The held networks that each name gave; None where there is anything else."""
     if decision is not None:
         return [(one.hostname, one.network) for one in decision.grants]
     if _tell_more(judged, memory):
@@ -252,21 +252,21 @@ def given_again(
     steady: Mapping[str, Decision],
     now: Now,
 ) -> Ledger | None:
-    """The ledger after a run that gave all of it once more, and nothing that is not held already.
+    """The ledger after a run that gave all its networks once more, and only held addresses.
 
-    So it is in nearly every run. It is what guards come to as well, as they have nothing to say.
+    This is the case of nearly every run. The guards give the same result, without an objection.
 
     Args:
-        ledger: What was on record before.
+        ledger: The sightings before.
         hosts: The hosts of the run.
-        judged: What is believed of the answers so far.
-        memories: What is remembered of hosts.
-        steady: What was decided about hosts whose answers give just what they are held by (see
-            `unmoved`): their grants are what was given.
+        judged: The answers screened so far.
+        memories: The memories of hosts.
+        steady: The decisions about hosts whose answers equal their held addresses (see `unmoved`):
+            their grants are the given networks.
         now: The instant of the run.
 
     Returns:
-        None where guards have to look.
+        None where the guards are needed.
     """
     if (names := ledger.undisputed) is None:
         return None
@@ -283,7 +283,7 @@ def given_again(
             if name == hostname:
                 given.add(network)
             elif name or widths.get(network.version, network.prefixlen) != network.prefixlen:
-                return None  # another one's, or it may overlap what is on record
+                return None  # another name's, or it may overlap a recorded one
     if len(given) < len(names):
         return None
     return Ledger(ledger.sightings, now.instant) if names else ledger
@@ -292,13 +292,13 @@ def given_again(
 def _after(one: Sighting, heard: Heard, window: timedelta, now: Now) -> Sighting | None:
     asked = heard.decoys if one.decoy else heard.names
     answered = Query(one.name, Family.of(one.network)) in asked
-    # A machine that slept remembers what it heard last, until it has heard more.
+    # A machine that slept keeps its last evidence until it has new answers.
     if now.passed(min(one.last, now.instant)) >= window + (not answered) * LONGEST_GAP:
         return None
     if not answered:
         return one
     missed = one.missed + 1
     over = one.decoy and missed >= ROW
-    # What was approved was so while it came.
+    # An approval lasts while the network keeps coming.
     approved = one.approved and missed < ROW
     return None if over else one._replace(runs=0, missed=missed, approved=approved)

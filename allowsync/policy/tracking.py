@@ -1,6 +1,6 @@
-"""What is known of a question, run after run: whose it is, what still counts, the latch. Pure.
+"""Retention state of a question over runs: its host, its validity, the latch. Pure.
 
-What one more answer makes of it is in `allowsync.policy.fold`.
+`allowsync.policy.fold` applies one more answer to it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def settled_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
-    """What is remembered of a host's queries, in the light of today's configuration and clock."""
+    """The states of a host's queries, adjusted to today's configuration and clock."""
     known = memory.tracks
     return {query: _settle(known.get(query, NOTHING_KNOWN), host, now) for query in host.queries}
 
@@ -40,18 +40,18 @@ def former_tracks(
     now: Now,
     refuted: Mapping[str, Collection[Network]] | None = None,
 ) -> dict[Query, RetentionState]:
-    """What is remembered of hostnames that were edited away, while it still counts.
+    """The states of hostnames that were edited away, while they still count.
 
-    It counts until a name of today's gives its first believed answer, or `keep_unavailable` is
-    over. A family that is asked no more ends with the configuration. A name of which something is
-    believed no longer is remembered as that, for the targets that were not reached since.
+    They count until one of today's names gives its first accepted answer, or `keep_unavailable` is
+    over. A family that is asked no more ends with the configuration. A name with a refuted network
+    is remembered as that, for the targets that were not reached since.
 
     Args:
         host: The host as it is configured now.
-        memory: What was known before the run.
-        tracks: What is known of its queries now.
+        memory: The memory before the run.
+        tracks: The present states of its queries.
         now: The instant of the run.
-        refuted: By hostname, networks that were granted and are believed no longer.
+        refuted: By hostname, networks that were granted and are refuted.
     """
     if not memory.former and memory.tracks.keys() <= tracks.keys():
         return {}  # nothing was edited
@@ -74,7 +74,7 @@ def former_tracks(
 
 
 def dormant_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
-    """What is remembered of a family that is not asked for now; it grants nothing meanwhile."""
+    """The states of a family that is not asked for now; it grants nothing meanwhile."""
     if all(query.family in host.families for query in memory.tracks):
         return {}
     return {
@@ -87,9 +87,9 @@ def dormant_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, Rete
 def by_label(
     hosts: Sequence[Host], memories: Mapping[str, HostMemory]
 ) -> dict[str, HostMemory] | None:
-    """What is remembered of each host, where something is known of each of its queries.
+    """The memory of each host by label, where each of its queries has a known state.
 
-    None where that is not so: what is known may be remembered under another label (see
+    None where one has not: the state may be remembered under another label (see
     `allowsync.policy.inheritance`).
     """
     if any(lacks_known(host, memories.get(host.name)) for host in hosts):
@@ -98,13 +98,13 @@ def by_label(
 
 
 def lacks_known(host: Host, memory: HostMemory | None) -> bool:
-    """Whether nothing is known yet of some query of a host."""
+    """Whether some query of a host has no known state yet."""
     tracks = {} if memory is None else memory.tracks
     return any(not tracks.get(query, NOTHING_KNOWN).known for query in host.queries)
 
 
 def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[str, str]:
-    """The label that a host has now, by one that it had: the hostnames tell that it is the same."""
+    """The present label of each renamed host, by its former label; hostnames identify it."""
     own = {host.name: host.hostnames for host in hosts}
     present = {name: label for label, names in own.items() for name in names}
     found: dict[str, str] = {}
@@ -117,24 +117,24 @@ def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[s
 
 
 def last_heard(track: RetentionState) -> datetime:
-    """When anything was heard of a question last."""
+    """The time of the last usable answer to a question."""
     heard = [at for at in (track.last_found, track.absent_since) if at is not None]
     return max(heard, default=NEVER)
 
 
 def lasting(memory: HostMemory, host: Host, now: Now) -> HostMemory:
-    """What is remembered of a host that no run looked after: without what is over by now."""
+    """A host's memory from before a pause without runs, without expired states."""
     tracks = {query: still_lasting(one, host, now) for query, one in memory.tracks.items()}
     return replace(memory, tracks=tracks)
 
 
 def last_known(memory: HostMemory) -> datetime:
-    """When anything was heard of a host last."""
+    """The time of the last usable answer about a host."""
     return max(map(last_heard, memory.tracks.values()), default=NEVER)
 
 
 def still_lasting(track: RetentionState, host: Host, now: Now) -> RetentionState:
-    """A track that no run looked after: without what it would not hold any more."""
+    """A state from before a pause without runs, without expired addresses."""
     if track.held and _silent_for_good(track, host, now):
         return replace(track, held=(), past=())
     return track
@@ -150,9 +150,9 @@ def _silent_for_good(track: RetentionState, host: Host, now: Now) -> bool:
 
 
 def _settle(track: RetentionState, host: Host, now: Now) -> RetentionState:
-    """A remembered track in the light of today's configuration and clock.
+    """A remembered state adjusted to today's configuration and clock.
 
-    What is on the reject list now is not held any longer, addresses that share a network now are
+    Addresses on the reject list now are not held any longer, addresses that share a network now are
     one, and nothing lies in the future (the clock may have been put back).
     """
     instant = now.instant
@@ -174,12 +174,12 @@ def _settle(track: RetentionState, host: Host, now: Now) -> RetentionState:
 
 
 def has_more(host: Host) -> bool:
-    """Whether anything but answers tells where a host may come from."""
+    """Whether a host has other sources of networks than answers, or revoked networks."""
     return bool(host.networks or host.published or host.sources or host.revoked_networks)
 
 
 def only_held(track: RetentionState, instant: datetime) -> HeldAddress | None:
-    """The one address that is held by a question, if nothing was amiss and no time has yet to come.
+    """The one address held by a question, if there is no problem and no time in the future.
 
     It has been held since an earlier run.
     """
@@ -200,7 +200,7 @@ def only_held(track: RetentionState, instant: datetime) -> HeldAddress | None:
 def long_held(held: HeldAddress, host: Host, now: Now) -> bool:
     """Whether runs before this one confirmed an address for longer than the guards' window.
 
-    One that came just before a machine slept for a day is not known for longer than that.
+    One that came just before a machine slept for a day does not count as longer known.
     """
     window = host.policy.guard_window
     age = now.passed(held.since)
@@ -210,24 +210,24 @@ def long_held(held: HeldAddress, host: Host, now: Now) -> bool:
 def given_again(
     held: HeldAddress, instant: datetime, summary: str, past: tuple[HeldAddress, ...] = ()
 ) -> RetentionState:
-    """What is known of a question whose answer was the one address that is held."""
+    """The state of a question whose answer was its one held address."""
     same = HeldAddress(held.address, held.since, instant)
     return RetentionState((same,), last_found=instant, summary=summary, past=past)
 
 
 def unproven(answer: Answer, track: RetentionState) -> bool:
-    """Whether an absence has to be agreed upon before it counts.
+    """Whether an absence needs agreement before it counts.
 
-    One that was agreed upon already, of a name by which nothing is held, changes nothing.
+    An absence already agreed upon, of a name without a held address, changes nothing.
     """
     return isinstance(answer, Absent) and not (track.absent_runs and not track.held)
 
 
 def never_gave(track: RetentionState, reason: str) -> bool:
-    """Whether no address was ever given, which was proven in the run before for the same reason.
+    """Whether a name never gave an address, and the run before proved that for the same reason.
 
-    How often it was proven counts towards the end of what is held. Here nothing can end, and what
-    is known stays the same from run to run: as of the IPv6 of a home that has none.
+    The number of proofs counts towards the end of held addresses. Here nothing can end, and the
+    state does not change from run to run: as of the IPv6 of a home that has none.
     """
     if track.last_found is not None or track.held:
         return False
@@ -235,7 +235,7 @@ def never_gave(track: RetentionState, reason: str) -> bool:
 
 
 def none_as_ever(track: RetentionState, reason: str, host: Host, now: Now) -> bool:
-    """Whether it is so, and nothing else is to it: no time is over, or yet to come."""
+    """Whether `never_gave` holds, nothing else is recorded, and no time is over or to come."""
     since = track.absent_since
     if since is None or since > now.instant or track.past or track.held_back:
         return False
@@ -244,7 +244,7 @@ def none_as_ever(track: RetentionState, reason: str, host: Host, now: Now) -> bo
 
 
 def _stands(track: RetentionState, host: Host, instant: datetime) -> bool:
-    """Whether a track needs no settling: the usual case of one good address, found cheaply."""
+    """Whether a state needs no settling: the usual case of one good address, checked cheaply."""
     if len(track.held) != 1 or track.past:
         return False
     if track.absent_since is not None or track.last_found is None:
@@ -260,12 +260,12 @@ def _rejected(held: HeldAddress, host: Host) -> bool:
 
 
 def _past_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
-    kept = host.policy.guard_window + LONGEST_GAP  # as long as what its successor is judged by
+    kept = host.policy.guard_window + LONGEST_GAP  # the lifetime of evidence about its successor
     return now.passed(held.replaced or held.confirmed) >= kept
 
 
 def _absent_for_long(track: RetentionState, host: Host, now: Now) -> bool:
-    """Whether the last answers proved an absence that began longer ago than is let pass."""
+    """Whether the last answers proved an absence older than `latch_absent`."""
     if not track.absent_runs or track.absent_since is None:
         return False
     return now.passed(track.absent_since) > host.policy.latch_absent
@@ -297,7 +297,7 @@ def in_order(held: Iterable[HeldAddress]) -> tuple[HeldAddress, ...]:
 
 
 def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> RetentionState:
-    """A track without networks that are believed no longer, and with what was held before them."""
+    """A state without refuted networks, and with the addresses held before them."""
     left = [one for one in track.held if network_of(one.address, host) not in networks]
     if len(left) == len(track.held):
         return track
@@ -316,9 +316,9 @@ def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> 
 
 
 def latched(tracks: Mapping[Query, RetentionState], hostname: str) -> bool:
-    """Whether a name was absent for too long, and in no family it is held by.
+    """Whether a name was absent for too long, and is held in no family.
 
-    A family that was asked for the first time, and refused, says nothing about the name.
+    A family that was asked for the first time, and rejected, says nothing about the name.
     """
     mine = [track for query, track in tracks.items() if query.hostname == hostname]
     alive = any(track.held and not track.latched for track in mine)
@@ -331,7 +331,7 @@ def held_by(track: RetentionState, host: Host) -> set[Network]:
 
 
 def recent(arrivals: Mapping[Network, datetime], now: Now) -> dict[Network, datetime]:
-    """What of that arrived within the last day; nothing lies in the future."""
+    """The arrivals within the last day; nothing lies in the future."""
     return {
         network: min(at, now.instant)
         for network, at in arrivals.items()
@@ -340,5 +340,5 @@ def recent(arrivals: Mapping[Network, datetime], now: Now) -> dict[Network, date
 
 
 def came(track: RetentionState, instant: datetime) -> bool:
-    """Whether a network that is held came at an instant."""
+    """Whether a held network arrived at an instant."""
     return instant in [one.since for one in track.held]
