@@ -8,13 +8,14 @@ unless that one is known to be gone: then no other run tells.
 from __future__ import annotations
 
 from contextlib import suppress
+from enum import Enum
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import driver_of, marks_of
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 from allowsync.state.lock import installations, is_gone, other_configuration, whose
-from allowsync.typed import TYPE_CHECKING
+from allowsync.typed import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +26,21 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target
     from allowsync.model.target import Place
     from allowsync.state import Store, TargetRecord
+
+
+class OrphanEffect(Enum):
+    """What an orphaned target does to packets, in words."""
+
+    DROPS = "drops what comes from elsewhere"
+    OPENS = "lets in the hosts it held"
+    UNSETTLED = "possibly still enforced"
+    ENFORCED = "still enforced"
+
+    @property
+    def code(self) -> ExitCode:
+        """What a run that finds it ends with: gates shut out who moved, rules let in who did."""
+        wrong = self in (OrphanEffect.DROPS, OrphanEffect.OPENS)
+        return ExitCode.FAILED if wrong else ExitCode.IN_STEP
 
 
 class OrphanTarget(Value):
@@ -47,9 +63,18 @@ class OrphanTarget(Value):
     unsettled: bool = False
 
     @property
+    def effect(self) -> OrphanEffect:
+        """What it does, as far as it is known by what was found."""
+        if self.marked is not None and self.marked.drops:
+            return OrphanEffect.DROPS
+        if self.marked is not None and self.marked.opens:
+            return OrphanEffect.OPENS
+        return OrphanEffect.UNSETTLED if self.unsettled else OrphanEffect.ENFORCED
+
+    @property
     def drops(self) -> bool:
         """Whether it is known to drop every packet that comes from elsewhere."""
-        return self.marked is not None and self.marked.drops
+        return self.effect is OrphanEffect.DROPS
 
     @property
     def to_remember(self) -> TargetRecord:
@@ -213,12 +238,17 @@ def _others_state(config: Config) -> Path | None:
 def told(one: OrphanTarget) -> Notice:
     """What there is to say of a target that is no longer configured."""
     removal = f"'allowsync clear --only {one.name}' removes it"
-    if one.drops and one.marked is not None:
-        what = f"is no longer configured, but {one.marked.place} still drops all others"
-        return Notice(one.name, f"{what}; {removal}", ExitCode.FAILED)
-    if one.unsettled:
-        what = "may still be enforced: its last change failed, or was not confirmed"
-        return Notice(one.name, f"is no longer configured, and {what}; {removal}")
-    opens = one.marked is not None and one.marked.opens  # also to who is to have no access now
-    exit_code = ExitCode.FAILED if opens else ExitCode.IN_STEP
-    return Notice(one.name, f"is no longer configured but still enforced; {removal}", exit_code)
+    place = "" if one.marked is None else one.marked.place
+    match one.effect:
+        case OrphanEffect.DROPS:
+            what = f"is no longer configured, but {place} still drops all others"
+        case OrphanEffect.OPENS:
+            what = "is no longer configured but still enforced, and lets in the hosts it held"
+        case OrphanEffect.UNSETTLED:
+            unsettled = "may still be enforced: its last change failed, or was not confirmed"
+            what = f"is no longer configured, and {unsettled}"
+        case OrphanEffect.ENFORCED:
+            what = "is no longer configured but still enforced"
+        case _ as never:
+            assert_never(never)
+    return Notice(one.name, f"{what}; {removal}", one.effect.code)

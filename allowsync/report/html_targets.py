@@ -12,7 +12,6 @@ from allowsync.text import counted
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from allowsync.engine.orphan_targets import OrphanTarget
     from allowsync.inspect.block_status import BlockStatus
     from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.types import Entry
@@ -86,19 +85,10 @@ def left_over(standing: AccessStatus) -> Html:
     rows = [
         row(
             head(one.name),
-            cell(
-                _leftover(one),
-                style="bad" if one.drops else "warn",
-            ),
+            cell(one.effect.value, style="bad" if one.effect.code else "warn"),
         )
         for one in standing.leftovers
     ]
     return tag(
         "section", tag("h2", "Leftovers"), table("No longer configured", ("Target", "State"), rows)
     )
-
-
-def _leftover(one: OrphanTarget) -> str:
-    if one.drops:
-        return "drops what comes from elsewhere"
-    return "possibly still enforced" if one.unsettled else "still enforced"

@@ -133,6 +133,7 @@ def _leftover(one: OrphanTarget) -> Json:
         "allowlist": one.allowlist,
         "place": None if one.marked is None else str(one.marked.place),
         "drops": one.drops,
+        "effect": one.effect.name.lower(),
     }
 
 

@@ -12,11 +12,13 @@ from xml.etree.ElementTree import Element
 import html5lib
 import pytest
 
+from allowsync.backend.api import Marked
 from allowsync.engine.orphan_targets import OrphanTarget
 from allowsync.inspect.block_status import BlockStatus
 from allowsync.inspect.status import ScheduleFacts
 from allowsync.model.access_order import Revocation
-from allowsync.model.outcome import Notice
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.target import Place
 from allowsync.model.types import Basis
 from allowsync.model.value import replace as replace_value
 from allowsync.policy.denylist import SPECIAL_PURPOSE, NeverBlocked
@@ -24,6 +26,7 @@ from allowsync.report.html_page import page
 from allowsync.report.html_style import CSS
 from allowsync.state.history import Past
 from allowsync.state.records import RecordedRun
+from allowsync.testing.memory import MemoryBackend, MemoryStore
 from tests.support.page import DAY, HOSTILE, LONG6, NOW, past, standing, well
 from tests.support.values import HOME, Life, host, net
 
@@ -41,6 +44,7 @@ BLOCKED = (
     BlockStatus("scanners/nginx", "scanners", in_step=False, reason="1 to block"),
     BlockStatus("bad/ipset", "bad", in_step=False, reason=HOSTILE, readable=False),
 )
+DROPPING = Marked("web", Place("ufw", ("web",)), MemoryBackend(MemoryStore()), drops=True)
 TROUBLED = standing(reason=HOSTILE, notices=(Notice(HOSTILE, HOSTILE),))
 PAGES = {
     "well": page(well(), past()),
@@ -269,6 +273,22 @@ def test_a_target_that_cannot_be_read_says_since_when() -> None:
     text = words(page(replace_value(well(), targets=(broken,)), Past()))
     assert "failed: no answer failing since 2026-11-19 15:10 UTC" in text
     assert "verified" not in text
+
+
+@pytest.mark.parametrize(
+    ("marked", "said", "style"),
+    [
+        (DROPPING, "drops what comes from elsewhere", "bad"),
+        (replace_value(DROPPING, drops=False, opens=True), "lets in the hosts it held", "bad"),
+        (replace_value(DROPPING, drops=False), "still enforced", "warn"),
+    ],
+)
+def test_what_is_left_of_a_target_is_as_bad_on_the_page_as_its_exit_code(
+    marked: Marked, said: str, style: str
+) -> None:
+    left = OrphanTarget("web/ufw", "web", marked=marked)
+    assert f'class="{style}">{said}</td>' in shown("alice", leftovers=(left,))
+    assert (left.effect.code is ExitCode.FAILED) == (style == "bad")
 
 
 def test_the_schedule_what_was_revoked_and_what_is_left_are_told() -> None:
