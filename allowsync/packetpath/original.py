@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -40,6 +40,8 @@ _MAC: Final = 6
 _PARTS: Final = ("vlan", "macvlan", "ipvlan", "macsec")
 _SCOPE_LINK: Final = 253
 _UNICAST: Final = 1
+_INET: Final = 2  # AF_INET
+_MADE_OF_IPV6: Final = ip_network("192.0.0.0/29")  # IPv4 service continuity, RFC 7335
 _SETTINGS: Final = Path("/proc/sys/net")
 _SETTING: Final = re.compile(
     r"ipv4/(ip_forward$|ip_default_ttl|ip_nonlocal_bind|(tcp|udp|raw)_l3mdev_accept|fwmark_reflect"
@@ -121,17 +123,16 @@ class Original(NamedTuple):
     @property
     def connected(self) -> frozenset[int]:
         """The versions of IP with a default route."""
-        routes = self.routing.routes
-        return frozenset(route_version(one) for one in routes if any(_default(one)))
+        return frozenset(route_version(one) for one in _ways_in(self.routing))
 
     def addresses(self, index: int) -> tuple[Address, ...]:
         """Return the addresses of an interface that are valid beyond its link."""
-        found = []
-        for one in self.routing.addresses:
-            if native(one[4:8]) == index and one[3] != _SCOPE_LINK:
-                held = attributes(one[8:])
-                found.append(ip_address(first(held, 2) or given(held, 1)))
-        return tuple(dict.fromkeys(found))
+        found = [
+            _held(one)
+            for one in self.routing.addresses
+            if native(one[4:8]) == index and one[3] != _SCOPE_LINK
+        ]
+        return tuple(one for one in dict.fromkeys(found) if one not in _MADE_OF_IPV6)
 
     def reaches(self, index: int) -> tuple[Address, ...]:
         """Return the possible destinations of packets from an interface: its own addresses, or any.
@@ -148,8 +149,8 @@ class Original(NamedTuple):
         ]
         routed = {
             route_version(one)
-            for one in self.routing.routes
-            if index in _arrive_by(_default(one), self.all_links)
+            for one in _ways_in(self.routing)
+            if index in _arrive_by(leads_to(one), self.all_links)
         }
         extra = [one for one in others if one.version in routed - versions]
         return tuple(dict.fromkeys([*own, *extra]))
@@ -198,7 +199,7 @@ def _read(tools: Tools) -> Original:
     routing = _routing(netlink)
     netlink.close()
     ruleset = nftables.list_ruleset()
-    uplinks = _uplinks(routing.routes, every)
+    uplinks = _uplinks(routing, every)
     links = _routed(every, uplinks, ruleset)
     return Original(
         links=links,
@@ -270,8 +271,9 @@ def _routed(
     return {index: one for index, one in sorted(links.items()) if not is_inner(one)}
 
 
-def _uplinks(routes: tuple[bytes, ...], links: Mapping[int, Link]) -> tuple[int, ...]:
-    found = {index for one in routes for index in _arrive_by(_default(one), links)}
+def _uplinks(routing: Routing, links: Mapping[int, Link]) -> tuple[int, ...]:
+    ways = _ways_in(routing)
+    found = {index for one in ways for index in _arrive_by(leads_to(one), links)}
     return tuple(sorted(found - {_LOOPBACK}))
 
 
@@ -287,16 +289,29 @@ def bridge_of(index: int, links: Mapping[int, Link]) -> int:
     return master.index if master and master.kind == "bridge" else 0
 
 
-def _default(route: bytes) -> tuple[int, ...]:
-    """Return the interfaces of a default route, or of the half of one."""
-    if route[1] > 1 or route[7] != _UNICAST:
-        return ()
-    return tuple(leads_to(route))
+def _ways_in(routing: Routing) -> Iterator[bytes]:
+    """Return default routes, and halves of one, by whose interfaces packets come from afar.
+
+    Over IPv4 that 464XLAT (RFC 6877) or DS-Lite (RFC 6333) makes of IPv6, there is a way out alone.
+    """
+    own = [(native(one[4:8]), _held(one)) for one in routing.addresses if one[0] == _INET]
+    held = {(index, address in _MADE_OF_IPV6) for index, address in own}
+    one_way = {index for index, made in held if made and (index, False) not in held}
+    for one in routing.routes:
+        beyond = set(leads_to(one)) - (one_way if route_version(one) == 4 else set())
+        if one[1] <= 1 and one[7] == _UNICAST and beyond:
+            yield one
+
+
+def _held(address: bytes) -> Address:
+    """Return the address of an interface from a listing."""
+    held = attributes(address[8:])
+    return ip_address(first(held, 2) or given(held, 1))
 
 
 def route_version(route: bytes) -> int:
     """Return the version of IP of a route."""
-    return 4 if route[0] == 2 else 6
+    return 4 if route[0] == _INET else 6
 
 
 def leads_to(route: bytes) -> Iterator[int]:

@@ -64,6 +64,24 @@ WAY_IN: Final = (
     "route add default dev vpn0 table 200",
     "rule add from 10.99.0.2 lookup 200",
 )
+# IPv4 that a translator makes of IPv6: clatd's tunnel, and an address of the uplink itself.
+WITHOUT_IPV4: Final = ("address del 193.99.1.80/24 dev eth0",)
+CLATD: Final = (
+    *WITHOUT_IPV4,
+    "tuntap add dev clat mode tun",
+    "address add 192.0.0.1/32 dev clat",
+    "link set clat up",
+    "route add default dev clat mtu 1260",
+)
+BY_THE_UPLINK: Final = (
+    *WITHOUT_IPV4,
+    "address add 192.0.0.5/32 dev eth0",
+    "route add default dev eth0",
+)
+CLOSED: Final = """table inet closed { chain input { type filter hook input priority 5; policy drop;
+ meta nfproto ipv6 accept
+}
+}"""
 
 
 @pytest.fixture
@@ -115,3 +133,16 @@ def test_a_tunnel_that_is_there_to_be_come_in_by_is_an_uplink(inside: Namespace)
     ((what, severity),) = whats(inside).items()
     assert what.startswith("8096/tcp is open to everyone over IPv4 by vpn0")
     assert severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("clat", [CLATD, BY_THE_UPLINK], ids=["clatd", "the uplink itself"])
+def test_nothing_comes_in_by_the_ipv4_that_a_translator_makes_of_ipv6(
+    inside: Namespace, clat: tuple[str, ...]
+) -> None:
+    """Hosts are not locked out there by rules, nor does a missing rule let strangers in."""
+    inside.batch(*clat)
+    inside.nft(CLOSED)
+    assert whats(inside) == {}
+    inside.command("nft", "flush", "ruleset")
+    (what,) = whats(inside)
+    assert what.startswith("8096/tcp is open to everyone over IPv6 by eth0")
