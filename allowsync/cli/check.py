@@ -130,7 +130,7 @@ def _packets(
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_friends, about_strangers, judged
-    from allowsync.inspect.served_ports import about_served, served, unreached, untold
+    from allowsync.inspect.served_ports import about_served, listening, served, unreached, untold
     from allowsync.inspect.service_addresses import unserved
 
     targets = guarded(config, standing.targets)
@@ -148,7 +148,7 @@ def _packets(
     answers = answered(asked, expected)
     found = (
         *judged(targets, answers),
-        *unserved(targets, answers),
+        *unserved(targets, answers, listening(servers, targets, answers)),
         *undiscovered(targets, answers),
     )
     found += tuple(admitted(targets, answers))

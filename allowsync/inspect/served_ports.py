@@ -115,11 +115,47 @@ def is_reached_otherwise(
     server: GuardedTarget, sources: Iterable[Address], answers: PacketAnswers
 ) -> bool:
     """Whether another port leads to one of a server, as a redirected one."""
+    return any(_redirected(server, sources, answers))
+
+
+def _redirected(
+    server: GuardedTarget, sources: Iterable[Address], answers: PacketAnswers
+) -> Iterator[str]:
+    """The ports that lead to one of a server."""
     ports = {one.first for one in server.guard.ports}
+    for source in sources:
+        for one in answers.to(translated(source, server.guard)):
+            if one.verdict in IN and one.to is not None and one.to[2] in ports:
+                yield f"{one.question.port}/{one.question.protocol}"
+
+
+def listening(
+    servers: Iterable[GuardedTarget], targets: Iterable[GuardedTarget], answers: PacketAnswers
+) -> dict[str, list[str]]:
+    """Where the servers of an allowlist listen beside guarded ports, in words, by its name."""
+    guarded = tuple(targets)
+    found: dict[str, list[str]] = {}
+    for one in servers:
+        allowlist = one.name.partition("/")[0]
+        sources = tuple(map(_source, one.friends))
+        asked = (ask for source in sources for ask in questions(source, one.guard))
+        ports = {met.question.port: None for met in answers.to(asked) if met.heard}
+        beside = [f"{port}/tcp" for port in ports if not _is_guarded(port, allowlist, guarded)]
+        others = dict.fromkeys(_redirected(one, sources, answers))
+        verb = "is" if len(others) == 1 else "are"
+        leads = f", where {some(others)} {verb} redirected" if others else ""
+        if beside:
+            found.setdefault(allowlist, []).append(f"{one.name} at {some(beside)}{leads}")
+    return found
+
+
+def _is_guarded(port: int, allowlist: str, targets: Iterable[GuardedTarget]) -> bool:
+    """Whether a target of an allowlist guards a TCP port."""
     return any(
-        one.verdict in IN and one.to is not None and one.to[2] in ports
-        for source in sources
-        for one in answers.to(translated(source, server.guard))
+        at.protocol == "tcp" and at.first <= port <= at.last
+        for one in targets
+        if one.name.partition("/")[0] == allowlist
+        for at in one.guard.ports
     )
 
 

@@ -22,7 +22,7 @@ from allowsync.model.target import Finding, Severity
 from allowsync.packetpath.question import PacketVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from allowsync.inspect.guarded_packets import PacketAnswers
     from allowsync.inspect.guarded_target import GuardedTarget
@@ -32,10 +32,19 @@ if TYPE_CHECKING:
 
 
 def unserved(
-    targets: Iterable[GuardedTarget], answers: PacketAnswers
+    targets: Iterable[GuardedTarget],
+    answers: PacketAnswers,
+    servers: Mapping[str, Iterable[str]] | None = None,
 ) -> Iterator[tuple[str, Finding]]:
-    """Addresses of this machine at which hosts of the allowlist find no service."""
+    """Addresses of this machine at which hosts of the allowlist find no service.
+
+    Args:
+        targets: What guards ports of this machine.
+        answers: What packets to these ports met.
+        servers: Where servers of an allowlist listen, by its name, in words.
+    """
     for one in targets:
+        elsewhere = some((servers or {}).get(one.name.partition("/")[0], ()), "; ")
         for port in one.guard.ports if not one.guard.forwarded else ():
             if port.first != port.last:
                 continue  # of a range, few ports are asked for
@@ -47,11 +56,11 @@ def unserved(
                 for entry in one.friends
             }
             every = [answer for several in given.values() for answer in several]
-            yield from ((one.name, found) for found in _unheard(port, every))
+            yield from ((one.name, found) for found in _unheard(port, every, elsewhere))
             yield from ((one.name, found) for found in _shut_at_one(port, given))
 
 
-def _unheard(port: PortRange, given: Sequence[Answer]) -> Iterator[Finding]:
+def _unheard(port: PortRange, given: Sequence[Answer], elsewhere: str) -> Iterator[Finding]:
     """Families over which no program listens at a reachable port."""
     got = [one for one in given if one.verdict is PacketVerdict.DELIVERED]
     heard = {one.question.source.version for one in got if one.heard}
@@ -61,12 +70,17 @@ def _unheard(port: PortRange, given: Sequence[Answer]) -> Iterator[Finding]:
     ends = {one.to[1:] if one.to else (one.question.destination, port.first) for one in found}
     at = sorted(f"{address}{_port(number, port)}" for address, number in ends)
     asked = " or ".join(f"sport = :{number}" for number in sorted({number for _, number in ends}))
-    yield Finding(
-        Severity.INFO,
+    what = (
         f"{port}: no program listens over {_over(found)} at {some(at)}; "
-        "hosts of the allowlist get that far and no further",
-        f"start it, or have it listen there; to see what does: ss -ln{port.protocol[0]}p '{asked}'",
+        "hosts of the allowlist get that far and no further"
     )
+    advice = (
+        f"start it, or have it listen there; to see what does: ss -ln{port.protocol[0]}p '{asked}'"
+    )
+    if elsewhere and not heard and port.protocol == "tcp":
+        what += f"; the allowlist's server listens elsewhere: {elsewhere}"
+        advice = f"guard the port where it listens in place of {port}, or have it listen there"
+    yield Finding(Severity.INFO, what, advice)
 
 
 def _port(number: int, guarded: PortRange) -> str:

@@ -31,6 +31,7 @@ CLOSED = """table inet filter {
 """
 ONE_CLOSED = CLOSED.replace("tcp dport", "meta nfproto ipv4 tcp dport")
 REDIRECTED = "table ip n { chain p { type nat hook prerouting priority dstnat; %s; }\n}\n"
+TO_SERVER = REDIRECTED % f"tcp dport 444 redirect to :{PORT}"
 
 
 class WebServer:
@@ -55,6 +56,18 @@ class WebServer:
 
     def run(self, *words: str) -> Any:
         return self.inside.run(allowsync, *words, "--config", self.config)
+
+    def guards(self, *ports: str) -> None:
+        """Give the allowlist a gate at some ports."""
+        document = json.loads(self.config.read_text())
+        document["allowlists"]["web"]["targets"].append({"nftables": {"ports": ports}})
+        self.config.write_text(json.dumps(document))
+        assert self.run("apply").code == 0
+
+    def unheard(self) -> list[str]:
+        """What `check` says of ports at which no program listens."""
+        found = self.run("check", "--json").document["findings"]
+        return [one["what"] for one in found if "no program listens" in one["what"]]
 
     def told(self) -> list[str]:
         """What `check` says of the list."""
@@ -122,6 +135,31 @@ def test_a_port_at_which_no_program_listens_is_none_of_the_server(machine: WebSe
     machine.inside.nft(CLOSED)
     assert machine.told() == []
     assert machine.explained("alice")["allowed"] == "yes"
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize(
+    ("rules", "leads"),
+    [("", ""), (TO_SERVER, ", where 444/tcp is redirected")],
+)
+def test_a_guarded_port_that_is_not_the_servers_has_that_named(
+    machine: WebServer, rules: str, leads: str
+) -> None:
+    machine.guards("443/tcp", "443/udp")
+    machine.inside.nft(rules)
+    by_tcp, by_udp = machine.unheard()
+    assert by_tcp.startswith("443/tcp: no program listens over IPv4 and IPv6 at ")
+    server = "the allowlist's server listens elsewhere: web/nginx at 8443/tcp"
+    assert by_tcp.endswith(f"hosts of the allowlist get that far and no further; {server}{leads}")
+    assert by_udp.endswith("hosts of the allowlist get that far and no further")
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_server_at_a_guarded_port_is_not_named_for_another_one(machine: WebServer) -> None:
+    machine.guards("443/tcp", f"{PORT}/tcp")
+    (told,) = machine.unheard()
+    assert told.startswith("443/tcp: ")
+    assert "elsewhere" not in told
 
 
 def test_only_root_has_a_server_looked_at_by_its_own_program() -> None:
