@@ -141,6 +141,26 @@ def test_without_a_question_it_is_said_and_in_a_document(machine: Machine) -> No
 
 
 @pytest.mark.root
+def test_a_file_that_is_left_because_of_others_lines_is_not_called_cleared(
+    machine: Machine,
+) -> None:
+    machine.file.write_text(f"# friends of ours\n{machine.file.read_text()}")
+    left = (
+        f"{machine.file} has lines above allowsync's heading and is left alone; delete these "
+        "lines, or move it away"
+    )
+    done = machine.run("clear", "--yes")
+    assert (done.code, done.out) == (1, "web/nftables: cleared\n")
+    assert done.err == f"web/file: could not be cleared: {left}\n"
+    told = machine.run("clear", "--yes", "--only", "web/file", "--json").document
+    assert told["targets"][0]["reason"] == left
+    assert (told["exit_code"], told["targets"][0]["outcome"]) == (1, "failed")
+    machine.file.write_text(machine.file.read_text().partition("\n")[2])
+    assert machine.run("clear", "--yes", "--only", "web/file").code == 0
+    assert not machine.file.exists()
+
+
+@pytest.mark.root
 def test_a_schedule_of_another_configuration_undoes_nothing(machine: Machine) -> None:
     machine.schedule(machine.config.with_name("other.yaml"))
     assert machine.run("clear", "--yes").err == ""

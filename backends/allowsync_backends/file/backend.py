@@ -8,7 +8,7 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current, Finding, Severity, flaw_findings
 from allowsync.model.value import Value
 from allowsync_backends.file.change import FileChange, names
-from allowsync_backends.file.folder import Contents, Folder, NotOurs
+from allowsync_backends.file.folder import Contents, Folder, NotOurs, PartlyOurs
 from allowsync_backends.file.syntax import is_preceded, named_list
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class FileBackend(Value):
         held = self._held(folder, found)
         if held is None:
             if is_preceded(found.text):
-                raise NotOurs(
+                raise PartlyOurs(
                     f"{self.path} has lines above allowsync's heading and is left alone; delete "
                     "these lines, or move it away"
                 )
@@ -149,6 +149,7 @@ class FileBackend(Value):
         """Remove the file, and let its reader take notice. A stranger's file stays.
 
         Raises:
+            PartlyOurs: It is left, because others wrote into it.
             BackendError: It is still there, or its reader may still go by it.
         """
         if not self.path.parent.is_dir():
@@ -156,6 +157,8 @@ class FileBackend(Value):
         with Folder(self.path.parent) as folder:
             try:
                 there = self._is_there(folder)
+            except PartlyOurs:
+                raise
             except NotOurs:
                 there = False
             FileChange(folder, self.path, self.reader).remove(there=there)

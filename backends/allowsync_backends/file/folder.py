@@ -22,6 +22,10 @@ class NotOurs(BackendError):
     """There is something of that name, but we did not put it there."""
 
 
+class PartlyOurs(NotOurs):
+    """There is what we put there, and what others wrote around it."""
+
+
 class Contents(Value):
     """A file as it was found: its bytes, permission bits and owner."""
 

@@ -10,7 +10,7 @@ from allowsync.model.types import Entry
 from allowsync.model.value import replace
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.change import FileChange, names
-from allowsync_backends.file.folder import Folder
+from allowsync_backends.file.folder import Folder, PartlyOurs
 from allowsync_backends.file.syntax import FileContent, claimed, marked_for, unmarked_for
 from allowsync_backends.file.template import TemplateError, View, read, render
 from allowsync_backends.file.template_mark import Mark, leading, mark_of, several
@@ -230,6 +230,10 @@ class TemplateBackend(FileBackend):
             return
         with Folder(self.path.parent) as folder:
             try:
+                if folder.has(self.path.name) and self._beside(folder):
+                    raise PartlyOurs(
+                        f"{self.path} was edited and is left alone; delete it, or move it away"
+                    )
                 for name in notes(self.path.name):
                     folder.remove(name)
             except OSError as error:

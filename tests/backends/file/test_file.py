@@ -59,12 +59,15 @@ def test_a_file_of_the_opposite_effect_is_named_and_left_alone(
     assert path.read_bytes() == written
 
 
-def test_lines_above_the_heading_are_named(path: Path) -> None:
+@pytest.mark.parametrize("above", ["\n", "# the friends of our home\n"])
+def test_lines_above_the_heading_are_named(path: Path, above: str) -> None:
     put(target(path), "81.2.69.1")
-    written = f"# the friends of our home\n{path.read_text()}"
+    written = f"{above}{path.read_text()}"
     path.write_text(written)
     with pytest.raises(BackendError, match="has lines above allowsync's heading and is left alone"):
         target(path).read()
+    with pytest.raises(BackendError, match="has lines above allowsync's heading and is left alone"):
+        target(path).clear()
     assert path.read_text() == written
 
 
@@ -114,14 +117,13 @@ def test_an_empty_allowlist_is_a_file_with_a_header(path: Path) -> None:
     [
         "",
         "81.2.69.1/32\n",
-        "\n" + HEADER,
         "# " + HEADER,
         HEADER.replace("allowsync", "somebody"),
         HEADER.replace('"x"', '"y"'),
         JSON,
         "\x00\xff",
     ],
-    ids=range(8),
+    ids=range(7),
 )
 def test_a_strangers_file_is_never_read_changed_or_cleared(path: Path, content: str) -> None:
     path.write_text(content)

@@ -177,6 +177,13 @@ def test_without_comments_an_edited_file_is_its_editors(here: Templated) -> None
     here.file.unlink()
     here.put(ALICE, comment=None)
     assert here.read(comment=None).flaws == ()
+    here.file.write_text("allow all;\n")
+    with pytest.raises(BackendError, match="was edited and is left alone; delete it"):
+        here.target(comment=None).clear()
+    assert here.file.read_text() == "allow all;\n"
+    here.file.unlink()
+    here.target(comment=None).clear()
+    assert here.names == set()
 
 
 def test_a_template_that_writes_the_header_itself_makes_an_edited_file_ours(
