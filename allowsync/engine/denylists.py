@@ -10,6 +10,7 @@ firewall, and an entry that no list has is of no use to anyone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,14 +32,14 @@ from allowsync.state import StateError, TargetRecord
 from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from allowsync.config.settings import Target
     from allowsync.engine.denylist_content import BlockRefusal
     from allowsync.engine.memory import Memory
     from allowsync.model.target import Current
-    from allowsync.model.types import Network
+    from allowsync.model.types import Entry, Network
     from allowsync.policy.decision import Decision
     from allowsync.policy.denylist import NeverBlocked
 
@@ -68,9 +69,9 @@ def block(
     ]
     if not chosen:
         return ()
-    held = ((one.target, one.plan.final) for one in done if one.plan is not None)
+    held = [(one.target, one.plan.final) for one in done if one.plan is not None]
     try:
-        never = never_blocked(config, decisions, memory.store, held)
+        never = never_blocked(config, decisions, memory.store, [*held, *_apart(memory, done)])
     except BackendError as error:
         return tuple(BlockReport(_failed(target, str(error))) for _, target in chosen)
     now, force = memory.now.instant, request.force
@@ -82,6 +83,21 @@ def block(
         for one in {one.name: one for one, _ in chosen}.values()
     }
     return tuple(_blocked(target, found[one.name], memory) for one, target in chosen)
+
+
+def _apart(memory: Memory, done: Sequence[TargetReport]) -> Iterator[tuple[str, Iterable[Entry]]]:
+    """What targets of allowlists hold that a run with `--only` leaves out, as far as it is known.
+
+    At boot they may not be there yet, and nothing is added.
+    """
+    if not memory.request.only or memory.request.offline:
+        return
+    looked_at = {one.target for one in done}
+    for allowlist in memory.config.allowlists.values():
+        for target in allowlist.targets:
+            if target.name not in looked_at:
+                with suppress(BackendError):
+                    yield target.name, target.driver().read().entries
 
 
 def _unknown(memory: Memory, decisions: Mapping[str, Decision], *, keep: bool) -> tuple[str, ...]:

@@ -440,6 +440,28 @@ def test_alone_it_asks_for_every_friend_first(world: Denied) -> None:
     assert world.run("web").blocked == ()
 
 
+def test_alone_it_spares_whom_an_allowlist_lets_in_that_is_not_in_the_run(world: Denied) -> None:
+    world.run()
+    world.says["alice.example.org"] = found("81.2.69.77")
+    world.run()
+    for _ in range(9):
+        world.run("scanners")
+    assert "81.2.69.1" in world.held
+    assert not world.blocks("81.2.69.1"), "the allowlist's target still lets it in"
+    world.run()
+    assert "81.2.69.1" not in world.held
+    assert world.blocks("81.2.69.1")
+    world.says["alice.example.org"] = found("81.2.69.1")
+    world.run("web")
+    world.state.unlink()
+    world.wall.networks.clear()
+    world.everybody(SERVFAIL)
+    world.run("scanners")
+    assert not world.blocks("81.2.69.1"), "as after a lost state"
+    world.store.fail_read = "it is gone"
+    assert world.run("scanners").exit_code == 3
+
+
 def test_a_dry_run_writes_nothing_and_tells_what_is_spared(world: Denied) -> None:
     report = world.run(dry_run=True)
     assert not world.wall.networks
