@@ -1,6 +1,6 @@
-"""The contract of a backend, and the values in it, for third parties.
+"""The contract of a backend and its values, for third parties.
 
-The names here stay; a third party's backend imports them from `allowsync.backend`.
+These names are stable; a third party's backend imports them from `allowsync.backend`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """A protocol; a run asks for none, and would import `typing` for them."""
+    """Import a protocol on first use: runs need none, and would import `typing` for them."""
     if name in __all__:
         from allowsync.backend import protocols
 

@@ -1,6 +1,6 @@
 """The contract between the core and the code that drives one kind of firewall.
 
-A backend decides nothing. It reports what it owns in its target and carries out a plan. It is found
+A backend decides nothing. It reports its own entries in its target and applies a plan. It is found
 through the entry-point group `allowsync.backends`, whose values are `BackendType` objects.
 """
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 OptionsT = TypeVar("OptionsT")
 
-# The version of this interface. It grows when a backend that keeps to the older one would not do
-# any more (docs/writing-a-backend.md).
+# The version of this interface. It grows when backends for the older version no longer work
+# (docs/writing-a-backend.md).
 API: Final = 2
 
-# How the comment, label or description of everything that allowsync owns begins, in any firewall.
+# The prefix of the comment, label or description of everything allowsync owns, in any firewall.
 MARK: Final = "allowsync:"
 
 
@@ -35,7 +35,7 @@ def mark(allowlist: str, *hosts: str, longest: int | None = None) -> str:
 
     Names of allowlists and hosts have no colon, so no two allowlists share a mark. Hosts that do
     not fit into `longest` characters are counted at the end, as in `allowsync:web:alice:-2`; no
-    host's name begins with a dash. Where not even that fits, the allowlist stands alone.
+    host's name begins with a dash. If even that does not fit, the comment has no hosts.
     """
     for fit in range(len(hosts), -1, -1):
         left_out = (f"-{len(hosts) - fit}",) if fit < len(hosts) else ()
@@ -51,7 +51,7 @@ def is_marked(comment: str, allowlist: str) -> bool:
 
 
 def hosts_of(comment: str, allowlist: str) -> tuple[str, ...]:
-    """The hosts that the mark of an allowlist names; none unless it names all of them."""
+    """The hosts in the mark of an allowlist; empty unless it names all of them."""
     if not is_marked(comment, allowlist):
         return ()
     hosts = tuple(filter(None, comment.removeprefix(mark(allowlist)).split(":")))
@@ -59,10 +59,10 @@ def hosts_of(comment: str, allowlist: str) -> tuple[str, ...]:
 
 
 class BackendError(Exception):
-    """A target could not be read or changed. The text says what is known and nothing more.
+    """A target could not be read or changed. The text states known facts only.
 
-    `again` says that a fresh look at the target may succeed at once: something changed between our
-    reading and our writing.
+    `again`: whether a retry with a fresh read may succeed at once, since the target changed between
+    our read and our write.
     """
 
     def __init__(self, what: str, *, again: bool = False) -> None:
@@ -75,26 +75,26 @@ class OutcomeUnknown(BackendError):
 
 
 class Needs(Value):
-    """What a target needs of a service that is shut in as tightly as can be.
+    """The requirements of a target for its service, which is confined as tightly as possible.
 
-    Such a service has CAP_NET_ADMIN, the network, a folder for its state, and reads what its user
-    may read; it writes nowhere else and starts programs only within the same walls.
+    The service has CAP_NET_ADMIN, the network, a folder for its state, and reads the files its
+    user may read; it writes nowhere else and starts programs only under the same restrictions.
 
     Attributes:
-        any_user: Whether those capabilities are enough for any user; else it takes root.
+        any_user: Whether any user with those capabilities suffices; else it takes root.
         capabilities: Further capabilities (capabilities(7)): `CAP_NET_RAW`.
-        reads: Absolute paths of the files it reads, but for secrets.
+        reads: Absolute paths of the files it reads, except secrets.
         writes: Absolute paths of the files and folders it writes to.
-        locks: Files among the latter that are made, empty, before each run: a file that is not
-            there cannot be opened for writing alone.
+        locks: Files among the latter to create, empty, before each run: a missing file cannot be
+            opened for writing alone.
         commands: Whether it runs commands that the configuration names.
-        all_of_proc: Whether it reads more of /proc than what is about processes.
+        all_of_proc: Whether it reads parts of /proc that are not about processes.
         after: Units that must have started before it is restored at boot.
-        before: Units before which it must be there at boot, since they load what names it. It is
+        before: Units that load references to it, so it must exist before them at boot. It is
             restored twice then, before these and after those.
-        lasting: Whether what it holds outlives a restart, so that nothing is to be restored.
-        online: Whether it is somewhere else. A run that is offline leaves it alone: at boot there
-            is no network yet, and waiting for one would keep the gate of this machine waiting.
+        lasting: Whether its entries survive a restart, so that nothing has to be restored.
+        online: Whether it is reached over the network. An offline run skips it: at boot there is no
+            network yet, and waiting for one would delay the gate of this machine.
     """
 
     any_user: bool = False
@@ -111,15 +111,15 @@ class Needs(Value):
 
 
 class Marked(Value):
-    """Something in a firewall that carries allowsync's mark.
+    """An object in a firewall that carries allowsync's mark.
 
     Attributes:
         allowlist: The allowlist in its mark.
-        place: What it is.
-        backend: What reads and clears it. Nothing is ever applied by it.
-        installation: The installation in its mark (`Placement.installation`); empty where none is.
-        drops: Whether it drops every packet now that comes from elsewhere.
-        opens: Whether it lets in what it holds by rules of its own, and would do so for good.
+        place: Its place.
+        backend: The backend that reads and clears it; never used to apply a plan.
+        installation: The installation in its mark (`Placement.installation`); empty without one.
+        drops: Whether it drops every packet from other sources now.
+        opens: Whether it accepts its entries by rules of its own, for good.
     """
 
     allowlist: str
@@ -135,35 +135,35 @@ def _no_needs(_: object) -> Needs:
 
 
 def no_guard(_: object) -> None:
-    """What a target guards that enforces nothing in this machine's packet filter."""
+    """The `guards` of targets that enforce nothing in this machine's packet filter."""
 
 
 class BackendType(Value, Generic[OptionsT]):
-    """What an entry point of the group `allowsync.backends` names.
+    """The value of an entry point of the group `allowsync.backends`.
 
     Attributes:
         name: As written in a configuration's `targets`.
         summary: One line for `allowsync backends` and the reference.
-        options: A frozen dataclass whose fields are made by `allowsync.config.schema`. A
-            method `places(allowlist: str) -> tuple[Place, ...]` names what a target puts its
-            entries into, so that no two targets write to one place. A method `front() -> Front`
-            says that it enforces the allowlist at a network in front of machines.
+        options: A frozen dataclass whose fields are made by `allowsync.config.schema`. A method
+            `places(allowlist: str) -> tuple[Place, ...]` names the places that hold a target's
+            entries, so that no two targets write to one place. A method `front() -> Front`
+            declares that it enforces the allowlist at a network in front of machines.
         make: Builds the backend of one target. Must not touch the firewall.
-        usable: Why this kind of target cannot be used on this machine, or an empty string.
-        needs: What a target with these options needs of the service it runs in. May look at the
-            machine, not at the firewall.
+        usable: Returns why this kind of target cannot be used on this machine, or an empty string.
+        needs: Returns the requirements of a target with these options for its service. May read
+            the machine, not the firewall.
         api: The version of this interface that the backend is written for (`API`).
-        marked: Finds what carries allowsync's mark in this firewall, of any allowlist, without a
-            state; given the places that need not be looked at. None where marks cannot be found:
-            then what a configuration leaves behind is known by the state alone.
-        guards: What a target with these options guards in this machine's packet filter, so that
-            `check` and `explain` can try it with packets; None where it enforces nothing there
-            by itself. Looks at nothing.
-        at_boot: What programs other than allowsync load at boot, by their files, that is ours or
-            names what is ours: old gates and entries, and rules that could not be loaded; given
-            what targets hold. `check` asks once, whether such a target is configured or not.
-        denies: The options of a target of a denylist, a class as `options` is; None where this
-            kind cannot deny. `make` is told by `Placement.effect` which of both it gets.
+        marked: Finds the objects with allowsync's mark in this firewall, of any allowlist, without
+            a state; given the places to skip. None if marks cannot be found: then leftovers of a
+            configuration are known by the state alone.
+        guards: Returns the ports that a target with these options guards in this machine's packet
+            filter, so that `check` and `explain` can test them with packets; None for a target
+            that enforces nothing there itself. Reads nothing.
+        at_boot: Finds allowsync's objects and references to them in files that other programs
+            load at boot: old gates and entries, and rules that would fail to load; given the
+            places of targets. `check` calls it once, whether such a target is configured or not.
+        denies: The options of a target of a denylist, a class like `options`; None for a kind
+            that cannot deny. `Placement.effect` tells `make` which of both it gets.
     """
 
     name: str
@@ -172,7 +172,7 @@ class BackendType(Value, Generic[OptionsT]):
     make: Callable[[Placement, OptionsT], Backend]
     usable: Callable[[], str] = field(default=lambda: "")
     needs: Callable[[OptionsT], Needs] = field(default=_no_needs)
-    # Backends that do not say are older than the field.
+    # Backends without this field are older than it.
     api: int = 1
     marked: Callable[[Collection[Place]], Sequence[Marked]] | None = None
     guards: Callable[[OptionsT], Guard | None] = field(default=no_guard)

@@ -1,14 +1,14 @@
-"""The one way into a backend's code: what it raises, prints, changes or waits for ends here.
+"""The only entry into a backend's code: it contains errors, output, changes and delays.
 
-A backend runs in our process, with our rights; this is no wall against malice. It is one against
-defects: a call either gives its value, checked, or a `BackendError` that names the backend, what
-happened, the file and the line. What Python cannot undo, a crash of the interpreter or C code that
-never returns, is up to `allowsync.system.worker`.
+A backend runs in our process, with our rights; containment is no protection against malice, but
+against defects: a call either returns its value, checked, or raises a `BackendError` that names the
+backend, the event, the file and the line. Python cannot contain a crash of the interpreter or C
+code that never returns: that is up to `allowsync.system.worker`.
 
-A call has a time limit. When it is over, an exception is raised where the call is; the programs
-that it runs by `allowsync.system.process` are killed, each with its process group. A change has a
-far longer one than a look, for it may be cut off halfway: then it is as after a crash, as before or
-with more, and its outcome is unknown.
+A call has a time limit. When it expires, an exception is raised in the call; the programs it runs
+through `allowsync.system.process` are killed, each with its process group. A change has a longer
+limit than a read, since it may be interrupted halfway: then the target is as after a crash, as
+before or with more, and its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 LOOKING: Final = 60.0
 CHANGING: Final = 120.0
 LONGEST: Final = 300.0  # for a backend that asks for it (`patience`)
-# How long a call may take to clean up once its time is over, before the next exception.
+# Seconds that a call may take to clean up after its limit, before the next exception.
 GRACE: Final = 5.0
 
-watch: ModuleType | None = None  # `allowsync.system.worker`, where this process is one
+watch: ModuleType | None = None  # `allowsync.system.worker`, in a worker process
 others: Final[set[str]] = set()  # the backends of other distributions
 
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
@@ -46,15 +46,15 @@ _PYTHON: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
 
 
 class UnfitValue(Exception):
-    """What a backend gave is not what it must be."""
+    """The value of a backend is not as its contract requires."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A real SIGINT, as against a KeyboardInterrupt that a backend raises itself."""
+    """A real SIGINT, in contrast to a KeyboardInterrupt that a backend raises."""
 
 
 class _Late(BaseException):
-    """The time limit is over."""
+    """The time limit has expired."""
 
 
 def contained(
@@ -65,18 +65,18 @@ def contained(
     limit: float | None = None,
     at: object = None,
 ) -> R:
-    """Carry out a step of a backend.
+    """Call a backend's code.
 
     Args:
         backend: The backend's name.
         step: Calls its code.
-        check: Gives back what the step gave, or raises `UnfitValue`.
+        check: Returns the checked result of the step, or raises `UnfitValue`.
         limit: The time limit in seconds; `LOOKING` unless given.
-        at: The function to name where the value is unfit.
+        at: The function to name for an unfit value.
 
     Raises:
-        BackendError: The backend said so, or failed in any other way.
-        Interrupted: The user interrupted us.
+        BackendError: The backend raised it, or failed in any other way.
+        Interrupted: The user interrupted the program.
     """
     process = os.getpid()
     clock = _Limit(LOOKING if limit is None else limit)
@@ -87,7 +87,7 @@ def contained(
                 value = check(step())
             except BaseException as error:
                 if clock.fired > 1:
-                    sys.settrace(clock.trace)  # before any function of ours is called
+                    sys.settrace(clock.trace)  # before any call of our own
                 raise _failure(error, backend, at) from error
             clock.judge()
             return value
@@ -100,7 +100,7 @@ def contained(
         raise OutcomeUnknown(f"unexpected {type(error).__name__} (backend {backend})") from error
     finally:
         clock.stop()
-        # A child that a backend forked, and that came back here, has nothing to do with the rest.
+        # A child that a backend forked, and that returned to our code, must end here.
         if os.getpid() != process:
             end_process(1)
         if watch is not None and found is not None:
@@ -114,7 +114,7 @@ def demand(value: object, kind: _Kinds, name: str) -> None:
 
 
 def demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
-    """Refuse a collection of another type, or with other things in it. Raises UnfitValue."""
+    """Refuse a collection of another type, or with elements of another. Raises UnfitValue."""
     demand(value, kind, name)
     for one in cast("Iterable[object]", value):
         if not isinstance(one, each):
@@ -122,7 +122,7 @@ def demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
 
 
 def demand_each(value: Any, keys: _Kinds, values: _Kinds, name: str) -> None:
-    """Refuse what is no mapping, or one of other things. Raises UnfitValue."""
+    """Refuse a value that is no mapping of these types. Raises UnfitValue."""
     demand(value, dict, name)
     demand_all(tuple(value), tuple, keys, name)
     demand_all(tuple(value.values()), tuple, values, name)
@@ -133,7 +133,7 @@ def _said(kind: _Kinds) -> str:
 
 
 def _failure(error: BaseException, backend: str, at: object) -> BaseException:
-    """What to raise for an error of a backend: never one of a class, or with a text, of its own."""
+    """The exception to raise for a backend's error: never of the backend's class or text object."""
     if isinstance(error, (_Late, Interrupted)):
         return error
     text = _text(error)
@@ -152,7 +152,7 @@ def _text(error: BaseException) -> str:
         return abridge(str(error))
     except (_Late, Interrupted):
         raise
-    except BaseException:  # noqa: BLE001 - the text of an error is a backend's code, too
+    except BaseException:  # noqa: BLE001 - `__str__` of an error is a backend's code, too
         return ""
 
 
@@ -161,7 +161,7 @@ def _named(backend: str, place: str) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The file and line an error comes from: the last that is neither ours nor Python's own."""
+    """The file and line of an error: the last that is neither ours nor Python's own."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     own = last = ""
@@ -181,13 +181,13 @@ def _is_known(file: str) -> bool:
 
 
 def _beginning(function: object) -> str:
-    """The file and line where a function begins; empty where that is not known."""
+    """The file and line where a function begins; empty if unknown."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 class _Limit:
-    """The time limit of a call, and SIGINT told apart from what a backend raises."""
+    """The time limit of a call, and SIGINT in contrast to exceptions of a backend."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -211,7 +211,7 @@ class _Limit:
         self.stop()
 
     def stop(self) -> None:
-        """Put back what was there before. Once more where a signal came in between."""
+        """Restore the former timer and handlers. Repeatable after a signal in between."""
         if not self._armed:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -219,12 +219,12 @@ class _Limit:
         signal.signal(signal.SIGALRM, self._alarm or signal.SIG_DFL)
         signal.signal(signal.SIGINT, self._interrupt or signal.SIG_DFL)
         left, interval = self._before
-        if left:  # that of another, such as of a test's own limit, goes on
+        if left:  # the former timer, such as that of a test's own limit, continues
             spent = time.monotonic() - self._began
             signal.setitimer(signal.ITIMER_REAL, max(left - spent, 0.001), interval)
 
     def judge(self) -> None:
-        """Raise what a call has swallowed: that its time is over, or that we are interrupted."""
+        """Raise an exception that a call swallowed: the time limit's, or the interrupt."""
         if self._interrupted:
             raise Interrupted
         if self.fired:
@@ -242,7 +242,7 @@ class _Limit:
 
 
 def _insist(frame: FrameType | None) -> None:
-    """Raise in whatever catches the exception, too: `while True: try … except:` holds no run."""
+    """Raise in code that catches the exception, too, such as `while True: try … except:`."""
 
     def again(_frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":

@@ -1,6 +1,6 @@
-"""What targets say of themselves: what they guard, what is in front, which sources they name.
+"""Declarations of targets: guarded ports, networks in front, named sources.
 
-A run asks only for the last. Every question is contained, and what comes back is checked.
+A run uses only the sources. Every call is contained, and its result is checked.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def guard_of(kind: AnyBackendType, options: object) -> Guard | None:
-    """What a target guards in this machine's packet filter; None where it does not.
+    """The ports a target guards in this machine's packet filter; None if it guards none.
 
     Raises:
-        BackendError: That could not be found out.
+        BackendError: They could not be found out.
     """
     return contained(kind.name, lambda: kind.guards(options), _checked_guard, at=kind.guards)
 
 
 def front_of(kind: AnyBackendType, options: object) -> Front | None:
-    """The network in front of machines that options have, by a method `front`; None without one.
+    """The network in front of machines that options declare by a method `front`, or None.
 
     Raises:
-        BackendError: That could not be found out.
+        BackendError: It could not be found out.
     """
     method = getattr(type(options), "front", None)
     if method is None:
@@ -41,19 +41,19 @@ def front_of(kind: AnyBackendType, options: object) -> Front | None:
 
 
 def proxies_of(driver: Driver) -> TrustedProxies | None:
-    """Which proxies a server believes; None where its backend does not say.
+    """The proxies that a server trusts; None if its backend does not report them.
 
     Raises:
-        BackendError: That could not be found out.
+        BackendError: They could not be found out.
     """
     return driver.offered("trusted_proxies", _checked_proxies)
 
 
 def sources_of(kind: AnyBackendType, options: object) -> tuple[str, ...]:
-    """The sources of networks that options name, by a property `sources`; none without one.
+    """The sources of networks that options name by a property `sources`; empty without one.
 
     Raises:
-        BackendError: That could not be found out.
+        BackendError: They could not be found out.
     """
     named = getattr(type(options), "sources", None)
     if named is None:
@@ -64,7 +64,7 @@ def sources_of(kind: AnyBackendType, options: object) -> tuple[str, ...]:
 def with_networks_of(
     kind: AnyBackendType, options: Any, published: Mapping[str, tuple[Network, ...]]
 ) -> Any:
-    """Options with networks in the place of the sources they name, by `with_networks`.
+    """Options with their sources replaced by networks, by the method `with_networks`.
 
     Raises:
         BackendError: They could not be made.

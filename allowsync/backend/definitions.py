@@ -1,9 +1,9 @@
-"""Functions and classes of what allowsync uses, put back where a backend of others replaced them.
+"""Functions and classes that allowsync uses, restored after replacement by a third-party backend.
 
-A test's stand-in that is left in a module, or a library that changes Python's for itself, would
-change what allowsync does for all other targets. What holds data is left alone: modules keep caches
-and counters there. What is new stays, too, unless it overrides a method of a class. A library that
-only backends of others load is theirs to change.
+A test double left in a module, or a library that patches Python for itself, would change allowsync
+for all other targets. Data is not restored: modules keep caches and counters there. New names stay,
+too, unless they override a method of a class. A library that only third-party backends load is
+theirs to change.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _classes: Final[dict[_Owner, dict[str, Any]]] = {}
 
 
 def note() -> None:
-    """Note what there is now: of each module, and of each class in one that can be changed."""
+    """Record the names of each module, and of each changeable class in one."""
     for name, module in list(sys.modules.items()):  # another thread may be importing
         if name.partition(".")[0] not in _WATCHED:
             continue
-        # To look into a module of another type may run its code.
+        # Reading a module of another type may run its code.
         if type(module) is ModuleType and _has_changed(module, _modules):
             for value in list(vars(module).values()):
                 if _is_changeable(value):
@@ -48,7 +48,7 @@ def note() -> None:
 
 
 def put_back() -> None:
-    """Put back what was noted and has been replaced or deleted since."""
+    """Restore recorded definitions that were replaced or deleted since."""
     for known in (_modules, _classes):
         for owner, before in known.items():
             names = vars(owner)
@@ -57,7 +57,7 @@ def put_back() -> None:
 
 
 def _has_changed(owner: _Owner, known: dict[_Owner, dict[str, Any]]) -> bool:
-    """Whether the names are others than those known, which they are now."""
+    """Whether the names differ from the recorded ones, which are updated."""
     names = vars(owner)
     if _same(names, known.get(owner)):
         return False
@@ -73,7 +73,7 @@ _HEAP: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: not one of C's own, which cannot b
 
 
 def _same(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
-    """Whether names stand for the very same objects. Equality would be code of theirs."""
+    """Whether names refer to the same objects. Equality would call third-party code."""
     if before is None or len(now) != len(before):
         return False
     return all(map(is_, now.values(), before.values()))

@@ -1,4 +1,4 @@
-"""A backend as the core uses it: every call is contained, and what comes back is checked."""
+"""A backend as the core uses it: every call is contained, and its result is checked."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _MOST: Final = 10_000  # findings, places or marks of one target
 
 
 class Driver:
-    """The backend of one target. Raises `BackendError` and nothing else, whatever a backend does.
+    """The backend of one target. Raises no exception but `BackendError`, whatever a backend does.
 
     Args:
         kind: The kind of target.
-        placement: Where it stands.
+        placement: Its placement.
         options: Its options.
 
     Raises:
@@ -61,19 +61,19 @@ class Driver:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the target can hold."""
+        """The target's capabilities."""
         return self._look(lambda: self._backend.capabilities, checked_capabilities, "capabilities")
 
     def check(self) -> tuple[Finding, ...]:
-        """What the backend finds."""
+        """The backend's findings."""
         return self._look(lambda: self._backend.check(), _checked_findings, "check")
 
     def read(self) -> Current:
-        """What the target holds."""
+        """The target's current entries and state."""
         return self._look(lambda: self._backend.read(), checked_current, "read")
 
     def look(self) -> tuple[Current, Capabilities]:
-        """What the target holds, and then what it can hold."""
+        """The current state of the target, and its capabilities."""
 
         def both() -> tuple[object, object]:
             return self._backend.read(), self._backend.capabilities
@@ -84,7 +84,7 @@ class Driver:
         return self._look(both, checked, "read")
 
     def apply(self, plan: Plan) -> None:
-        """Make the target hold `plan.final`. What counts is what is read back."""
+        """Make the target hold `plan.final`. Only a later read confirms it."""
         self._change(lambda: self._backend.apply(plan), _nothing, "apply")
 
     def clear(self) -> None:
@@ -92,7 +92,7 @@ class Driver:
         self._change(lambda: self._backend.clear(), _nothing, "clear")
 
     def adoptable(self, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
-        """Those of some entries that could be made ours."""
+        """The given entries that could be adopted."""
         given = tuple(wanted)
         return self._look(lambda: self._backend.adoptable(given), _checked_entries, "adoptable")
 
@@ -102,12 +102,12 @@ class Driver:
         self._change(lambda: self._backend.adopt(given), _nothing, "adopt")
 
     def snapshot(self) -> Callable[[], bool]:
-        """Look at all that is ours. What is returned puts it back; whether it differed."""
+        """Record all that is ours. The result restores it, and returns whether it differed."""
         put_back = self._look(lambda: self._backend.snapshot(), _checked_callable, "snapshot")
         return lambda: self._change(put_back, _checked_truth, "snapshot")
 
     def offered(self, method: str, check: Callable[[Any], R]) -> R | None:
-        """What a method gives that a backend may have besides; None where it has none."""
+        """The result of an optional method of a backend; None without the method."""
 
         def asked() -> Any:
             found = getattr(self._backend, method, None)
@@ -133,20 +133,20 @@ class Driver:
 
 
 def unusable(kind: AnyBackendType) -> str:
-    """Why a kind of target cannot be used here; empty where it can. Raises BackendError."""
+    """The reason why a kind of target cannot be used here, or empty. Raises BackendError."""
     return contained(kind.name, kind.usable, _checked_text, at=kind.usable)
 
 
 def needs_of(kind: AnyBackendType, options: object) -> Needs:
-    """What a target needs of the service it runs in. Raises BackendError."""
+    """A target's requirements for its service. Raises BackendError."""
     return contained(kind.name, lambda: kind.needs(options), checked_needs, at=kind.needs)
 
 
 def marks_of(kind: AnyBackendType, known: Collection[Place]) -> tuple[Marked, ...]:
-    """What carries allowsync's mark in a firewall; nothing where that cannot be found.
+    """The objects with allowsync's mark in a firewall; empty if marks cannot be found.
 
     Raises:
-        BackendError: It could not be found out.
+        BackendError: They could not be found out.
     """
     find = kind.marked
     if find is None:
@@ -155,7 +155,7 @@ def marks_of(kind: AnyBackendType, known: Collection[Place]) -> tuple[Marked, ..
 
 
 def boot_findings(kind: AnyBackendType, configured: Collection[Place]) -> tuple[Finding, ...]:
-    """What other programs load at boot that is ours, or names what is ours. Raises BackendError."""
+    """Findings on our objects, and references to them, in boot files. Raises BackendError."""
     find = kind.at_boot
     if find is None:
         return ()
@@ -163,16 +163,16 @@ def boot_findings(kind: AnyBackendType, configured: Collection[Place]) -> tuple[
 
 
 def driver_of(kind: AnyBackendType, marked: Marked) -> Driver:
-    """What reads and clears something that carries allowsync's mark. Raises BackendError."""
+    """The driver that reads and clears a marked object. Raises BackendError."""
     made = replace(kind, make=lambda _placement, _options: marked.backend)
     return Driver(made, Placement(marked.allowlist, str(marked.place)), None)
 
 
 def places_of(kind: AnyBackendType, options: object, allowlist: str) -> tuple[Place, ...]:
-    """What a target puts its entries into, where its options have a method `places`.
+    """The places that hold a target's entries, if its options have a method `places`.
 
     Raises:
-        BackendError: That could not be found out.
+        BackendError: They could not be found out.
     """
     method = getattr(type(options), "places", None)
     if method is None:
@@ -181,7 +181,7 @@ def places_of(kind: AnyBackendType, options: object, allowlist: str) -> tuple[Pl
 
 
 def checked_type(kind: object) -> AnyBackendType:
-    """What an entry point names, where it is a backend's type whose attributes are what they must.
+    """The value of an entry point, if it is a valid `BackendType`.
 
     Raises:
         UnfitValue: It is not.
@@ -202,7 +202,7 @@ def checked_type(kind: object) -> AnyBackendType:
 
 
 def checked_needs(needs: object) -> Needs:
-    """What `needs` gave. Raises UnfitValue."""
+    """The checked result of `needs`. Raises UnfitValue."""
     demand(needs, Needs, "needs()")
     assert isinstance(needs, Needs)  # noqa: S101 - demanded above
     for name, one in Needs.__fields__.items():
@@ -215,7 +215,7 @@ def checked_needs(needs: object) -> Needs:
 
 
 def checked_capabilities(given: object) -> Capabilities:
-    """What `capabilities` gave, where it does not contradict itself. Raises UnfitValue."""
+    """The checked result of `capabilities`, without contradictions. Raises UnfitValue."""
     demand(given, Capabilities, "capabilities")
     assert isinstance(given, Capabilities)  # noqa: S101 - demanded above
     families, most = given.families, given.max_entries
@@ -242,7 +242,7 @@ def checked_capabilities(given: object) -> Capabilities:
 
 
 def checked_current(given: object) -> Current:
-    """What `read` gave, where it is made of networks. Raises UnfitValue."""
+    """The checked result of `read`. Raises UnfitValue."""
     demand(given, Current, "read()")
     assert isinstance(given, Current)  # noqa: S101 - demanded above
     demand(given.entries, (frozenset, set), "read().entries")
@@ -251,7 +251,7 @@ def checked_current(given: object) -> Current:
     demand_all(given.flaws, tuple, str, "read().flaws")
     checked = _checked_entries(given.entries)
     entries = given.entries if type(given.entries) is frozenset else frozenset(checked)
-    # Without labels, two entries of a network are one.
+    # Without labels, two entries of a network are equal.
     labelled = [one.network for one in entries if one.hosts or one.replaced]
     if labelled and len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
@@ -288,7 +288,7 @@ def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:
 
 
 def _checked_backend(backend: Any) -> tuple[Any, bool, bool, float]:
-    """A backend, whether it adopts, whether it is restorable, and how long it may wait."""
+    """A backend, whether it adopts, whether it is restorable, and its patience in seconds."""
     missing = [name for name in _METHODS if not callable(getattr(backend, name, None))]
     if missing:
         what = f"make() gave a {type(backend).__name__} without {', '.join(missing)}"
@@ -353,7 +353,7 @@ def _checked_truth(given: object) -> bool:
 
 
 def _plain(text: Any) -> str:
-    """A text without what a class of its own makes of it."""
+    """A plain `str`, without the overrides of a subclass."""
     return str.__str__(text)
 
 
@@ -369,7 +369,7 @@ def _is_range(given: object, bits: int) -> bool:
 
 
 def _few(given: Iterable[object], name: str) -> tuple[object, ...]:
-    """What a method gave, where it comes to an end. Raises UnfitValue."""
+    """The items of a result, of a limited number. Raises UnfitValue."""
     some = tuple(islice(given, _MOST + 1))
     if len(some) > _MOST:
         raise UnfitValue(f"{name} gave more than {_MOST:,}")

@@ -1,4 +1,4 @@
-"""What the backend of one target has to do, and what it may offer besides."""
+"""The interface of the backend of one target, required and optional parts."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Backend(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this target can hold. May look at the target the first time it is asked."""
+        """The target's capabilities. May read the target on first use."""
         ...
 
     def check(self) -> Sequence[Finding]:
-        """Whether the target is usable and has an effect. Changes nothing, raises nothing."""
+        """Findings: is the target usable and effective? Changes nothing, raises nothing."""
         ...
 
     def read(self) -> Current:
-        """What the target holds. Changes nothing.
+        """The target's current entries and state. Changes nothing.
 
         Raises:
-            BackendError: It could not be found out. An empty answer is never a guess.
+            BackendError: It could not be read. An empty result is never a guess.
         """
         ...
 
     def apply(self, plan: Plan) -> None:
-        """Make the target hold `plan.final` and put the flaws of `plan.repair` right.
+        """Make the target hold `plan.final` and repair the flaws of `plan.repair`.
 
-        All or nothing where the firewall can; else everything is added before anything is removed.
+        All or nothing if the firewall supports it; else all is added before anything is removed.
         Idempotent. A crash at any point leaves the target as before or with more, never with less.
 
         Raises:
@@ -45,31 +45,31 @@ class Backend(Protocol):
         ...
 
     def clear(self) -> None:
-        """Remove everything owned, and nothing else. Nothing to remove is no error.
+        """Remove everything owned, and nothing else. An empty target is no error.
 
         Raises:
-            BackendError: Something that is ours may be left.
+            BackendError: Some of our objects may be left.
         """
         ...
 
 
 @runtime_checkable
 class Adopting(Protocol):
-    """What a backend may offer besides: adopting entries that were made by hand.
+    """An optional part of a backend: adoption of entries that were made by hand.
 
-    `allowsync adopt` asks for it. What was adopted follows its host from then on.
+    `allowsync adopt` uses it. An adopted entry follows its host from then on.
     """
 
     def adoptable(self, wanted: Iterable[Entry]) -> Sequence[Entry]:
-        """Those of some entries that are there just as we would put them, but not marked as ours.
+        """The given entries that exist exactly as we would write them, but without our mark.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be found out.
         """
         ...
 
     def adopt(self, entries: Iterable[Entry]) -> None:
-        """Mark adoptable entries as ours. Who is let in stays the same.
+        """Mark adoptable entries as ours. Access stays the same.
 
         Raises:
             BackendError: Nothing was changed, or only in part.
@@ -79,34 +79,34 @@ class Adopting(Protocol):
 
 @runtime_checkable
 class Restorable(Protocol):
-    """What a backend may offer besides: to be put back just as it was, whatever it was.
+    """An optional part of a backend: exact restoration of a former state.
 
-    `apply --confirm` asks for it. Without it a target is put back by a plan, which restores its
-    entries but not what other programs had changed around them.
+    `apply --confirm` uses it. Without it a target is rolled back by a plan, which restores its
+    entries but not the changes of other programs around them.
     """
 
     def snapshot(self) -> Callable[[], bool]:
-        """Look at all that is ours. What is returned puts it back, and tells whether it differed.
+        """Record all that is ours. The result restores it, and returns whether it differed.
 
-        Called again, it does so again. Both raise.
+        It can be called again. Both raise.
 
         Raises:
-            BackendError: It could not be looked at, or not be put back.
+            BackendError: It could not be read, or not be restored.
         """
         ...
 
 
 @runtime_checkable
 class Proxied(Protocol):
-    """What the backend of a server may offer besides: which proxies in front of it are believed.
+    """An optional part of a server's backend: the proxies in front that the server trusts.
 
-    `check` asks for it, and compares it with the gates and the networks of a CDN in front.
+    `check` uses it, and compares it with the gates and the networks of a CDN in front.
     """
 
     def trusted_proxies(self) -> TrustedProxies | None:
-        """Which proxies the server believes; None where that is not known. Changes nothing.
+        """The proxies that the server trusts; None if unknown. Changes nothing.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be found out.
         """
         ...

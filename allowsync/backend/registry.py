@@ -1,8 +1,8 @@
-"""Finding code that other distributions register as entry points.
+"""Discovery of code that other distributions register as entry points.
 
 `importlib.metadata` costs more than a whole idle run may (30 to 50 ms), so the folders of
-`sys.path` are looked through for `entry_points.txt` directly (the PyPA entry points specification).
-Where distributions can be elsewhere (zip files, import hooks), `importlib.metadata` has the word.
+`sys.path` are scanned for `entry_points.txt` directly (the PyPA entry points specification).
+If distributions can be elsewhere (zip files, import hooks), `importlib.metadata` is used.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 BACKENDS: Final = "allowsync.backends"
 COMMANDS: Final = "allowsync.commands"
 NETWORKS: Final = "allowsync.networks"
-OURS: Final = "allowsync"  # the distribution that brings the others along
+OURS: Final = "allowsync"  # the distribution with the core's own entry points
 
 
 class EntryPoint(Value):
-    """One line of an `entry_points.txt`: a name, `module:attribute`, and who registers it."""
+    """One line of an `entry_points.txt`: a name, `module:attribute`, and its distribution."""
 
     name: str
     value: str
@@ -39,7 +39,7 @@ class EntryPoint(Value):
 
 
 class UnknownBackend(Exception):
-    """No backend of that name is registered. `known` holds the names there are."""
+    """No backend of that name is registered. `known` holds the registered names."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(name, known)
@@ -51,7 +51,7 @@ class UnknownBackend(Exception):
 
 
 class BrokenBackend(Exception):
-    """A backend is registered but cannot be used: `why` says what happened."""
+    """A backend is registered but cannot be used: `why` is the reason."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, why)
@@ -89,7 +89,7 @@ def load_type(name: str) -> AnyBackendType:
 
 
 def _other_version(distribution: str, its: int, ours: int) -> str:
-    """What to install where a backend is written for another version of the interface."""
+    """Advice on the versions to install, for a backend with another interface version."""
     install = (
         f"a newer {distribution}, or an older allowsync" if its < ours else "a newer allowsync"
     )
@@ -100,7 +100,7 @@ def _other_version(distribution: str, its: int, ours: int) -> str:
 
 
 def load_entry_point(group: str, name: str) -> Any:
-    """What the one entry point of that name in the group stands for.
+    """The object of the single entry point of that name in the group.
 
     Raises:
         UnknownBackend: No distribution registers it.
@@ -110,12 +110,12 @@ def load_entry_point(group: str, name: str) -> Any:
 
 
 def _entry_point(group: str, name: str) -> EntryPoint:
-    """The one entry point of that name in the group. Raises as `load_entry_point` does."""
+    """The single entry point of that name in the group. Raises as `load_entry_point` does."""
     found = [one for one in entry_points(group) if one.name == name]
     found = found or [one for one in _kept_metadata(group, tuple(sys.path)) if one.name == name]
     if not found:
         raise UnknownBackend(name, names(group))
-    found = [one for one in found if one.distribution == OURS] or found  # a name of ours is ours
+    found = [one for one in found if one.distribution == OURS] or found  # ours takes precedence
     owners = sorted({one.distribution for one in found})
     if len(owners) > 1:
         raise BrokenBackend(name, f"both {' and '.join(owners)} register it")
@@ -123,7 +123,7 @@ def _entry_point(group: str, name: str) -> EntryPoint:
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
-    """Every entry point of a group, as `importlib.metadata` has it, only sooner."""
+    """Every entry point of a group, as `importlib.metadata` finds them, but faster."""
     folders = tuple(sys.path)
     if _beyond_folders(folders):
         return by_metadata(group)
@@ -131,10 +131,10 @@ def entry_points(group: str) -> tuple[EntryPoint, ...]:
 
 
 def by_metadata(group: str) -> tuple[EntryPoint, ...]:
-    """Every entry point of a group, from `importlib.metadata`. Damaged metadata has none."""
+    """Every entry point of a group, by `importlib.metadata`. Damaged metadata has none."""
     from importlib import metadata
 
-    found: dict[str, list[EntryPoint]] = {}  # the first of a name on the path is imported
+    found: dict[str, list[EntryPoint]] = {}  # of duplicates, the first on the path is imported
     for one in metadata.distributions():
         with suppress(OSError, ValueError):
             name, entries = _normal(one.name or ""), one.entry_points.select(group=group)
@@ -144,7 +144,7 @@ def by_metadata(group: str) -> tuple[EntryPoint, ...]:
 
 @lru_cache(maxsize=8)
 def _kept_metadata(group: str, folders: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001
-    """The same for as long as these folders are searched: reading it all takes long."""
+    """The same, cached for these folders: reading all metadata takes long."""
     return by_metadata(group)
 
 
@@ -183,12 +183,12 @@ def _load(found: EntryPoint, check: Callable[[Any], R]) -> R:
 
 
 def _confine(found: EntryPoint) -> None:
-    """Go on in a process that code of others may end, where there is such code.
+    """Continue in a worker process, which third-party code may end, if there is such code.
 
-    It is made with the first backend of any, before there are locks and an open state.
+    It is started with the first backend of any kind, before there are locks and an open state.
 
     Raises:
-        BrokenBackend: This one ended such a process.
+        BrokenBackend: This backend ended such a process.
     """
     others = {one.name for one in entry_points(BACKENDS) if one.distribution != OURS}
     if not others:
@@ -209,7 +209,7 @@ def _by_scan(group: str, folders: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     seen: set[str] = set()
     for folder in dict.fromkeys(folders):
         for distribution, path in _distributions(folder):
-            # The first of a name on the path is the one that is imported.
+            # Of duplicates, the first on the path is imported.
             if distribution not in seen:
                 seen.add(distribution)
                 text = _text(f"{path}/entry_points.txt")
@@ -241,19 +241,19 @@ def _text(path: str) -> str:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open a file. A FIFO without a writer is empty, and not waited for."""
+    """Open a file without blocking. A FIFO without a writer reads as empty."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _normal(name: str) -> str:
-    """A distribution's name in the form that compares (PEP 503)."""
+    """A distribution's name in its normalized form (PEP 503)."""
     return "-".join(
         part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part
     )
 
 
 def _beyond_folders(folders: tuple[str, ...]) -> bool:
-    """Whether distributions may be where no folder shows them: archives, eggs, import hooks."""
+    """Whether distributions may be outside the folders: archives, eggs, import hooks."""
     if any(folder.endswith((".egg", ".egg/")) or _is_file(folder) for folder in folders):
         return True
     hooks = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]

@@ -1,7 +1,7 @@
-"""The backend of a place that is read whole and written whole, and is all its owner's.
+"""The backend of a store that is read and written as a whole and belongs to allowsync alone.
 
-For anything else (strangers' entries at the same place, rules around the entries that can break),
-implement `allowsync.backend.Backend`.
+For other places (foreign entries beside ours, rules around the entries that can break), implement
+`allowsync.backend.Backend`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class EntryStore(Protocol):
-    """A set, a table or a file whose every entry is allowsync's."""
+    """A set, a table or a file whose entries are all allowsync's."""
 
     def read(self) -> Iterable[Entry]:
         """The entries it holds. Changes nothing.
 
         Raises:
-            BackendError: They could not be found out. A store that does not exist yet is empty;
-                one that could not be asked is not.
+            BackendError: They could not be read. A store that does not exist yet is empty; an
+                unreachable one is not.
             OSError: The same; `SimpleBackend` makes a BackendError of it.
-            ValueError: What it holds is not understood; a BackendError as well.
+            ValueError: The content is malformed; a BackendError as well.
         """
         ...
 
@@ -44,12 +44,12 @@ class EntryStore(Protocol):
 
 
 class SimpleBackend:
-    """Makes a whole `Backend` of an `EntryStore`."""
+    """Implements `Backend` on top of an `EntryStore`."""
 
     def __init__(self, store: EntryStore, capabilities: Capabilities | None = None) -> None:
-        """Take a store, and what it can hold: any network, unless said otherwise.
+        """Take a store and its capabilities: any network, unless given otherwise.
 
-        Say `Capabilities(atomic=True)` where `write` is one step.
+        Pass `Capabilities(atomic=True)` if `write` is one step.
         """
         self._store = store
         self._capabilities = capabilities or Capabilities()
@@ -60,7 +60,7 @@ class SimpleBackend:
         return self._capabilities
 
     def check(self) -> Sequence[Finding]:
-        """Whether the store can be read."""
+        """An error finding if the store cannot be read."""
         try:
             self.read()
         except BackendError as error:
@@ -68,7 +68,7 @@ class SimpleBackend:
         return ()
 
     def read(self) -> Current:
-        """What the store holds.
+        """The store's entries.
 
         Raises:
             BackendError: It could not be read.
@@ -91,7 +91,7 @@ class SimpleBackend:
             self._write(plan.final)
 
     def clear(self) -> None:
-        """Write no entries, where there are any.
+        """Write no entries, if there are any.
 
         Raises:
             BackendError: Some may be left.

@@ -1,8 +1,8 @@
-"""What a backend's code finds around it, and what is put back after it.
+"""The environment of a backend's call, and its restoration.
 
-Much in Python belongs to the whole process: streams, signals, the environment, modules. What a call
-changes there is put back; what could not be put back (another user for good, another program in our
-place, the end of the process) is refused to it.
+Much in Python belongs to the whole process: streams, signals, environment variables, modules. The
+changes of a call are undone; irreversible ones (another user for good, another program in our
+place, the end of the process) are refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FOR_GOOD: Final = (
 )
 _NAMESPACES: Final = ("setns", "unshare")  # of `os` since Python 3.12
 _SIGNALS: Final = ("pthread_kill", "pthread_sigmask", "raise_signal")  # of `signal`
-# The same in C, and what no module of Python's offers.
+# The same in C, and functions without a counterpart in Python's modules.
 _SYMBOLS: Final = frozenset((
     *_FOR_GOOD, *_NAMESPACES, "_Exit", "clone", "exit", "prctl", "prlimit", "prlimit64", "raise",
     "setrlimit", "setrlimit64", "syscall", "vfork",
@@ -42,13 +42,13 @@ end_process = os._exit
 
 
 class Surroundings:
-    """What a call finds, and what is put back after it.
+    """The environment of a call, and its restoration.
 
-    What it prints, and what its children write, goes to /dev/null: our output is a document that
-    programs read. Its standard input is empty.
+    Its output and its children's goes to /dev/null: our output is a document that programs read.
+    Its standard input is empty.
 
     Args:
-        others: Whether it is code of others, which may have replaced functions of any module.
+        others: Whether it is third-party code, which may have replaced functions of any module.
     """
 
     def __init__(self, *, others: bool = False) -> None:
@@ -82,7 +82,7 @@ class Surroundings:
         _watch(os.getpid())
 
     def _refuse(self) -> None:
-        """Refuse what cannot be undone."""
+        """Refuse irreversible calls."""
         named = (*_FOR_GOOD, *(one for one in _NAMESPACES if hasattr(os, one)))
         places = [(os, one) for one in named] + [(signal, one) for one in _SIGNALS]
         self._functions = {(module, name): getattr(module, name) for module, name in places}
@@ -94,7 +94,7 @@ class Surroundings:
             setattr(module, name, refusal)
 
     def __exit__(self, *_: object) -> None:
-        _BUILTINS.update(self._builtins)  # first of all: what follows needs them
+        _BUILTINS.update(self._builtins)  # first: the code below needs them
         _OS.update(self._os)
         if self._definitions is not None:
             self._definitions.put_back()
@@ -103,7 +103,7 @@ class Surroundings:
             sys.setprofile(self._hooks[1])
         sys.setrecursionlimit(self._depth)
         _restore_importing(self._modules, self._importing)
-        # A thread that is left may do what is refused at any time.
+        # A remaining thread may call the refused functions at any time.
         left = _threads() > self._threads
         for (module, name), function in (self._refusals if left else self._functions).items():
             setattr(module, name, function)
@@ -141,7 +141,7 @@ def _definitions() -> ModuleType:
 
 
 class _OfThisThread:
-    """A stream for this thread; nothing comes of what one that a backend has left prints."""
+    """A stream for this thread; output of threads that a backend left is dropped."""
 
     def __init__(self, stream: object) -> None:
         self._stream, self._thread = stream, get_ident()
@@ -156,7 +156,7 @@ _sinks: list[TextIO] = []
 
 
 def _refused(name: str, function: Callable[..., Any], process: int) -> Callable[..., Any]:
-    """A function that acts in the children of a backend, and not on our process."""
+    """A function that works in the children of a backend, but not in our process."""
 
     def refuse(*arguments: Any) -> Any:
         if os.getpid() != process:
@@ -177,18 +177,18 @@ def _refused(name: str, function: Callable[..., Any], process: int) -> Callable[
 
 
 def _real(function: Any) -> Any:
-    """What a refusal stands for, where a thread that was left has kept it in its place."""
+    """The original function of a refusal that a remaining thread kept in place."""
     return getattr(function, "__wrapped__", function)
 
 
-# The processes whose limits and namespaces are watched: ours, while a backend's code runs.
+# The processes whose limits and namespaces are watched: ours, during a backend's call.
 _watched: Final[set[int]] = set()
 _hooked: Final[list[bool]] = []
-_private: Final[set[int]] = set()  # the copies of our streams, while a backend's code runs
+_private: Final[set[int]] = set()  # the copies of our streams, during a backend's call
 
 
 def _watch(process: int) -> None:
-    """Refuse limits of the process, and functions of C that change it for good (PEP 578)."""
+    """Refuse limits of the process, and irreversible functions of C (PEP 578)."""
     _watched.add(process)
     if not _hooked:
         _hooked.append(True)
@@ -197,7 +197,7 @@ def _watch(process: int) -> None:
 
 
 def _let_go() -> None:
-    """Close our output in a child: who reads it waits for its end, and the child may go on."""
+    """Close our output in a child: the reader waits for its end, and the child may outlive us."""
     for one in _private:
         _quietly(os.close, one)
 
@@ -220,13 +220,13 @@ def _judge(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _threads() -> int:
-    """How many threads there are."""
+    """The number of threads."""
     threading = sys.modules.get("threading")
     return 1 if threading is None else threading.active_count()
 
 
 def _restore_importing(modules: Mapping[str, Any], importing: list[list[Any]]) -> None:
-    """Put back what imports need, where some of it is gone; what was added stays."""
+    """Restore import state that was removed or replaced; additions stay."""
     for name, module in modules.items():
         if sys.modules.get(name) is not module:
             sys.modules[name] = module
@@ -236,7 +236,7 @@ def _restore_importing(modules: Mapping[str, Any], importing: list[list[Any]]) -
 
 
 def _nothing() -> int:
-    """What gives nothing and takes all; in memory where /dev/null cannot be opened."""
+    """A descriptor that reads empty and discards output; in memory without /dev/null."""
     try:
         return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -244,7 +244,7 @@ def _nothing() -> int:
 
 
 def _sink() -> TextIO:
-    """What takes all that is printed. It stays open: a thread may go on printing."""
+    """A stream that discards all output. It stays open: a thread may go on printing."""
     if not _sinks or _sinks[0].closed:
         _sinks[:] = [open(_nothing(), "w", encoding="utf-8", errors="replace")]  # noqa: SIM115
     return _sinks[0]
@@ -258,12 +258,12 @@ def _open(path: str, flags: int) -> int:
 
 
 def _copy(descriptor: int) -> int:
-    """A copy of a stream; -1 where it is closed."""
+    """A copy of a stream; -1 if it is closed."""
     try:
         return os.dup(descriptor)
     except OSError as error:
         if error.errno != errno.EBADF:
-            raise  # too many open files: nothing is changed yet
+            raise  # too many open files: nothing has been changed yet
         return -1
 
 
@@ -276,7 +276,7 @@ def _put_back(descriptor: int, copy: int) -> None:
 
 
 def _quietly(step: Callable[..., object], *arguments: object) -> None:
-    """Do what a backend may have made impossible; the rest is put back all the same."""
+    """Do a step that a backend may have made impossible; restoration continues anyway."""
     try:
         step(*arguments)
     except OSError:

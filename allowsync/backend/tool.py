@@ -1,4 +1,4 @@
-"""Running a firewall's tool for a backend, and what its failures mean."""
+"""Execution of a firewall's tool for a backend, and its failures as exceptions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["installed", "run_tool"]
 
 
 def run_tool(*argv: str, stdin: str = "", timeout: float = 30.0) -> str:
-    """Run a tool that must succeed, as `allowsync.system.process.run` does. Returns its output.
+    """Run a tool that must succeed, with `allowsync.system.process.run`. Returns its output.
 
     Raises:
         BackendError: It could not be started, or ended with an exit code other than 0.
-        OutcomeUnknown: It was started but not seen to its end: it timed out, its pipes broke, or a
-            signal killed it.
+        OutcomeUnknown: It was started but its end was not observed: it timed out, its pipes broke,
+            or a signal killed it.
     """
     try:
         done = run(Command(argv, stdin, timeout))
@@ -37,6 +37,6 @@ def run_tool(*argv: str, stdin: str = "", timeout: float = 30.0) -> str:
 
 
 def _first_line(failed: Completed) -> str:
-    """What a failed tool printed, for people; nothing is decided by it."""
+    """The error output of a failed tool, for people; no code depends on it."""
     lines = filter(None, map(str.strip, failed.stderr.splitlines()))
     return next(lines, f"exit code {failed.code}")[:200]
