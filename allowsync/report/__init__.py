@@ -1,1 +1,1 @@
-"""A run, a status, a survey: as text for people, as JSON for programs."""
+"""Runs, statuses and surveys: as text for people, as JSON for programs."""

@@ -1,4 +1,4 @@
-"""What a run did to the targets of denylists, as text for people. Pure.
+"""The changes of a run at the targets of denylists, as text for people. Pure.
 
 Lists have thousands of networks: the first few are named, the rest is counted.
 """
@@ -24,11 +24,11 @@ MOST: Final = 8  # networks that are named
 
 
 def block_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
-    """What changed at each target, and what is never blocked of what its lists name.
+    """The changes at each target, and the listed networks that are never blocked.
 
     Args:
         report: The run.
-        every_target: Whether those are named that are in sync; what failed is among the warnings.
+        every_target: Whether to name targets in sync; failures are among the warnings.
     """
     for one in report.blocked:
         yield from _target_lines(one, every_target=every_target, dry_run=report.dry_run)
@@ -69,7 +69,7 @@ def _named(sign: str, entries: Sequence[Entry], what: str, colour: str) -> Itera
 
 
 def spared_lines(spared: Sequence[NeverBlocked]) -> Iterator[str]:
-    """What lists name and is never blocked: friends and this machine's own by name."""
+    """The listed networks that are never blocked: hosts' and this machine's own by name."""
     special = sum(one.why == SPECIAL for one in spared)
     own = [one for one in spared if one.why != SPECIAL]
     for one in own[:MOST]:
@@ -81,7 +81,7 @@ def spared_lines(spared: Sequence[NeverBlocked]) -> Iterator[str]:
 
 
 def status_lines(standing: Sequence[BlockStatus]) -> Iterator[Line]:
-    """How each target of a denylist stands, and what it never blocks of what its lists name."""
+    """The status of each target of a denylist, and the listed networks it never blocks."""
     for one in standing:
         networks = counted(len(one.held), "network")
         if one.in_step:

@@ -1,4 +1,4 @@
-"""What happened, as one list of events in the order of time. Pure."""
+"""The history as one list of events in chronological order. Pure."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class HistoryEvent(NamedTuple):
-    """Something that happened.
+    """An event of the history.
 
     Attributes:
-        at: The run in which it happened.
-        what: Which kind: `grant`, `revoke` and `approve` by command; `answer`, `granted`,
-            `ended`, `added`, `removed`, or the outcome of a target.
-        who: The host or the target it happened to.
-        text: What happened, in words.
-        hosts: The hosts it is about.
-        network: The network it is about, if it is about one.
-        confirmed: False where a target was told and it is unknown whether it took it.
+        at: The time of its run.
+        what: Its kind: `grant`, `revoke` and `approve` by command; `answer`, `granted`, `ended`,
+            `added`, `removed`, or the outcome of a target.
+        who: The host or the target it concerns.
+        text: The event in words.
+        hosts: The hosts it concerns.
+        network: The network it concerns, if it is about one.
+        confirmed: False if a change was sent to a target and its outcome is unknown.
     """
 
     at: datetime
@@ -47,9 +47,9 @@ _ORDER = ("grant", "revoke", "approve", "answer", "granted", "ended", "added", "
 
 
 def events(past: Past, since: datetime, host: str | None = None) -> list[HistoryEvent]:
-    """Everything that happened since an instant, to one host or at all.
+    """Every event since an instant, of one host or of all.
 
-    What happened in one run is in a fixed order: what the DNS said, what followed, what was done.
+    The events of one run are in a fixed order: answers, decisions, changes.
     """
     found = [
         *map(_answer, past.answers),

@@ -25,7 +25,7 @@ _WORDS = {
     AccessVerdict.NO: ("not allowed", "was not allowed"),
     AccessVerdict.UNKNOWN: ("unknown", "unknown"),
 }
-# How a host came to a network that no name gave; by the history alone, it is one or the other.
+# The origin of a network without a hostname; by the history alone, it is one or the other.
 _BY_NETWORK = {Basis.FIXED: "fixed in the configuration", Basis.GRANTED: "granted by command"}
 _BY_EITHER = "fixed or granted by command"
 _COLOURS = {
@@ -37,7 +37,7 @@ _COLOURS = {
 
 
 def explain_lines(one: Explanation) -> Iterator[Line]:
-    """The answer first, then where, through whom, and why not."""
+    """The answer first, then targets, hosts, and reasons."""
     for text in one.open:
         yield from (Line(line, "red") for line in filled(text, "", "  "))
     yield Line(_headline(one), _COLOURS[one.verdict])
@@ -55,7 +55,7 @@ def explain_lines(one: Explanation) -> Iterator[Line]:
 
 
 def _packets(met: Iterable[MetPacket]) -> Iterator[str]:
-    """What each packet meets, once for those that meet the same."""
+    """The result of each packet, once for packets with the same one."""
     alike: dict[tuple[str, str, str], list[Question]] = {}
     outcomes: dict[tuple[str, str, str], set[tuple[str, str, str]]] = {}
     for one in met:
@@ -74,12 +74,12 @@ def _packets(met: Iterable[MetPacket]) -> Iterator[str]:
 
 
 def _way(asked: Question) -> tuple[str, str]:
-    """From where a packet comes, and by which interface."""
+    """A packet's source, and its interface."""
     return str(asked.source), asked.interface or "any uplink"
 
 
 def _outcome(answer: Answer) -> tuple[str, str, str]:
-    """The port that a packet asked for, what became of it, and why."""
+    """A packet's port, its result, and the reason."""
     asked = answer.question
     onward = f" to {answer.to[1]} port {answer.to[2]} by {answer.to[0]}" if answer.to else ""
     unheard = "" if _is_heard(answer) else "no program listens there"
@@ -88,7 +88,7 @@ def _outcome(answer: Answer) -> tuple[str, str, str]:
 
 
 def _is_heard(answer: Answer) -> bool:
-    """False where a packet gets to this machine and no program listens for it."""
+    """False if a packet reaches this machine and no program listens for it."""
     return answer.heard or answer.verdict is not PacketVerdict.DELIVERED
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from allowsync.report.events import HistoryEvent
 
-WIDEST_NAME = 26  # a longer one has a line for itself
+WIDEST_NAME = 26  # columns; a longer name gets a line of its own
 
 _SIGNS = {
     "grant": "+",
@@ -34,7 +34,7 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "=": "green"
 
 
 def history_lines(happened: list[HistoryEvent]) -> Iterator[Line]:
-    """What happened, run by run."""
+    """The events, run by run."""
     names = {len(one.who) for one in happened}
     width = max((name for name in names if name <= WIDEST_NAME), default=WIDEST_NAME)
     for at, together in groupby(happened, key=lambda one: one.at):
@@ -44,7 +44,7 @@ def history_lines(happened: list[HistoryEvent]) -> Iterator[Line]:
 
 
 def sign(event: HistoryEvent) -> str:
-    """The sign an event is marked with: `!` for whatever has none of its own."""
+    """The sign of an event; `!` by default."""
     return _SIGNS.get(event.what, "!")
 
 
@@ -66,7 +66,7 @@ def history_document(
     problems: list[dict[str, Any]],
     exit_code: int,
 ) -> dict[str, Any]:
-    """What happened (`allowsync.history/1`)."""
+    """The history (`allowsync.history/1`)."""
     return {
         "schema": "allowsync.history/1",
         "exit_code": exit_code,

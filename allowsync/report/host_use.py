@@ -1,4 +1,4 @@
-"""When a host last sent a packet, in words."""
+"""The time of a host's last packet, in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def use_text(use: HostUse | None, now: datetime) -> str:
-    """When a host last sent a packet, or since when none came; and what is not known of it."""
+    """The time of a host's last packet, or the time without any; and targets that do not count."""
     if use is None or (use.since is None and use.at is None):
         parts = ["no packet is counted here"]
     elif use.at is not None:

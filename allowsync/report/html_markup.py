@@ -1,4 +1,4 @@
-"""HTML made of tags: whatever is not made here is text, and can be nothing else."""
+"""HTML built from tags: all other text is escaped."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-# https://html.spec.whatwg.org/multipage/syntax.html#void-elements, those that are used
+# The void elements that are used (https://html.spec.whatwg.org/multipage/syntax.html#void-elements)
 _VOID: Final = frozenset({"meta", "link"})
 
 
 class Html(str):
-    """A piece of HTML. Only this module makes any."""
+    """A piece of HTML. Only this module makes them."""
 
     __slots__ = ()
 
@@ -26,7 +26,7 @@ def tag(element: str, /, *content: str | Iterable[str], **attributes: str | None
 
     Args:
         element: Its name.
-        content: What is in it; text is escaped, pieces of HTML are not.
+        content: Its content; text is escaped, pieces of HTML are not.
         attributes: Its attributes, escaped. A final `_` is dropped and others become `-`; None
             leaves an attribute out.
     """
@@ -41,7 +41,7 @@ def tag(element: str, /, *content: str | Iterable[str], **attributes: str | None
 
 
 def joined(*content: str | Iterable[str]) -> Html:
-    """Pieces one after the other; text is escaped."""
+    """Concatenated pieces; text is escaped."""
     return Html("".join(map(_piece, content)))
 
 
@@ -68,7 +68,7 @@ def time(at: datetime) -> Html:
 
 
 def table(caption: str, columns: tuple[str, ...], rows: Iterable[Html]) -> Html:
-    """A table that stays one for screen readers where its cells stand below each other."""
+    """A table that screen readers still present as one when its cells are stacked."""
     heads = [tag("th", one, scope="col", role="columnheader") for one in columns]
     return tag(
         "table",

@@ -1,6 +1,6 @@
-"""Who has access where, as one page that needs nothing else: no script, no file, no server.
+"""The status as one self-contained page: no script, no file, no server.
 
-Instants are absolute: a page that says *5 minutes ago* lies from the next minute on.
+Instants are absolute: "5 minutes ago" would be wrong from the next minute on.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def page(standing: AccessStatus, past: Past) -> str:
     """The whole page.
 
     Args:
-        standing: Who is allowed where.
-        past: What is on record of the last weeks.
+        standing: The status of hosts and targets.
+        past: The history of the last weeks.
     """
     content = joined(
         _top(standing),
@@ -57,7 +57,7 @@ def page(standing: AccessStatus, past: Past) -> str:
 
 
 def _metas() -> Iterator[Html]:
-    """Nothing may be loaded, sent or run, and only this style sheet applies."""
+    """Meta elements: loading, sending and scripts are forbidden, and other styles."""
     digest = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
@@ -95,7 +95,7 @@ def _top(standing: AccessStatus) -> Html:
 
 
 def _verdict(standing: AccessStatus) -> tuple[str, str]:
-    """How it stands as a whole: red for what is broken or locks a host out, amber otherwise."""
+    """The overall status: red for failures and locked-out hosts, amber for other problems."""
     found = problems(standing)
     if any(one.broken for one in found) or locked_out(standing):
         return "bad", "Something is wrong."
@@ -151,7 +151,7 @@ def _hosts(standing: AccessStatus) -> Html:
 
 
 def _used(standing: AccessStatus, name: str) -> Html:
-    """When a host last sent a packet; nothing where that is not counted."""
+    """The time of a host's last packet; empty if it is not counted."""
     use = standing.uses.get(name)
     if use is None:
         return joined()
@@ -187,7 +187,7 @@ def _granted(decision: Decision) -> Iterator[Html]:
 
 
 def _published(decision: Decision) -> Iterator[Html]:
-    """What a source publishes, in one row: there is much of it."""
+    """A row per source, with the number of its published networks."""
     given = {one.network for one in decision.grants if is_published(one)}
     for name, networks in decision.host.published:
         count = len(given.intersection(networks))
@@ -218,7 +218,7 @@ def _state(grant: Grant) -> Html:
 
 
 def _revoked(standing: AccessStatus) -> Html:
-    """Networks, and hosts under another label, that were revoked; the others are among hosts."""
+    """Revoked networks and labels that are not among the hosts."""
     others = [one for one in standing.revocations if one.subject not in standing.decisions]
     if not others:
         return joined()

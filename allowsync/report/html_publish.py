@@ -1,7 +1,7 @@
-"""Writing the page: in one step, readable by its owner alone unless the owner changed that.
+"""Writing of the page: in one step, readable by its owner alone unless the owner changed that.
 
-It tells where friends live, by network. A new file is readable by its owner alone; one that is
-there keeps its owner and permissions, so that a `chgrp` for a web server lasts.
+It contains the networks of hosts. A new file is readable by its owner alone; an existing one keeps
+its owner and permissions, so that a `chgrp` for a web server lasts.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ PRIVATE: Final = 0o600
 
 
 def keep_current(config: Config, standing: AccessStatus) -> Iterator[Notice]:
-    """Write the page the configuration names, after a run.
+    """Write the page that the configuration names, after a run.
 
     Args:
         config: The configuration.
-        standing: Who is allowed where.
+        standing: The status.
 
     Yields:
-        What could not be done.
+        A notice if it could not be written.
     """
     if config.report is not None:
         why = publish(config.report, config, standing)
@@ -47,7 +47,7 @@ def publish(path: Path, config: Config, standing: AccessStatus) -> str:
     """Write the page.
 
     Returns:
-        Why it could not be written, or an empty text; then whatever was there still is.
+        The reason why it could not be written, or an empty text; on failure the old page stays.
     """
     text = page(standing, _past(config, standing.now))
     try:
@@ -61,7 +61,7 @@ def publish(path: Path, config: Config, standing: AccessStatus) -> str:
 
 
 def _as_it_is(path: Path) -> tuple[int, tuple[int, int] | None]:
-    """The permissions and the owner of a file that is there; a link tells nothing."""
+    """The permissions and the owner of an existing file; a link's are not used."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def _as_it_is(path: Path) -> tuple[int, tuple[int, int] | None]:
 
 
 def _past(config: Config, now: datetime) -> Past:
-    """The last weeks. Without a state that can be read, nothing: the page says so already."""
+    """The last weeks; empty if the state is unreadable: the page reports that already."""
     try:
         with Store.reading(config.state) as store:
             return store.past(now - SPAN)

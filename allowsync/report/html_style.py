@@ -1,8 +1,8 @@
-"""How the page looks: light and dark, from 360 px up, without anything from elsewhere.
+"""The style of the page: light and dark, from 360 px up, self-contained.
 
-Colours have a contrast of at least 4.5 to what is behind them (WCAG 2.1, 1.4.3), and none says
-anything that words do not say as well. On a narrow screen the cells of a row stand one below the
-other; the roles in the page keep it a table for screen readers.
+Colours have a contrast of at least 4.5 to their background (WCAG 2.1, 1.4.3), and none carries
+information that is not in words as well. On a narrow screen the cells of a row are stacked; the
+roles in the page keep it a table for screen readers.
 """
 
 from __future__ import annotations

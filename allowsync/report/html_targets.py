@@ -1,4 +1,4 @@
-"""The targets on the page: how each stands, what it holds, and what is left of former ones."""
+"""The targets on the page: their states and entries, and the remains of former ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def targets(standing: AccessStatus) -> Html:
-    """What each target holds, and when that was verified."""
+    """Each target's entries, with the time they were verified."""
     rows = [
         row(head(one.target), _step(one, standing.now), cell(_entries(one)))
         for one in standing.targets
@@ -54,7 +54,7 @@ def _step(target: TargetStatus, now: datetime) -> Html:
 
 
 def denied(standing: AccessStatus) -> Html:
-    """The targets of denylists: how many networks each blocks, and what is spared of its lists."""
+    """The targets of denylists: blocked networks as a number, and the exceptions of lists."""
     if not standing.blocked:
         return joined()
     rows = [

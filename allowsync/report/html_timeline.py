@@ -1,4 +1,4 @@
-"""Where each host came from over the last weeks, as bars."""
+"""The networks of each host over the last weeks, as bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SPAN: Final = timedelta(weeks=4)
 MOST_ROWS: Final = 12  # networks of one host; a host that moves every day has more
 WIDTH: Final = 1000  # units of the drawing, whatever its size on the screen
-THINNEST: Final = 4  # so that a stay of a minute is seen at all
+THINNEST: Final = 4  # keeps a period of one minute visible
 
 
 def timeline(host: str, stays: Iterable[AccessPeriod], now: datetime) -> Html:

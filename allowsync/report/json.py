@@ -1,4 +1,4 @@
-"""Runs and standings as JSON values. Field names are stable; more may be added.
+"""Runs and statuses as JSON values. Field names are stable; more may be added.
 
 Instants are ISO 8601 in UTC to the second, networks in CIDR form, lists sorted.
 """
@@ -46,7 +46,7 @@ def run_document(report: RunReport, exit_code: ExitCode) -> Json:
 
 
 def fleet_document(fleet: FleetReport) -> Json:
-    """A fleet as one machine knows it."""
+    """A fleet's state as known to one machine."""
     return {
         "name": fleet.name,
         "leads": fleet.leads,
@@ -66,9 +66,9 @@ def fleet_document(fleet: FleetReport) -> Json:
 
 
 def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
-    """Who has access where, as far as is known (`allowsync.status/1`).
+    """The access of hosts, as far as known (`allowsync.status/1`).
 
-    `findings` is all that is wrong, as `status` says it; `problems` what is wrong beside hosts and
+    `findings`: all problems that `status` reports; `problems`: those that concern neither hosts nor
     targets.
     """
     from allowsync.inspect.status_problems import problems as found
@@ -107,7 +107,7 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
 
 
 def _use(use: HostUse | None) -> Json:
-    """When a host last sent a packet, where that is counted."""
+    """The time of a host's last packet, if packets are counted."""
     seen, since = (None, None) if use is None else (use.at, use.since)
     return {
         "seen": None if seen is None else instant(seen),
@@ -127,7 +127,7 @@ def _schedule(schedule: ScheduleFacts) -> Json:
 
 
 def _leftover(one: OrphanTarget) -> Json:
-    """What is left of a target that is no longer configured."""
+    """The remains of a target that is no longer configured."""
     return {
         "target": one.name,
         "allowlist": one.allowlist,
@@ -138,12 +138,12 @@ def _leftover(one: OrphanTarget) -> Json:
 
 
 def stopped_document(schema: str, exit_code: ExitCode, notices: Iterable[Notice]) -> Json:
-    """What is said when nothing was touched: exit codes 2 and 5."""
+    """The document of a command that changed nothing: exit codes 2 and 5."""
     return {"schema": schema, "exit_code": int(exit_code), "problems": problems(notices)}
 
 
 def problems(notices: Iterable[Notice]) -> list[Json]:
-    """Where and what, for each."""
+    """The place and the fact of each notice."""
     return [{"where": one.where, "what": one.what} for one in notices]
 
 
@@ -153,7 +153,7 @@ def instant(value: datetime) -> str:
 
 
 def query_document(judged: ScreenedAnswer) -> Json:
-    """One question, its answer, and what of it was rejected."""
+    """One query, its answer, and the rejected addresses."""
     addresses: list[str] = []
     reason: str | None = None
     ttl: int | None = None
@@ -181,7 +181,7 @@ def query_document(judged: ScreenedAnswer) -> Json:
 
 
 def entry_document(entry: Entry) -> Json:
-    """A network and whose it is."""
+    """A network and its hosts."""
     return {"network": str(entry.network), "hosts": list(entry.hosts)}
 
 
@@ -215,7 +215,7 @@ def _known_host(decision: Decision) -> Json:
 
 
 def _sources(decision: Decision) -> list[Json]:
-    """The sources a host names, with how many networks each is known to publish; null: unknown."""
+    """The sources that a host names, with the number of their known networks; null: unknown."""
     known = {name: len(networks) for name, networks in decision.host.published}
     counts = {**known, **dict.fromkeys(decision.host.sources)}
     return [{"source": name, "networks": count} for name, count in counts.items()]
@@ -252,7 +252,7 @@ def _target(report: TargetReport) -> Json:
 
 
 def _blocked(one: BlockReport) -> Json:
-    """A target of a denylist: networks as text, for there are thousands."""
+    """A target of a denylist: networks as plain text, since there are thousands."""
     report, plan = one.report, one.report.plan
     return {
         "target": report.target,
@@ -267,7 +267,7 @@ def _blocked(one: BlockReport) -> Json:
 
 
 def _standing_block(one: BlockStatus) -> Json:
-    """How a target of a denylist stands: its networks are counted, for there are thousands."""
+    """The status of a denylist's target: networks are counted, since there are thousands."""
     return {
         "target": one.target,
         "denylist": one.denylist,

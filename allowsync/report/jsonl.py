@@ -1,4 +1,4 @@
-"""A run as lines of JSON, one for each thing that changed or is wrong, for programs that keep logs.
+"""A run as JSON Lines, one for each change or problem, for programs that keep logs.
 
 Every line has `time` (ISO 8601, UTC), `level` (info, warning or error) and `event`. Field names are
 stable; more may be added.
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 def change_records(report: RunReport) -> Iterator[Json]:
-    """What was, or in a dry run would be, put in, taken out and repaired."""
+    """Entries added and removed, and flaws repaired; in a dry run, those planned."""
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
         yield from (_record(report, "info", *one) for one in _changes(target, reasons))
@@ -34,7 +34,7 @@ def change_records(report: RunReport) -> Iterator[Json]:
 
 
 def problem_records(report: RunReport, lines: Iterable[Line]) -> Iterator[Json]:
-    """Warnings and errors as they are printed for people."""
+    """Warnings and errors in the words of the text output."""
     for line in lines:
         level = "error" if line.colour == "red" else "warning"
         yield _record(report, level, "problem", {"what": line.text})
@@ -59,7 +59,7 @@ def _changes(target: TargetReport, reasons: Reasons) -> Iterator[tuple[str, Json
 
 
 def _block(target: TargetReport, plan: Plan) -> Json:
-    """What a denylist's target blocks otherwise: counted, for there are thousands."""
+    """The changes of a denylist's target: counted, since there are thousands."""
     return {
         "target": target.target,
         "outcome": target.outcome.value,

@@ -1,4 +1,4 @@
-"""A rehearsal as text and as JSON: who would be in and out, and when each would lose access."""
+"""A rehearsal as text and as JSON: hosts with and without access, and times of loss."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def assumed_lines(assumptions: Sequence[Assumption]) -> Iterator[Line]:
-    """What is assumed."""
+    """The assumptions."""
     if assumptions:
         yield Line("assumed: " + ", ".join(f"{one.subject}={one.said}" for one in assumptions))
 
 
 def assumed_document(assumptions: Sequence[Assumption]) -> list[Json]:
-    """What is assumed, as JSON values."""
+    """The assumptions, as JSON values."""
     return [{"subject": one.subject, "answer": one.said} for one in assumptions]
 
 
 def rehearsal_lines(one: Rehearsal) -> Iterator[Line]:
-    """What would be until the end of a rehearsal."""
+    """The predicted access at the end of a rehearsal."""
     often = f"a run every {said(one.interval)} ({counted(one.runs, 'run')})"
     yield Line(
         f"until {one.ends:%Y-%m-%d %H:%M} UTC: assumes {often}, each with the same answers; "
@@ -84,7 +84,7 @@ def _is_new(decision: Decision, network: object, one: Rehearsal) -> bool:
 
 
 def _lost(decision: Decision, one: Rehearsal) -> list[AccessPeriod]:
-    """What a host would lose, in the order of time; what it has again by then is not lost."""
+    """The networks a host would lose, in chronological order, without those it regains."""
     has = {grant.network for grant in decision.grants}
     return [
         each
@@ -106,7 +106,7 @@ def _target_lines(target: TargetReport) -> Iterator[Line]:
 
 
 def rehearsal_document(one: Rehearsal, assumptions: Sequence[Assumption], code: ExitCode) -> Json:
-    """A rehearsal: the document of its last run (`allowsync.run/1`), and how it came to that."""
+    """A rehearsal: the document of its last run (`allowsync.run/1`), and its course."""
     return {
         **run_document(one.report, code),
         "assumed": assumed_document(assumptions),

@@ -1,6 +1,6 @@
-"""A run and a status as text for people: sorted, stable, and nothing said where nothing is to say.
+"""A run and a status as text for people: sorted, stable, and silent without news.
 
-Lines come as (text, colour) pairs; whether there are colours is for the command line to know.
+Lines are (text, colour) pairs; the command line decides whether to use colours.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ COLOURS = {"+": "green", "-": "red", "!": "yellow"}
 
 
 def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
-    """What a run did to each target.
+    """The changes of a run at each target.
 
     Args:
         report: The run.
-        every_target: Whether targets are named that are in sync and have nothing to say. One that
-            could not be planned for has no lines here: `warnings` says why.
+        every_target: Whether to include targets in sync without news. A target without a plan has
+            no lines here: `warnings` has the reason.
     """
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
@@ -56,7 +56,7 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
 
 
 def change_lines(report: RunReport) -> Iterator[Line]:
-    """What a run changed at each target; all that stays is a number."""
+    """The changes of a run at each target; unchanged entries are only counted."""
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
         plan = target.plan
@@ -66,7 +66,7 @@ def change_lines(report: RunReport) -> Iterator[Line]:
 
 
 def warnings(report: RunReport) -> Iterator[Line]:
-    """What is wrong beside the targets' entries, a line each, for standard error."""
+    """The problems apart from the targets' entries, a line each, for standard error."""
     yield from notices(report)
     for decision in report.decisions.values():
         yield from (Line(text, "yellow") for text in _about_host(decision))
@@ -121,7 +121,7 @@ def _target_lines(
 
 
 def _others(target: TargetReport) -> str:
-    """Networks that others let in, where none is ours: a target that is in sync may be empty."""
+    """The count of others' networks at a target without ours: in sync, it may be empty."""
     others = target.current.others if target.current is not None else ()
     empty = target.plan is not None and not target.plan.final
     return f", {len(others)} of others" if others and empty else ""
@@ -174,11 +174,11 @@ def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
 
 
 def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line]:
-    """Who is allowed where, by which addresses, since when, until when, how fresh.
+    """The access of hosts: addresses, since when, until when, how fresh.
 
     Args:
-        standing: Who is allowed where.
-        seen: Whether to say when hosts last sent a packet.
+        standing: The status.
+        seen: Whether to include the time of each host's last packet.
     """
     for name, decision in standing.decisions.items():
         retained, unclear = standing.retained.get(name, ()), name in standing.unclear
@@ -205,13 +205,13 @@ def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line
 
 
 def status_warnings(standing: AccessStatus, *, beside: bool = False) -> Iterator[Line]:
-    """What is wrong, the worst first, a line each, for standard error.
+    """The problems, the worst first, a line each, for standard error.
 
-    What is the same of several, such as of all hosts while no nameserver answers, is one line.
+    The same problem of several, such as of all hosts while no nameserver answers, is one line.
 
     Args:
-        standing: Who is allowed where.
-        beside: Whether `status_lines` stand beside them, which say who uses an old address.
+        standing: The status.
+        beside: Whether `status_lines` are printed too, which show hosts with an old address.
     """
     from allowsync.inspect.status_problems import last_known, problems
 
@@ -225,7 +225,7 @@ def status_warnings(standing: AccessStatus, *, beside: bool = False) -> Iterator
             yield Line(f"{where}: {what}", "red" if broken else "yellow")
 
 
-_ALONE: Final = 3  # so many have a line each for the same thing
+_ALONE: Final = 3  # up to so many places of one problem have a line each
 
 
 RESULTS: Final = {
@@ -259,7 +259,7 @@ def _run_lines(standing: AccessStatus) -> Iterator[Line]:
 
 
 def run_result(run: RecordedRun) -> str:
-    """How a run ended, in words."""
+    """The result of a run, in words."""
     code = None if run.exit_code is None else ExitCode(run.exit_code)
     return RESULTS.get(code, f"exit code {run.exit_code}")
 
@@ -295,7 +295,7 @@ def _host_lines(
 
 
 def _published_lines(decision: Decision) -> Iterator[Line]:
-    """What sources publish in a line each: there are many, and they are not to be told apart."""
+    """One line per source: it publishes many networks, and they need not be told apart."""
     since = {one.network: one.since for one in decision.grants if is_published(one)}
     for name, networks in decision.host.published:
         first = min((since[one] for one in networks if one in since), default=None)
@@ -305,7 +305,7 @@ def _published_lines(decision: Decision) -> Iterator[Line]:
 
 
 def is_published(grant: Grant) -> bool:
-    """Whether a source gave it, which publishes many at once."""
+    """Whether a source of networks gave the grant."""
     return grant.basis is Basis.FIXED and bool(grant.why)
 
 
@@ -322,7 +322,7 @@ def _freshness(grant: Grant, now: datetime) -> str:
 
 
 def _standing_lines(target: TargetStatus) -> Iterator[Line]:
-    """How a target stands; why is among the problems, which `status_warnings` says."""
+    """The status of a target; the reason is among the problems of `status_warnings`."""
     if not target.readable:
         what = f"{target.target} failed"
     else:
@@ -332,21 +332,21 @@ def _standing_lines(target: TargetStatus) -> Iterator[Line]:
 
 
 def printable(text: str) -> str:
-    """Text from outside without anything a terminal would act on (control characters, ANSI)."""
+    """Text from outside without characters that control a terminal (control characters, ANSI)."""
     return "".join(char if char.isprintable() or char == " " else repr(char)[1:-1] for char in text)
 
 
 def filled(text: str, first: str, rest: str, width: int | None = None) -> list[str]:
-    """Text in lines of a width, the first after one thing and the others after another.
+    """Text wrapped into lines of a width, with one prefix for the first and one for the others.
 
-    Without a width, that of the terminal that reads standard output; a pipe gets one line. A word
-    that is longer than a line stays whole: an address that is cut cannot be copied.
+    Without a width, that of the terminal on standard output is used; a pipe gets one line. A word
+    that is longer than a line stays whole: a split address cannot be copied.
     """
     from allowsync.system.terminal import columns
 
     if not (width := columns(sys.stdout) if width is None else width):
         return [f"{first}{printable(text)}".rstrip()]
-    if len(rest) > width // 3:  # too little would stand beside it
+    if len(rest) > width // 3:  # too little room would be left beside it
         rest = " " * 6
     from textwrap import wrap
 
