@@ -1,4 +1,4 @@
-"""What allowsync remembers between runs: an SQLite database and the lock beside it."""
+"""The memory between runs: an SQLite database and the lock beside it."""
 
 from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
 from allowsync.state.lock import Busy, Lock

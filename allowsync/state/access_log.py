@@ -1,6 +1,6 @@
-"""Records who is allowed from where, who came, and how targets came out of runs.
+"""The log of hosts' access, their packets, and the outcomes of targets.
 
-Each says only what differs from the last time. A friend who stays at home for a year is one row.
+Each records changes only. A friend who stays at home for a year is one row.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from allowsync.model.types import Entry, Network
     from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
 
-    # By host, since when its packets are counted and when the last one came; and by network, how
-    # many had come by the last run.
+    # By host, the start of counting its packets and the last packet; and by network, the number of
+    # packets by the last run.
     Uses = tuple[dict[str, tuple[datetime, datetime | None]], dict[Network, int]]
 
 RECOVERED = "recovered"
 REPAIRED = "repaired"
-CHANGED = "changed"  # what a denylist's target blocks
+CHANGED = "changed"  # the networks that a denylist's target blocks
 _NUMBERS = r"[0-9]+"
-# Ages come in whole seconds, so that one and the same packet seems to have come now and then.
+# Ages come in whole seconds, so that the time of one packet seems to vary.
 _JITTER = timedelta(seconds=5)
-_SUBNET = 64  # the narrowest network of IPv6 whose packets are told apart
+_SUBNET = 64  # the narrowest network of IPv6 whose packets are counted separately
 
-# Since when a target counts the packets of a host's networks and when the last one came, and how
-# many each network had sent by the last run.
+# The start of counting the packets of a host's networks at a target, the last packet, and the
+# number of packets of each network by the last run.
 USES: Final = """
     CREATE TABLE uses (
         target TEXT NOT NULL, host TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER,
@@ -46,7 +46,7 @@ USES: Final = """
 
 
 def open_stays(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    """Which networks each host is allowed from by the record, in CIDR form."""
+    """The networks each host is allowed from according to the log, in CIDR form."""
     found: dict[str, set[str]] = {}
     for host, network in connection.execute("SELECT host, network FROM stays WHERE ended IS NULL"):
         found.setdefault(host, set()).add(network)
@@ -59,7 +59,7 @@ def write_stays(
     ended: Iterable[AccessEnd],
     at: datetime,
 ) -> None:
-    """Write down what began and what ended at an instant."""
+    """Record the access that began and ended at an instant."""
     _expire_grants(connection, number(at))
     connection.executemany(
         "UPDATE stays SET ended = ?, why = ? WHERE host = ? AND network = ? AND ended IS NULL",
@@ -72,7 +72,7 @@ def write_stays(
 
 
 def _expire_grants(connection: sqlite3.Connection, now: int) -> None:
-    """End grants by command for good: those over for a day, and those that a later clock gave."""
+    """End temporary grants for good: those over for a day, and those given by a later clock."""
     day = timedelta(days=1) // MICROSECOND
     connection.execute(
         "UPDATE orders SET over = ends WHERE action = 'grant' AND over IS NULL "
@@ -82,10 +82,10 @@ def _expire_grants(connection: sqlite3.Connection, now: int) -> None:
 
 
 def write_turns(connection: sqlite3.Connection, turns: Iterable[TargetTransition]) -> None:
-    """Write down how targets came out of a run, where that differs from the time before.
+    """Record the outcomes of targets in a run, where they changed.
 
-    A failure that only counts differently (3 entries missing, 4 entries missing) is the same one.
-    A repair is always worth a line, and so is a change of what is blocked.
+    A failure that differs in numbers only (3 entries missing, 4 entries missing) is the same one. A
+    repair is always recorded, and so is a change of blocked networks.
     """
     for one in turns:
         row = connection.execute(
@@ -111,7 +111,7 @@ def _is_new(turn: TargetTransition, last: tuple[str, str]) -> bool:
 
 
 def rename_uses(connection: sqlite3.Connection, labels: Mapping[str, str]) -> None:
-    """Keep when packets came from hosts under the labels that they have now."""
+    """Keep the packet times of hosts under their present labels."""
     connection.executemany(
         "UPDATE OR REPLACE uses SET host = ? WHERE host = ?",
         [(now, before) for before, now in labels.items()],
@@ -125,10 +125,10 @@ def write_uses(
     traffic: Traffic | None,
     at: datetime,
 ) -> None:
-    """Write down when packets last came from the networks of hosts, as a target tells at a run.
+    """Record the last packets from the networks of hosts, as a target counts them at a run.
 
-    A host that never sent one while a target counted is counted anew when it counts again. Where
-    counting began anew, packets that came between the run before and that are lost.
+    A host without a packet while a target counted starts anew when counting resumes. Where counting
+    began anew, packets between the run before and that are lost.
     """
     if traffic is None:
         connection.execute("DELETE FROM uses WHERE target = ? AND at IS NULL", (target,))
@@ -155,7 +155,7 @@ def write_uses(
 
 
 def read_uses(connection: sqlite3.Connection, target: str) -> Uses:
-    """What is written down of the packets that a target counts."""
+    """The recorded packets that a target counts."""
     statement = "SELECT host, since, at FROM uses WHERE target = ?"
     rows = connection.execute(statement, (target,))
     known = {host: (instant(since), maybe(at)) for host, since, at in rows}
@@ -163,7 +163,7 @@ def read_uses(connection: sqlite3.Connection, target: str) -> Uses:
 
 
 def _packets(connection: sqlite3.Connection, target: str) -> dict[Network, int]:
-    """How many packets a target had counted by the last run, for each network."""
+    """The number of packets of each network that a target had counted by the last run."""
     rows = connection.execute("SELECT network, count FROM packets WHERE target = ?", (target,))
     return {parsed(network): int(count) for network, count in rows}
 
@@ -189,12 +189,12 @@ def _write_packets(
 
 
 def began_anew(entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network, int]) -> bool:
-    """Whether packets since the run before may be lost: what counted is gone, or counts less.
+    """Whether packets since the run before may be lost: a counter is gone, or decreased.
 
     Args:
-        entries: What the target lets in.
-        traffic: What the target tells.
-        kept: What it had counted by the run before.
+        entries: The entries of the target.
+        traffic: The counters of the target.
+        kept: The recorded counts of the run before.
     """
     counts = traffic.counts
     less = {network for network, count in kept.items() if counts.get(network, 0) < count}
@@ -202,7 +202,7 @@ def began_anew(entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network
 
 
 def forgot(traffic: Traffic, before: datetime | None, now: datetime) -> bool:
-    """Whether a packet that came since the run before may be forgotten, as that is too long ago."""
+    """Whether the firewall may have forgotten a packet since the run before, as that is too old."""
     if traffic.remembers is None or before is None:
         return False
     return now - before > timedelta(seconds=traffic.remembers)
@@ -217,14 +217,14 @@ def _run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None
 def used(
     entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network, int], now: datetime
 ) -> dict[str, datetime]:
-    """When a packet last came from the networks of hosts, of those from which one came.
+    """The last packet from the networks of hosts, for hosts with one.
 
     Args:
-        entries: What the target lets in, with the hosts of each.
-        traffic: What the target tells.
-        kept: What it had counted by the run before. A count that is lower began anew: one that is
-            not 0 has seen a packet since.
-        now: The instant of the look.
+        entries: The entries of the target, with the hosts of each.
+        traffic: The counters of the target.
+        kept: The recorded counts of the run before. A lower count began anew: if it is not 0, a
+            packet came since.
+        now: The instant of the reading.
     """
     came = {source: now - timedelta(seconds=age) for source, age in traffic.ages.items()}
     for network, count in traffic.counts.items():
@@ -241,7 +241,7 @@ def used(
 
 
 def holders(entries: Iterable[Entry]) -> Callable[[Network], set[str]]:
-    """Tells whose networks have a packet's source, or are within it where it stands for several."""
+    """A lookup of the hosts whose networks contain a packet's source, or lie within a wide one."""
     hosts: dict[Network, set[str]] = {}
     for entry in entries:
         hosts.setdefault(_unit(entry.network), set()).update(entry.hosts)

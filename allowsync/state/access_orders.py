@@ -1,4 +1,4 @@
-"""Orders given by command, as rows of the database and back."""
+"""Access orders given by command, as rows of the database and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def orders_of(rows: Iterable[tuple[Any, ...]]) -> StandingOrders:
-    """The orders that rows say."""
+    """The orders in rows."""
     found = [_standing(row) for row in rows]
     return StandingOrders(
         tuple(one for one in found if isinstance(one, TemporaryGrant)),
@@ -30,7 +30,7 @@ def orders_of(rows: Iterable[tuple[Any, ...]]) -> StandingOrders:
 
 
 def _standing(row: tuple[Any, ...]) -> Order:
-    """The order that a row says which is not over. Raises ValueError as `order_of` does."""
+    """The order in a row, still in force. Raises ValueError as `order_of` does."""
     order = order_of(row)
     if row[-1] is not None or isinstance(order, LiftedOrder):
         raise ValueError(f"an order about {row[3]!r} that neither stands nor is over")
@@ -38,7 +38,7 @@ def _standing(row: tuple[Any, ...]) -> Order:
 
 
 def order_of(row: tuple[Any, ...]) -> Order:
-    """The order that a row says. Raises ValueError for what no version of ours wrote."""
+    """The order in a row. Raises ValueError for values that no version of allowsync wrote."""
     _, at, action, subject, written, words, ends, boot, uptime, _ = row
     subject, action, words, boot = map(text, (subject, action, words, boot))
     given, network = instant(at), None if written is None else parsed(written)
@@ -53,7 +53,7 @@ def order_of(row: tuple[Any, ...]) -> Order:
 
 
 def write_order(connection: sqlite3.Connection, order: Order) -> None:
-    """Remember an order. One about the same subject is over with it."""
+    """Record an order, and end the one about the same subject."""
     at, row = number(order.at), tuple[Any, ...]()
     match order:
         case TemporaryGrant():

@@ -1,7 +1,7 @@
-"""What denylists came to when that was last accepted, a file each, beside the state.
+"""The last accepted content of each denylist, in a file beside the state.
 
-So a run with nothing to do reads no list, and a denylist that is refused can be put up again after
-a flush. What is damaged is as if it was not there.
+So a run with nothing to do reads no list, and a denylist that is refused can be restored after a
+flush. A damaged file counts as missing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class KeptBlocks(Value):
-    """What is kept of a denylist.
+    """The kept content of a denylist.
 
     Attributes:
-        inputs: What tells what it was made of from anything else; empty where nothing was accepted.
-        as_of: As of when each of its lists was then; of one that was not known, since when.
-        digest: What tells its networks from others.
-        path: Where they are kept; None where that is nowhere.
+        inputs: The identifier of its inputs; empty where nothing was accepted.
+        as_of: The date of each of its lists then; for an unknown one, the time since when.
+        digest: The digest of its networks.
+        path: The file that holds them; None where there is none.
     """
 
     inputs: str = ""
@@ -40,7 +40,7 @@ class KeptBlocks(Value):
     path: Path | None = None
 
     def blocked(self) -> Blocked | None:
-        """What it came to; None where nothing was accepted, or that is damaged."""
+        """The content; None where nothing was accepted, or where it is damaged."""
         if not self.inputs or self.path is None:
             return None
         body = read_body(self.path, self.digest)
@@ -51,12 +51,12 @@ class KeptBlocks(Value):
 
 
 def blocks_path(state: Path, denylist: str) -> Path:
-    """Where it is kept what a denylist came to."""
+    """The path of a denylist's kept content."""
     return state.with_name(f"{state.name}.{denylist}.blocks")
 
 
 def read_blocks(state: Path, denylist: str) -> KeptBlocks:
-    """What is kept of a denylist, by its heading."""
+    """The kept content of a denylist, by its heading."""
     path = blocks_path(state, denylist)
     held = read_heading(path)
     try:
@@ -73,7 +73,7 @@ def write_blocks(
     as_of: Mapping[str, datetime],
     accepted: Blocked | None,
 ) -> None:
-    """Keep what a denylist came to, as far as that can be done."""
+    """Keep the content of a denylist, as far as possible."""
     body = b"" if accepted is None else _written(accepted)
     heading = {
         "inputs": "" if accepted is None else inputs,

@@ -1,8 +1,8 @@
-"""What a run learnt, means to change and changed, as rows.
+"""A run's knowledge, intended changes and actual changes, as rows.
 
-What a run means to change is written down before it applies anything, apart from the history. A run
-that comes to its end replaces that by what really happened. Where one was killed in between, the
-next one that looks at the target sees what came of it, and writes the lines the other could not.
+The intended changes are recorded before the run applies anything, apart from the history. A run
+that finishes replaces them by the actual ones. Where one was killed in between, the next one that
+reads the target determines the actual changes, and records them in its stead.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _COLUMNS = "at, target, action, network, hosts, why"
 
 
 class Known(Value):
-    """What a run read, and is in the database unchanged: most of it need not be written then.
+    """Memory that a run read and that is unchanged in the database: most need not be written.
 
     Attributes:
-        hosts: What is remembered of hosts; None where it was not read.
-        ledger: What guards have on record; None where it was not read.
-        targets: What is remembered of the targets that were read.
+        hosts: The memory of hosts; None where it was not read.
+        ledger: The sightings; None where they were not read.
+        targets: The memory of the targets that were read.
     """
 
     hosts: Mapping[str, HostMemory] | None
@@ -63,7 +63,7 @@ class Known(Value):
 
 
 def write_learnt(connection: sqlite3.Connection, record: RunRecord, known: Known) -> int:
-    """Write down what a run learnt and is about to change; the number of its row."""
+    """Record a run's knowledge and intended changes; return the number of its row."""
     started = number(record.started)
     row = connection.execute(
         "INSERT INTO runs (started, offline) VALUES (?, ?)", (started, record.offline)
@@ -126,13 +126,13 @@ def write_end(
 
 
 def write_unconfirmed(connection: sqlite3.Connection, targets: Iterable[str], at: datetime) -> None:
-    """Note of targets that their change waits for a confirmation."""
+    """Mark the change of targets as pending confirmation."""
     rows = [(target, number(at)) for target in targets]
     connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
 
 
 def forget_unconfirmed(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
-    """Forget that the change of targets was not confirmed."""
+    """Remove the mark of a pending confirmation from targets."""
     rows = [(target,) for target in targets]
     connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
 
@@ -140,7 +140,7 @@ def forget_unconfirmed(connection: sqlite3.Connection, targets: Iterable[str]) -
 def write_changes(
     connection: sqlite3.Connection, changes: Iterable[EntryChange], at: datetime
 ) -> None:
-    """Add to the history. What has no reason has the one it was meant for."""
+    """Add to the history. A change without a reason gets that of the intended change."""
     connection.executemany(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) VALUES (?1, ?2, ?3, ?4, ?5, coalesce("  # noqa: S608
         "nullif(?6, ''), (SELECT why FROM meant WHERE (target, action, network) = (?2, ?3, ?4)), "
@@ -155,10 +155,10 @@ def write_meant(
     changes: Iterable[EntryChange],
     at: datetime,
 ) -> None:
-    """Write down what is about to be changed at some targets, in place of what was meant before.
+    """Record the intended changes of some targets, in place of earlier ones.
 
-    A run that was killed before it changed anything knew why; the next one sees only that it is to
-    be done still. So a reason stays until there is another.
+    A run that was killed before it changed anything knew the reason; the next one only sees that
+    the change is still due. So a reason stays until there is another.
     """
     connection.executemany(
         f"INSERT INTO meant ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608
@@ -172,12 +172,12 @@ def write_meant(
 
 
 def forget_meant(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
-    """Forget what was meant for some targets, as it is known what came of it."""
+    """Delete the intended changes of some targets, as their outcome is known."""
     connection.executemany("DELETE FROM meant WHERE target = ?", [(one,) for one in targets])
 
 
 def settle(connection: sqlite3.Connection, target: str, found: Collection[str]) -> None:
-    """Add to the history what came of an earlier run that could not tell.
+    """Add to the history the outcome of an earlier run that could not determine it.
 
     Args:
         connection: The database, in a transaction.
@@ -199,14 +199,14 @@ def settle(connection: sqlite3.Connection, target: str, found: Collection[str]) 
 
 
 def forget_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> None:
-    """Forget a target that was cleared at an instant; the history tells what it held."""
+    """Delete a target that was cleared at an instant; the history records what it held."""
     _give_up(connection, target)
     _write_cleared(connection, target, at)
     forget_target(connection, target)
 
 
 def _give_up(connection: sqlite3.Connection, target: str) -> None:
-    """Add to the history what was meant and will not be looked for any more, as not confirmed."""
+    """Add intended changes that will not be checked any more to the history, as not confirmed."""
     connection.execute(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608
         f"SELECT {_COLUMNS}, 0 FROM meant WHERE target = ?",
@@ -215,7 +215,7 @@ def _give_up(connection: sqlite3.Connection, target: str) -> None:
 
 
 def _write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> None:
-    """Add to the history that everything a target was remembered to hold was taken out."""
+    """Add the removal of all remembered entries of a target to the history."""
     connection.execute(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608
         "SELECT ?, target, 'remove', network, hosts, 'cleared', 1 FROM entries "
@@ -230,9 +230,9 @@ def _row(change: EntryChange, at: datetime) -> tuple[object, ...]:
 
 
 def prune(connection: sqlite3.Connection, oldest: int) -> None:
-    """Forget history from before an instant, at most once a day: each time a day more than needed.
+    """Delete history from before an instant, at most once a day: each time a day more than needed.
 
-    The earliest run on record tells when that was done last.
+    The earliest recorded run shows the time of the last deletion.
     """
     first = connection.execute("SELECT min(started) FROM runs").fetchone()[0]
     if first is None or first > oldest - PRUNED_EVERY // MICROSECOND:

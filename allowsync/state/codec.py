@@ -34,9 +34,9 @@ _TARGET_TABLES = (
 )
 
 
-# Entries with several hosts, and what is on record of each of them: `apart` has a row for each
-# network that one of these hosts comes from, or that of the entry where nothing is on record.
-# `claimed` are the hosts that claim just that network; NULL: the same as `hosts`, whom it lets in.
+# Entries with several hosts, and the record of each host: `apart` has a row for each network that
+# one of these hosts uses, or that of the entry where nothing is recorded. `claimed` are the hosts
+# that claim exactly that network; NULL stands for the same ones as in `hosts`, which it admits.
 CLAIMS: Final = """
     CREATE TEMP TABLE apart AS
         WITH RECURSIVE each (target, network, host, rest) AS (
@@ -59,10 +59,10 @@ CLAIMS: Final = """
     DROP TABLE apart;
 """
 
-# The targets that were not configured any more at the last run for all.
+# The targets that were not configured any more at the last run of all hosts.
 ORPHANED: Final = "CREATE TABLE orphaned (target TEXT PRIMARY KEY) WITHOUT ROWID;"
 
-# When the access of a host ends, of those whose access does.
+# The end of access of each host that has one.
 ENDS: Final = "CREATE TABLE ends (host TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
 
 
@@ -72,13 +72,13 @@ def write_target(
     memory: TargetMemory,
     before: TargetMemory | None = None,
 ) -> None:
-    """Remember a target and what it holds.
+    """Record a target and its entries.
 
     Args:
         connection: The database, in a transaction.
         target: The target.
-        memory: What to remember.
-        before: What the database holds, as it was read; None where it was not.
+        memory: The new memory.
+        before: The memory in the database, as read; None where it was not read.
     """
     _move_former_places(connection, target)
     row = (
@@ -97,7 +97,7 @@ def write_target(
 
 
 def _is_same(one: TargetMemory, other: TargetMemory) -> bool:
-    """Whether two memories are the same, in whatever order their entries are."""
+    """Whether two memories are equal, regardless of the order of entries."""
     return one.inherited == other.inherited and all(
         mine is theirs
         or (mine is not None and theirs is not None and _by_network(mine) == _by_network(theirs))
@@ -110,7 +110,7 @@ def _by_network(entries: Iterable[Entry]) -> dict[Network, tuple[str, ...]]:
 
 
 def read_targets(connection: sqlite3.Connection) -> dict[str, TargetRecord]:
-    """Every target that is remembered, by its name and in the order of names."""
+    """Every recorded target, by name and in the order of names."""
     return {
         text(name): TargetRecord(
             text(name), text(allowlist), text(backend), dict(json.loads(written)), places(claims)
@@ -122,13 +122,13 @@ def read_targets(connection: sqlite3.Connection) -> dict[str, TargetRecord]:
 
 
 def forget_target(connection: sqlite3.Connection, name: str) -> None:
-    """Forget all of a target but its history."""
+    """Delete all records of a target except its history."""
     for table, column in _TARGET_TABLES:
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
 
 def write_orphaned(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
-    """Remember which of the targets on record are not configured any more."""
+    """Record which of the recorded targets are not configured any more."""
     known = {name for (name,) in connection.execute("SELECT target FROM orphaned")}
     names = {name for (name,) in connection.execute("SELECT name FROM targets")} - configured
     if names != known:
@@ -137,12 +137,12 @@ def write_orphaned(connection: sqlite3.Connection, configured: frozenset[str]) -
 
 
 def read_ends(connection: sqlite3.Connection) -> dict[str, datetime]:
-    """When the access of each host ends, of those whose access does."""
+    """The end of access of each host that has one."""
     return {text(host): instant(at) for host, at in connection.execute("SELECT * FROM ends")}
 
 
 def write_ends(connection: sqlite3.Connection, ends: Mapping[str, datetime]) -> None:
-    """Remember when the access of hosts ends."""
+    """Record the end of hosts' access."""
     rows = {(host, number(at)) for host, at in ends.items()}
     if rows != set(connection.execute("SELECT * FROM ends")):
         connection.execute("DELETE FROM ends")
@@ -150,7 +150,7 @@ def write_ends(connection: sqlite3.Connection, ends: Mapping[str, datetime]) -> 
 
 
 def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:
-    """Keep what a target of this name put where it puts nothing any more under another name."""
+    """Keep the entries at former places of a target under another name."""
     row = connection.execute("SELECT claims FROM targets WHERE name = ?", (target.name,)).fetchone()
     if row is None or set(places(row[0])) <= set(target.places):
         return
@@ -164,12 +164,12 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
             (former, target.name),
         )
-    # What was put there is the history of that place, not of the one that has the name now.
+    # The changes made there are the history of that place, not of the one that has the name now.
     connection.execute("UPDATE changes SET target = ? WHERE target = ?", (former, target.name))
 
 
 def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:
-    """Replace what a target holds."""
+    """Replace the entries of a target."""
     known = {
         network: row
         for network, *row in connection.execute(
@@ -193,9 +193,9 @@ def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMem
 
 
 def _entry_rows(memory: TargetMemory) -> dict[str, list[str | None]]:
-    """By network, whom an entry lets in, and who claims just that network (None: the same hosts).
+    """By network, the hosts an entry admits, and the hosts that claim exactly it (None: the same).
 
-    A claim that is no entry of its own, because a wider one covers it, lets in no host.
+    A claim that is no entry of its own, because a wider one covers it, admits no host.
     """
     rows: dict[str, list[str | None]] = {
         cidr(one.network): [" ".join(one.hosts), None] for one in memory.entries
@@ -211,7 +211,7 @@ def _entry_rows(memory: TargetMemory) -> dict[str, list[str | None]]:
 
 
 def read_target(connection: sqlite3.Connection, name: str) -> TargetMemory | None:
-    """What is remembered of a target; None when nothing was ever put there."""
+    """The memory of a target; None when nothing was ever applied there."""
 
     def rows(statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement, (name,)).fetchall()
@@ -229,7 +229,7 @@ def read_target(connection: sqlite3.Connection, name: str) -> TargetMemory | Non
 
 
 def read_entries(rows: Iterable[tuple[str, str, str | None]]) -> TargetMemory:
-    """What a target holds, from rows of network, hosts and claimed."""
+    """The entries of a target, from rows of network, hosts and claimed."""
     entries, apart, differs = [], [], False
     for written, hosts, claimed in rows:
         network = parsed(written)
@@ -246,7 +246,7 @@ def read_entries(rows: Iterable[tuple[str, str, str | None]]) -> TargetMemory:
 
 
 def places(written: str) -> tuple[Place, ...]:
-    """The places of a target from what is kept. Raises ValueError or TypeError where it is none."""
+    """The places of a target from a database value. Raises ValueError or TypeError."""
     return tuple(
         Place(str(kind), tuple(map(str, name)), bool(shared))
         for kind, name, shared in filter(_is_place, json.loads(written))
@@ -254,12 +254,12 @@ def places(written: str) -> tuple[Place, ...]:
 
 
 def _is_place(kept: object) -> bool:
-    """Whether it is a place as data. The earliest states kept a text, which is not compared."""
+    """Whether a value is a place as data. The earliest states kept a text, which is ignored."""
     return not isinstance(kept, str)
 
 
 def truth(kept: object) -> bool:
-    """A truth value from what is kept. Raises ValueError for what no version of ours wrote."""
+    """A boolean from a database value. Raises ValueError for anything but 0 and 1."""
     if kept not in (0, 1):
         raise ValueError(f"{kept!r} is neither 0 nor 1")
     return bool(kept)
@@ -267,24 +267,24 @@ def truth(kept: object) -> bool:
 
 @lru_cache(maxsize=1 << 12)  # most of thousands of rows have the instant of one run
 def number(instant: datetime) -> int:
-    """An instant as it is kept."""
+    """An instant as a database value."""
     return (instant - EPOCH) // MICROSECOND
 
 
 def number_or_none(instant: datetime | None) -> int | None:
-    """The same for one that may be missing."""
+    """An instant that may be missing, as a database value."""
     return None if instant is None else number(instant)
 
 
 def text(kept: object) -> str:
-    """A text from what is kept. Raises TypeError: it is of another type."""
+    """A text from a database value. Raises TypeError for another type."""
     if not isinstance(kept, str):
         raise TypeError(f"{kept!r} is no text")
     return kept
 
 
 def whole(kept: object) -> int:
-    """A number from what is kept. Raises TypeError: it is none, or a fraction."""
+    """A number from a database value. Raises TypeError for another type, or a fraction."""
     if not isinstance(kept, int):
         raise TypeError(f"{kept!r} is no number")
     return kept
@@ -292,10 +292,10 @@ def whole(kept: object) -> int:
 
 @lru_cache(maxsize=1 << 12)
 def instant(number: int) -> datetime:
-    """An instant from what is kept."""
+    """An instant from a database value."""
     return EPOCH + timedelta(microseconds=number)
 
 
 def maybe(number: int | None) -> datetime | None:
-    """The same for one that may be missing."""
+    """An instant that may be missing, from a database value."""
     return None if number is None else instant(number)

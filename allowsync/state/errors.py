@@ -1,4 +1,4 @@
-"""Why the state could not be used."""
+"""Errors of the state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StateError(Exception):
-    """The state could not be used. `path` is the file, `why` says what is known."""
+    """The state could not be used. `path` is the file, `why` the reason."""
 
     def __init__(self, path: Path, why: str | None) -> None:
         super().__init__(f"{path}: {why}")
@@ -20,7 +20,7 @@ class StateError(Exception):
 
 
 def reason(error: OSError) -> str | None:
-    """What the operating system says, and what to do where it is for want of a permission."""
+    """The operating system's message, with a remedy where a permission is missing."""
     if isinstance(error, PermissionError) and os.geteuid():
         return f"{error.strerror}; run it with sudo, or as the user to whom the state belongs"
     return error.strerror
@@ -31,4 +31,4 @@ class StateUnwritable(StateError):
 
 
 class StateDamaged(StateError):
-    """The file is no state database of ours, is damaged, or a newer allowsync wrote it."""
+    """The file is no state database of allowsync, is damaged, or a newer allowsync wrote it."""

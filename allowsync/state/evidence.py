@@ -1,4 +1,4 @@
-"""What guards and clocks remember between runs, as rows of the database and back."""
+"""The memory of guards and clocks, as rows of the database and back."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SCHEMA: Final = """
     CREATE TABLE gaps (at INTEGER NOT NULL, by INTEGER NOT NULL);
     ALTER TABLE held ADD COLUMN past INTEGER NOT NULL DEFAULT 0;
 """
-# The migration that lets the rows of sightings stay that come in every run: since `base` runs were
-# counted, each of those in `given` has given them again, the last one `at`.
+# The migration that lets unchanged rows of sightings stay: each row with a `base` has been given in
+# every run since `base` runs were counted in `given`, the last one `at`.
 AGAIN: Final = """
     CREATE TABLE given (at INTEGER NOT NULL, runs INTEGER NOT NULL);
     ALTER TABLE sightings ADD COLUMN base INTEGER;
 """
-# The migration that tells arrivals of which what is asked beside them was not answered.
+# The migration that marks arrivals with unanswered probes.
 UNPROVEN: Final = "ALTER TABLE sightings ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;"
 
 
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
-    """Every sighting on record."""
+    """Every recorded sighting."""
     rows = connection.execute(
         "SELECT name, network, decoy, first, iif(base IS NULL, last, (SELECT at FROM given)), "
         "iif(base IS NULL, runs, runs - base + (SELECT runs FROM given)), missed, refuted, "
@@ -58,12 +58,12 @@ def read_ledger(connection: sqlite3.Connection) -> Ledger:
 def write_ledger(
     connection: sqlite3.Connection, ledger: Ledger, known: Ledger, at: datetime
 ) -> None:
-    """Replace the sightings on record.
+    """Replace the recorded sightings.
 
     Args:
         connection: The database, in a transaction.
-        ledger: What to remember.
-        known: What the database holds, as it was read.
+        ledger: The new sightings.
+        known: The sightings in the database, as read.
         at: The instant of the run.
     """
     if ledger is known or not (ledger.sightings or known.sightings):
@@ -102,14 +102,14 @@ def _given_again(before: Ledger, after: Ledger, at: datetime) -> bool:
 
 
 def approve_networks(connection: sqlite3.Connection, hostname: str) -> None:
-    """Let the networks be believed that guards refuse of a name."""
+    """Approve the networks that guards reject of a name."""
     connection.execute(
         "UPDATE sightings SET approved = 1, refuted = 0 WHERE name = ? AND decoy = 0", (hostname,)
     )
 
 
 def read_chronology(connection: sqlite3.Connection) -> Chronology:
-    """What is remembered of the clocks; of an older state, its last run."""
+    """The remembered clock readings; of an older state, its last run."""
     row = connection.execute("SELECT wall, boot, uptime, latest FROM clock").fetchone()
     if row is None:
         last = connection.execute("SELECT max(started) FROM runs").fetchone()[0]
@@ -124,7 +124,7 @@ def read_chronology(connection: sqlite3.Connection) -> Chronology:
 
 
 def write_chronology(connection: sqlite3.Connection, known: Chronology) -> None:
-    """Replace what is remembered of the clocks."""
+    """Replace the remembered clock readings."""
     connection.execute("DELETE FROM clock")
     if known.last is not None:
         last, span = known.last, known.last.uptime // MICROSECOND

@@ -1,8 +1,8 @@
-"""The files of a state: whose they are, and whether they are such as allowsync makes.
+"""Files of a state: their owner, and whether allowsync made them.
 
-Root touches none of them as root where another user could have put something else in their place:
-it acts as that user meanwhile. What stands beside the database is looked at before SQLite is, as
-that believes a journal of any author, and deletes the file that one may name.
+Root touches none of them as root where another user could have replaced them: it acts as that user
+meanwhile. The files beside the database are checked before SQLite opens it, as SQLite trusts a
+journal of any author, and deletes the file that it names.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _NEVER: Final = 253_402_300_800_000_000  # the year 10000, in microseconds since
 _READONLY: Final = 8  # sqlite.org/rescode.html#readonly
 _HEADER: Final = 100  # bytes of any database (sqlite.org/fileformat2.html#the_database_header)
 COMPANIONS: Final = ("-journal", "-wal", "-shm")
-# How a journal ends that names a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
+# The end of a journal with a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
 # SQLite writes one where several databases change at once, which is never the case here.
 NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
 
 
 class as_owner:  # noqa: N801 - reads as a statement
-    """Act as the user who decides what is at the path of a state.
+    """Act as the user who controls the path of a state.
 
     Raises:
-        StateUnwritable: Several users do, or root may not act as that one.
+        StateUnwritable: Several users control it, or root may not act as that one.
     """
 
     def __init__(self, state: Path) -> None:
@@ -60,10 +60,10 @@ class as_owner:  # noqa: N801 - reads as a statement
 
 
 def owner(state: Path) -> int:
-    """Whom to act as with the files of a state: for all but root, the user they are.
+    """The user to act as with the files of a state: for all but root, the present user.
 
     Raises:
-        StateUnwritable: Several users decide what is there.
+        StateUnwritable: Several users control the path.
     """
     user = os.geteuid()
     if user != ROOT:
@@ -79,20 +79,20 @@ def _advice(state: Path, error: OSError) -> str:
 
 
 def refusal(state: Path, error: OSError) -> str | None:
-    """What the operating system says, or whose the file is: a copy that another user put back."""
+    """The operating system's message, or the file's owner: a copy that another user put back."""
     return (two_owners(state) if _denied(error) else "") or reason(error)
 
 
 def _denied(cause: BaseException | None) -> bool:
-    """Whether the operating system or SQLite refused for want of a permission."""
+    """Whether the operating system or SQLite reported a missing permission."""
     code: int = getattr(cause, "sqlite_errorcode", 0)
     return isinstance(cause, PermissionError) or code & 0xFF == _READONLY
 
 
 def two_owners(state: Path) -> str:
-    """Whose a state and its folder are, and what helps; empty where both are one user's.
+    """The owners of a state and its folder, and the remedy; empty where they are one user.
 
-    A user writes neither in the folder of another one nor in the file of one. Root acts as one of
+    A user can write neither in another one's folder nor in another one's file. Root acts as one of
     them, who cannot either.
     """
     with suppress(OSError):
@@ -108,23 +108,23 @@ def two_owners(state: Path) -> str:
 
 
 def _locked(state: Path, user: int) -> Iterator[Path]:
-    """The file beside a state that runs lock, where it is not a user's."""
+    """The lock file beside a state, where it belongs to another user."""
     with suppress(OSError):
         if os.lstat(lock := state.with_name(f"{state.name}.lock")).st_uid != user:
             yield lock
 
 
 def judge(state: Path) -> os.stat_result:
-    """Refuse what allowsync does not make: links, pipes, a journal that names another file.
+    """Reject files that allowsync does not make: links, pipes, a journal that names another file.
 
     Returns:
-        What the database is like.
+        The status of the database file.
 
     Raises:
         FileNotFoundError: There is none.
-        OSError: It cannot be looked at.
-        StateUnwritable: Its file is none of ours.
-        StateDamaged: What is beside it is not.
+        OSError: It cannot be read.
+        StateUnwritable: The database is no file of allowsync.
+        StateDamaged: A file beside it is none.
     """
     found = os.lstat(state)
     if not stat.S_ISREG(found.st_mode):
@@ -138,9 +138,9 @@ def judge(state: Path) -> os.stat_result:
 
 
 def cut_short(state: Path) -> bool:
-    """Whether there is a database of which not even the head is left.
+    """Whether a database is shorter than its header.
 
-    SQLite takes it for a new one. No run leaves it so but the very first, if that is killed.
+    SQLite takes it for a new one. Only a very first run that was killed leaves it so.
     """
     with suppress(OSError):
         return os.lstat(state).st_size < _HEADER
@@ -160,7 +160,7 @@ def _judge_companion(state: Path, database: os.stat_result, companion: str) -> N
 
 
 def names_another(journal: str) -> bool:
-    """Whether a journal names a file that SQLite would delete after going by it."""
+    """Whether a journal names a file that SQLite would delete after playing it back."""
     with open(journal, "rb") as file:  # noqa: PTH123 - no Path here
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(NAMES_ANOTHER)))
@@ -168,22 +168,22 @@ def names_another(journal: str) -> bool:
 
 
 def unrecorded_mark(state: Path) -> str:
-    """What is there, until the next restart, where a run could not be recorded in a state.
+    """The mark, until the next restart, of a run that could not be recorded in a state.
 
-    What such a run put into a target is not remembered. It is not beside the state: there, nothing
+    The entries of such a run are not remembered. The mark is not beside the state, where nothing
     could be written.
     """
     return _until_restart(state, "unrecorded")
 
 
 def _until_restart(state: Path, what: str) -> str:
-    """A file about a state that is gone after a restart, as what is in a packet filter."""
+    """The path of a file about a state that disappears with a restart, as firewall rules do."""
     name = os.path.abspath(state).replace("/", "-")  # noqa: PTH100 - `..` must not follow links
     return f"{until_restart()}/{name[-_LONGEST_NAME:]}.{what}"
 
 
 def until_restart() -> str:
-    """The folder of marks that are gone after a restart."""
+    """The folder of marks that disappear with a restart."""
     by_systemd = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     if by_systemd or os.geteuid() == ROOT:
         return by_systemd or "/run/allowsync"
@@ -191,18 +191,19 @@ def until_restart() -> str:
 
 
 def last_run_marks(state: Path) -> tuple[str, str]:
-    """What tells of the last run that is on record in a state.
+    """The marks of the last run that is recorded in a state.
 
-    It says when that started, and the latest instant that the clock had ever shown by then. A
-    state that does not know that run is older: a backup was put back, or it is gone. The mark
-    beside the state outlasts a restart; the other one, a folder that is put back as a whole. That
-    is a link, which is read and replaced in one step: no file of another user is opened for it.
+    They hold its start, and the latest instant that the clock had ever shown by then. A state
+    without that run is older: a backup was restored, or the state is gone. The mark beside the
+    state survives a restart; the other one survives a restored folder. That one is a link, which is
+    read and replaced
+    atomically: no file of another user is opened for it.
     """
     return f"{os.fspath(state)}.last-run", _until_restart(state, "last-run")
 
 
 def noted_runs(state: Path) -> set[tuple[int, int]]:
-    """What the marks tell, in microseconds since 1970; of a mark that makes no sense, nothing.
+    """The content of the marks, in microseconds since 1970; invalid marks are left out.
 
     The caller acts as the state's owner.
     """
@@ -225,7 +226,7 @@ def _beginning(path: str) -> str:
 
 
 def note_run(state: Path, user: int, started: int, latest: int) -> None:
-    """Note a run in both marks, where that can be done; in that beside the state as its owner."""
+    """Note a run in both marks, where possible; in the one beside the state as its owner."""
     beside, until_restart = last_run_marks(state)
     link_mark(until_restart, f"{started} {latest}")
     with suppress(OSError), acting_as(user):
@@ -233,7 +234,7 @@ def note_run(state: Path, user: int, started: int, latest: int) -> None:
 
 
 def forget_runs(state: Path, user: int) -> None:
-    """Take both marks away."""
+    """Delete both marks."""
     beside, until_restart = last_run_marks(state)
     take_mark(until_restart)
     with suppress(OSError), acting_as(user):
@@ -242,14 +243,14 @@ def forget_runs(state: Path, user: int) -> None:
 
 def _note_beside(mark: str, started: int, latest: int) -> None:
     descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | _CAREFULLY, 0o600)
-    try:  # always as long, so that no part of the one before is left
+    try:  # of fixed length, so that no part of the one before is left
         os.pwrite(descriptor, f"{started:020} {latest:020}\n".encode(), 0)
     finally:
         os.close(descriptor)
 
 
 def link_mark(mark: str, what: str) -> None:
-    """Make a mark a link that says so, in one step, where that can be done."""
+    """Make a mark a link with the given content, atomically, where possible."""
     new = f"{mark}.new"
     with suppress(OSError):
         os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
@@ -259,14 +260,14 @@ def link_mark(mark: str, what: str) -> None:
 
 
 def leave_mark(mark: str) -> None:
-    """Leave a mark, where that can be done."""
+    """Create a mark, where possible."""
     with suppress(OSError):
         os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | _CAREFULLY, 0o644))
 
 
 def take_mark(mark: str) -> None:
-    """Take a mark away."""
+    """Delete a mark."""
     with suppress(OSError):
         os.unlink(mark)  # noqa: PTH108 - no Path here
 
@@ -285,11 +286,11 @@ def prepare_folder(folder: Path) -> None:
 
 
 def create(path: Path) -> None:
-    """Make an empty file only its owner may read; SQLite would follow the umask, and links.
+    """Make an empty file that only its owner may read; SQLite would follow the umask, and links.
 
     Raises:
-        StateUnwritable: It cannot be made, or is none of ours.
-        StateDamaged: What is beside it is not.
+        StateUnwritable: It cannot be made, or is no file of allowsync.
+        StateDamaged: A file beside it is none.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | _CAREFULLY, 0o600))
@@ -303,10 +304,10 @@ def create(path: Path) -> None:
 
 
 def set_aside(path: Path, now: datetime) -> Path:
-    """Move a database that cannot be used, and what is beside it, away. Returns the new name.
+    """Rename an unusable database and the files beside it. Returns the new name.
 
     Raises:
-        StateUnwritable: It could not be moved.
+        StateUnwritable: It could not be renamed.
     """
     aside = path.with_name(f"{path.name}.set-aside-{now:%Y%m%dT%H%M%S%f}")
     try:

@@ -1,4 +1,4 @@
-"""What is on record of the past, as values, and how it is read from the database."""
+"""The recorded history as values, and its reading from the database."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class AccessPeriod(Value):
-    """A network that a host was allowed to come from, from when until when.
+    """A network that a host was allowed from, with start and end.
 
     Attributes:
         host: The host.
         network: The network.
-        hostname: The name that gave it; empty for a fixed network.
+        hostname: The hostname that gave it; empty for a fixed network.
         began: The run that granted it.
-        ended: The run that took it away; None while it lasts.
-        why: Why it ended; empty while it lasts.
+        ended: The run that withdrew it; None while it lasts.
+        why: The reason for its end; empty while it lasts.
     """
 
     host: str
@@ -38,15 +38,15 @@ class AccessPeriod(Value):
     why: str = ""
 
     def at(self, instant: datetime) -> bool:
-        """Whether it lasted then."""
+        """Whether it lasted at an instant."""
         return self.began <= instant and (self.ended is None or instant < self.ended)
 
 
 class PastChange(Value):
-    """One entry that was put into a target or taken out. `action` is `add` or `remove`.
+    """One entry that was added to a target or removed. `action` is `add` or `remove`.
 
-    Where it is not `confirmed`, it is unknown whether the target took it. `again` says that it
-    had been put in before, and that another program took it out.
+    Where it is not `confirmed`, its success is unknown. `again` says that it had been added before,
+    and that another program removed it.
     """
 
     at: datetime
@@ -59,7 +59,7 @@ class PastChange(Value):
 
 
 class PastAnswer(Value):
-    """What the DNS said, where that was new. `summary` is how tracks say it."""
+    """A DNS answer that differed from the one before. `summary` is that of the retention state."""
 
     at: datetime
     host: str
@@ -68,9 +68,9 @@ class PastAnswer(Value):
 
 
 class Past(Value):
-    """Everything on record since some instant, each in the order it happened.
+    """The history since some instant, each part in chronological order.
 
-    `stays` are those that had not ended by then; `first_run` is the earliest run still on record.
+    `stays` are those that had not ended by then; `first_run` is the earliest recorded run.
     """
 
     stays: tuple[AccessPeriod, ...] = ()
@@ -82,7 +82,7 @@ class Past(Value):
 
 
 def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
-    """Everything on record since an instant."""
+    """The history since an instant."""
     start = number(since)
     first = connection.execute("SELECT min(started) FROM runs").fetchone()[0]
     return Past(
@@ -96,13 +96,13 @@ def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
 
 
 def hosts_on_record(connection: sqlite3.Connection) -> set[str]:
-    """Every host that anything is on record of."""
+    """Every host in the history."""
     rows = connection.execute("SELECT host FROM stays UNION SELECT host FROM answers")
     return {text(host) for (host,) in rows}
 
 
 def latest_run(connection: sqlite3.Connection) -> RecordedRun | None:
-    """The latest run on record."""
+    """The latest recorded run."""
     row = connection.execute(
         "SELECT started, exit_code, seconds, offline FROM runs ORDER BY id DESC LIMIT 1"
     ).fetchone()
@@ -114,7 +114,7 @@ def latest_run(connection: sqlite3.Connection) -> RecordedRun | None:
 
 
 def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
-    """The last run that had started at an instant; None when none is on record."""
+    """The last run that had started at an instant; None when none is recorded."""
     row = connection.execute(
         "SELECT max(started) FROM runs WHERE started <= ?", (number(at),)
     ).fetchone()

@@ -1,8 +1,8 @@
-"""What is remembered of hosts, as rows of the database and back.
+"""The memory of hosts, as rows of the database and back.
 
-A query that was answered as in the run before is the usual case, and then nothing moves on but the
-time of its last answer. That is the same for all of them: `answered` has it, their rows are marked
-`again` and stay as they are. A row gets its own time when it is not given again.
+A query with the same answer as in the run before is the usual case, and then only the time of its
+last answer changes. That is the same for all of them: `answered` holds it, and their rows are
+marked `again` and stay unchanged. A row gets its own time when it is not given again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
-# `value` of an enumeration is looked up by Python code, and there are four for each host.
+# Python code looks up `value` of an enumeration, and there are four for each host.
 _WORDS = {one: one.value for one in Family}
 _FAMILIES = {word: one for one, word in _WORDS.items()}
 HOST_TABLES = ("tracks", "held", "fixed", "arrivals", "uses")
 Key = tuple[str, str, str]  # host, hostname and family
 
-# The migration that lets rows stay.
+# The migration that lets unchanged rows stay.
 AGAIN: Final = """
     CREATE TABLE answered (at INTEGER NOT NULL);
     ALTER TABLE tracks ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
@@ -41,7 +41,7 @@ _OF_KEY: Final = "WHERE (host, hostname, family) = (?, ?, ?)"
 
 
 def read_hosts(connection: sqlite3.Connection) -> dict[str, HostMemory]:
-    """What is remembered of every host."""
+    """The memory of every host."""
     tracks = _tracks(connection)
     fixed = _networks(connection, "SELECT host, network, since FROM fixed")
     arrivals = _networks(connection, "SELECT host, network, at FROM arrivals ORDER BY at, network")
@@ -66,7 +66,7 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
             whole(unavailables), text(summary), text(why), truth(shut), _lines(back),
             tuple(past.pop(key, ())),
         )  # fmt: skip
-    # Without the answers they came from, access that is to be kept would end.
+    # Without their answers, retained access would end.
     if held or past:
         raise ValueError(f"addresses of {next(iter(held or past))} without what was answered")
     return tracks
@@ -80,7 +80,7 @@ Addresses = dict[tuple[str, str, str], list[HeldAddress]]
 
 
 def _held(connection: sqlite3.Connection) -> tuple[Addresses, Addresses]:
-    """The addresses that are held, and those that were replaced lately."""
+    """The held addresses, and the recently replaced ones."""
     held: Addresses = {}
     left: Addresses = {}
     for host, name, family, address, since, confirmed, replaced, runs, past in connection.execute(
@@ -128,7 +128,7 @@ def write_answers(
 def forget_hosts(
     connection: sqlite3.Connection, known: Mapping[str, HostMemory], configured: frozenset[str]
 ) -> None:
-    """Forget every host that is configured no more."""
+    """Delete every host that is not configured any more."""
     gone = [(host,) for host in known if host not in configured]
     for table in HOST_TABLES:
         connection.executemany(f"DELETE FROM {table} WHERE host = ?", gone)  # noqa: S608
@@ -141,14 +141,14 @@ def write_hosts(
     at: datetime,
     again: AbstractSet[str] = frozenset(),
 ) -> None:
-    """Replace what is remembered of hosts.
+    """Replace the memory of hosts.
 
     Args:
         connection: The database, in a transaction.
-        hosts: What to remember.
-        known: What the database holds, as it was read.
+        hosts: The new memory.
+        known: The memory in the database, as read.
         at: The instant of the run.
-        again: Further hosts, of which nothing is new but the time of the last answer.
+        again: Further hosts, of which only the time of the last answer is new.
     """
     still: set[Key] = set()
     changed: dict[Key, RetentionState] = {}
@@ -177,7 +177,7 @@ def _differing(
     hosts: Mapping[str, HostMemory],
     known: Mapping[str, HostMemory],
 ) -> dict[str, Mapping[Network, datetime]]:
-    """The networks of those hosts whose networks are others than before."""
+    """The networks of those hosts whose networks changed."""
     nothing, found = HostMemory(), {}
     for host, memory in hosts.items():
         before, after = of(known.get(host, nothing)), of(memory)
@@ -195,7 +195,7 @@ _arrivals = attrgetter("arrivals")
 
 
 def _moves_on(before: RetentionState | None, after: RetentionState, at: datetime) -> bool:
-    """Whether nothing is new of a track but the time of its last answer, which is now."""
+    """Whether only the time of a state's last answer is new, and that time is now."""
     if before is None or len(before.held) != 1 or len(after.held) != 1:
         return False
     (old,), (new,) = before.held, after.held
@@ -204,7 +204,7 @@ def _moves_on(before: RetentionState | None, after: RetentionState, at: datetime
 
 
 def _lasting(track: RetentionState, held: HeldAddress) -> tuple[object, ...]:
-    """What is kept of a track with one address, apart from when that was given last."""
+    """The columns of a state with one address, without the time of its last answer."""
     return (
         held.address, held.since, held.replaced, held.replaced_runs, track.summary, track.reason,
         track.absent_since, track.absent_runs, track.unavailable_runs, track.latched,
@@ -215,9 +215,9 @@ def _lasting(track: RetentionState, held: HeldAddress) -> tuple[object, ...]:
 def _let_stay(
     connection: sqlite3.Connection, still: set[Key], again: AbstractSet[str], at: int
 ) -> None:
-    """Mark rows that are as they were, and give those that are not any more a time of their own.
+    """Mark unchanged rows, and give those that are marked no longer a time of their own.
 
-    Those of a host `again` that hold nothing have a reason for that, and no time to tell.
+    Rows of a host in `again` without an address have a reason, and no time.
     """
     one = "SELECT host, hostname, family FROM tracks WHERE"
     marked = connection.execute(f"{one} again").fetchall()
@@ -239,10 +239,10 @@ def _let_stay(
 def _replace(
     connection: sqlite3.Connection, gone: Collection[Key], tracks: Mapping[Key, RetentionState]
 ) -> None:
-    """Replace the rows of queries by others."""
+    """Replace the rows of queries."""
     for table in ("tracks", "held"):
         connection.executemany(f"DELETE FROM {table} {_OF_KEY}", gone)  # noqa: S608
-    ordered = sorted(tracks.items(), key=itemgetter(0))  # as the key is, which takes half the time
+    ordered = sorted(tracks.items(), key=itemgetter(0))  # in key order, which halves the time
     connection.executemany(
         "INSERT OR REPLACE INTO tracks (host, hostname, family, last_found, absent_since, "
         "absent_runs, unavailable_runs, summary, reason, latched, held_back) "
@@ -276,7 +276,7 @@ def _write_networks(
     table: str,
     values: Mapping[str, Mapping[Network, datetime]],
 ) -> None:
-    """Replace the networks of hosts in one table, as far as they differ from what is there."""
+    """Replace the networks of hosts in one table, where they differ from the stored ones."""
     if not values:
         return
     wanted = {
@@ -295,7 +295,7 @@ def _write_networks(
 def approve_names(
     connection: sqlite3.Connection, host: str, hostnames: Iterable[str], at: datetime
 ) -> None:
-    """Let names of a host be believed again, and what they gave lately. The history says so."""
+    """Approve names of a host, and the networks they gave recently. The history records it."""
     for hostname in hostnames:
         _approve_name(connection, host, hostname, at)
         approve_networks(connection, hostname)

@@ -1,8 +1,8 @@
-"""Files beside the state that hold what can be had again, each replaced in one step.
+"""Files beside the state with replaceable content, each written atomically.
 
 The first line is a digest of the heading; the second the heading, as JSON; then comes the body,
 whose digest is in the heading. So a heading can be read alone, and never belongs to another body.
-What is damaged is as if it was not there, and so is what others could have written.
+A damaged file counts as missing, and so does one that others could have written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def read_heading(path: Path) -> Any:
-    """The heading of a kept file; None where there is none to be believed."""
+    """The heading of a kept file; None where there is none that is valid."""
     try:
         with as_owner(path):
             digest, heading, _ = _read(path, _HEADING).split(b"\n", 2)
@@ -39,7 +39,7 @@ def read_heading(path: Path) -> Any:
 
 
 def read_body(path: Path, digest: str) -> bytes | None:
-    """The body of a kept file; None where it is not the one with this digest."""
+    """The body of a kept file; None where its digest differs."""
     try:
         with as_owner(path):
             read = _read(path, LARGEST)
@@ -50,7 +50,7 @@ def read_body(path: Path, digest: str) -> bytes | None:
 
 
 def write_kept(path: Path, heading: Mapping[str, Any], body: bytes) -> bool:
-    """Keep a heading and a body. Whether that could be done."""
+    """Write a heading and a body. Return whether that succeeded."""
     text = json.dumps(heading, separators=(",", ":")).encode()
     try:
         with as_owner(path):
@@ -62,7 +62,7 @@ def write_kept(path: Path, heading: Mapping[str, Any], body: bytes) -> bool:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """The start of a file of this user's that no other can write. Raises OSError."""
+    """Read the start of a file of this user's that no other can write. Raises OSError."""
     descriptor = os.open(path, _FLAGS)
     try:
         found = os.fstat(descriptor)

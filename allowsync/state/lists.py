@@ -1,7 +1,7 @@
-"""Lists of networks as they are in force, a file each, beside the state.
+"""Lists of networks in force, each in a file beside the state.
 
-The heading says when the list came, from where, and what was wrong since. The body has one network
-a line, sorted and put together. A run with nothing to do reads the heading alone.
+The heading holds the list's time, source and later problems. The body has one network a line,
+sorted and merged. A run with nothing to do reads the heading alone.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.policy.list_formats import Entry
 
-# In octets 6 times as much at most, as JSON: all together fit into the heading.
+# As JSON at most 6 times as many octets: all together fit into the heading.
 _LONGEST: Final = {"trouble": 300, "etag": 200, "modified": 60, "unfit": 80}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class KeptList(Value):
-    """What is known of a list.
+    """The kept state of a list.
 
     Attributes:
         name: Its name in the configuration.
-        tried: When it was last asked for, or its file read.
-        asked: What tells whether that was the place that the configuration names now.
-        source: The same of what is in force.
-        fetched: When it last said what is in force, or that this has not changed; None where
-            nothing ever was.
-        trouble: What was wrong since; empty where nothing was.
-        failures: How often in a row it gave nothing that could be believed.
-        etag: What its server knows it by.
-        modified: When its server says it was changed.
-        stamp: What its file was like when it was read, beginning with the time it was written.
-        unfit: Why no host may have its networks; empty where one may.
-        count: How many networks it has.
-        digest: What tells its networks from others.
-        path: Where the networks are kept; None where they are in `text`.
-        text: The networks, where they were not kept yet.
+        tried: The time of the last fetch, or of the last reading of its file.
+        asked: The identifier of the source at that time, to compare with the configured one.
+        source: The identifier of the source of the content in force.
+        fetched: The last time that the source confirmed the content in force; None where nothing
+            ever was.
+        trouble: The problem since then; empty where there was none.
+        failures: The number of consecutive failures to get credible content.
+        etag: The server's identifier of the content.
+        modified: The time of its last change by the server.
+        stamp: The status of its file when it was read, beginning with the modification time.
+        unfit: The reason why no host may have its networks; empty where one may.
+        count: The number of its networks.
+        digest: The digest of its networks.
+        path: The file that holds the networks; None where they are in `text`.
+        text: The networks, where they were not written yet.
     """
 
     name: str
@@ -74,12 +74,12 @@ class KeptList(Value):
 
     @property
     def is_known(self) -> bool:
-        """Whether anything is in force."""
+        """Whether a content is in force."""
         return self.fetched is not None and self.count > 0
 
     @property
     def as_of(self) -> datetime | None:
-        """As of when it is: of a file, when others wrote it last; None where nothing is known."""
+        """The date of the content, for a file its last modification; None where unknown."""
         if self.fetched is None or self.trouble or not self.stamp:
             return self.fetched
         return datetime.fromtimestamp(self.stamp[0] / 1e9, UTC)
@@ -100,14 +100,14 @@ class KeptList(Value):
         return tuple(network(*one) for line in lines if (one := entry(line)) is not None)
 
     def with_entries(self, entries: Iterable[Entry]) -> KeptList:
-        """The same with other networks, put together where they touch."""
+        """The same list with other networks, merged where they are adjacent."""
         held = cidrs(ranges(entries))
         lines = [spelt((version, *one)) for version in (4, 6) for one in held[version]]
         text = "".join(f"{line}\n" for line in lines).encode()
         return replace(self, count=len(lines), digest=digest_of(text), text=text, path=None)
 
     def body(self) -> bytes | None:
-        """Its networks as they are kept; None where they are damaged."""
+        """Its networks in the format of the file; None where they are damaged."""
         if self.path is None:
             return self.text
         return read_body(self.path, self.digest)
@@ -118,18 +118,18 @@ class KeptList(Value):
 
 
 def identity(source: ListSource) -> str:
-    """What tells a list from another that had its name."""
+    """The identifier of a list's source, unlike that of another under its name."""
     said = (source.place, source.format.value, source.field, source.sha256)
     return digest_of("|".join(map(str, said)).encode())
 
 
 def list_path(state: Path, name: str) -> Path:
-    """Where a list is kept."""
+    """The path of a list's file."""
     return state.with_name(f"{state.name}.{name}.list")
 
 
 def read_list(state: Path, name: str) -> KeptList | None:
-    """What is known of a list, by its heading; None where that is nothing."""
+    """The kept state of a list, by its heading; None where there is none."""
     path = list_path(state, name)
     heading = read_heading(path)
     try:
@@ -139,7 +139,7 @@ def read_list(state: Path, name: str) -> KeptList | None:
 
 
 def write_list(state: Path, kept: KeptList) -> bool:
-    """Keep what is known of a list. Whether that could be done."""
+    """Write the state of a list. Return whether that succeeded."""
     body = kept.body()
     if body is None:
         return False
@@ -147,7 +147,7 @@ def write_list(state: Path, kept: KeptList) -> bool:
 
 
 def forget_list(state: Path, name: str) -> None:
-    """Let nothing be known of a list: what was kept of it is damaged. It is fetched anew."""
+    """Delete a list's file, as it is damaged. The list is fetched anew."""
     path = list_path(state, name)
     with suppress(OSError, StateError), as_owner(path):
         path.unlink(missing_ok=True)
@@ -191,10 +191,10 @@ def _plain(name: str, path: Path, held: Mapping[str, Any]) -> KeptList:
 
 
 def number_of(instant: datetime) -> int:
-    """An instant as it is kept: microseconds since 1970."""
+    """An instant as microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
 def instant_of(number: int) -> datetime:
-    """An instant that was kept. Raises OverflowError: there is no such instant."""
+    """An instant from microseconds since 1970. Raises OverflowError: there is no such instant."""
     return _EPOCH + number * _MICROSECOND

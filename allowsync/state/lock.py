@@ -4,10 +4,10 @@ An advisory lock (flock(2)) on a file beside the state database. The kernel rele
 process ends, however it ends, so a crash never leaves it behind. The file itself stays: removing a
 locked file would let two runs hold locks on two files of one name.
 
-It names the configuration whose state it is. Another one beside it is refused: it would take the
-first one's targets for its own that are configured no more. Names it had before follow: gates carry
-a mark that is made of them. What that mark stands for is noted until the next restart, too, as a
-state may be lost or left behind together with its lock.
+The lock names the configuration that owns the state. Another configuration beside it is refused:
+it would treat the first one's targets as its own orphans. Former names of the configuration
+follow, as gates carry a mark derived from them. The configuration of a mark is noted until the
+next restart, too, as a state may be lost or left behind together with its lock.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Busy(Exception):
 
 
 class OthersState(Busy):
-    """The state is that of another configuration on this machine."""
+    """The state belongs to another configuration on this machine."""
 
     code = ExitCode.USAGE
 
@@ -72,7 +72,7 @@ class OthersState(Busy):
 
 
 def whose(other: Path) -> str:
-    """What there is to say where a state is that of another configuration."""
+    """The message for a state that belongs to another configuration."""
     return (
         f"is the state of the configuration {other}; give this one a `state:` of its own, or put "
         "it in the place of that one"
@@ -80,7 +80,7 @@ def whose(other: Path) -> str:
 
 
 def other_configuration(state: Path, configuration: Path) -> Path | None:
-    """The configuration whose state it is, where that is another; None where it is unknown."""
+    """The configuration that owns a state, where it is another one; None where unknown."""
     with suppress(OSError, StateUnwritable), as_owner(state):
         descriptor = os.open(_of(state), os.O_RDONLY | _FLAGS)
         try:
@@ -91,9 +91,9 @@ def other_configuration(state: Path, configuration: Path) -> Path | None:
 
 
 def installations(state: Path) -> frozenset[str]:
-    """What the marks say of the configuration whose state it is, under each name it has had.
+    """The marks of the configuration that owns a state, under each name it has had.
 
-    Where another one has such a name by now, it is that one's.
+    A name that another configuration has by now belongs to that one.
     """
     with suppress(OSError, StateUnwritable), as_owner(state):
         descriptor = os.open(_of(state), os.O_RDONLY | _FLAGS)
@@ -107,7 +107,7 @@ def installations(state: Path) -> frozenset[str]:
 
 
 def note_configuration(configuration: Path, state: Path) -> None:
-    """Note until the next restart which configuration a mark stands for, and its state."""
+    """Note until the next restart the configuration behind a mark, and its state."""
     if name := _named(configuration):
         mark, what = _note_of(installation_of(name)), f"{_absolute(state)}\n{os.fsdecode(name)}"
         with suppress(OSError):
@@ -117,18 +117,18 @@ def note_configuration(configuration: Path, state: Path) -> None:
 
 
 def forget_configuration(configuration: Path) -> None:
-    """Take away what is noted of a configuration."""
+    """Delete the note about a configuration."""
     take_mark(_note_of(installation_of(_named(configuration))))
 
 
 def state_before(configuration: Path, state: Path) -> str:
-    """Which other state a configuration had since the last restart; empty where none is noted."""
+    """The other state a configuration had since the last restart; empty where none is noted."""
     before, _ = _noted(installation_of(_named(configuration)))
     return "" if before == _absolute(state) else before
 
 
 def is_gone(installation: str) -> bool:
-    """Whether the configuration that a mark stands for is known, and not there any more."""
+    """Whether the configuration behind a mark is known, and its file does not exist any more."""
     _, name = _noted(installation)
     with suppress(OSError, ValueError):
         try:
@@ -139,7 +139,7 @@ def is_gone(installation: str) -> bool:
 
 
 def _noted(installation: str) -> tuple[str, str]:
-    """The state of a configuration, and its path; empty where they are not known."""
+    """The noted state and path of a configuration; empty where unknown."""
     with suppress(OSError):
         state, _, name = os.readlink(_note_of(installation)).partition("\n")  # noqa: PTH115
         if installation_of(os.fsencode(name)) == installation:
@@ -160,7 +160,7 @@ def _of(state: Path) -> Path:
 
 
 def _other(descriptor: int, configuration: Path) -> Path | None:
-    """Which configuration a lock names, where it is there beside ours: else ours was moved."""
+    """The configuration that a lock names, where that exists beside this one; else it was moved."""
     written = next(iter(_names(descriptor)), b"")
     if not written or written == _named(configuration):
         return None
@@ -168,7 +168,7 @@ def _other(descriptor: int, configuration: Path) -> Path | None:
 
 
 def _another(written: bytes, configuration: Path) -> Path | None:
-    """The file of that name, where it is there beside a configuration."""
+    """The path of another configuration, where that exists beside this one."""
     with suppress(OSError, ValueError):
         other = Path(os.fsdecode(written))
         if other.is_absolute() and other.is_file() and not other.samefile(configuration):
@@ -177,7 +177,7 @@ def _another(written: bytes, configuration: Path) -> Path | None:
 
 
 def _names(descriptor: int) -> list[bytes]:
-    """What a lock names: the configuration as it is called now, and as it was before."""
+    """The names in a lock: the present one of the configuration, and its former ones."""
     try:
         written = os.pread(descriptor, (_LONGEST + 1) * _MOST_NAMES, 0)
     except OSError:  # a pipe
@@ -191,7 +191,7 @@ def _named(configuration: Path) -> bytes:
 
 
 def obstacle(state: Path) -> str:
-    """What keeps runs from holding the lock and writing the state; empty where nothing is seen."""
+    """Obstacles to holding the lock and writing the state; empty where none is detected."""
     with suppress(OSError):
         path = _of(state)
         if path.is_symlink() or path.is_dir():
@@ -206,10 +206,10 @@ class Lock:
 
     Args:
         state: The database.
-        configuration: Whose state it is from now on; None leaves that as it is.
+        configuration: The owner of the state from now on; None leaves it unchanged.
 
     Raises:
-        Busy: Another run holds it, or it is the state of another configuration (`OthersState`).
+        Busy: Another run holds it, or the state belongs to another configuration (`OthersState`).
             Nothing was touched.
         StateUnwritable: The lock file cannot be made, or is a link.
     """
@@ -218,7 +218,7 @@ class Lock:
         self._state = state
         self._configuration = configuration
         self._path = _of(state)
-        self._apart = True  # from the state: a file that says nothing but whose it is
+        self._apart = True  # from the state: a file of nothing but the owner's name
         self._descriptor = -1
 
     def __enter__(self) -> Lock:
@@ -246,7 +246,7 @@ class Lock:
         self._release()
 
     def _opened(self) -> int:
-        """The lock file; where it can neither be made nor written, it is locked as it is.
+        """Open the lock file; where it can neither be made nor written, read-only.
 
         On a disk that was always read-only there is none: there the state itself is locked.
         """
@@ -261,7 +261,7 @@ class Lock:
             raise StateUnwritable(self._path, reason(error)) from error
 
     def _claim(self, configuration: Path) -> None:
-        """Name a configuration in the lock, unless it names another one that is there."""
+        """Write a configuration into the lock, unless it names another existing one."""
         if not self._apart:
             return
         other = _other(self._descriptor, configuration)
@@ -277,7 +277,7 @@ class Lock:
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Let a child that is forked meanwhile hold it as well."""
+        """Let a child that is forked meanwhile hold the lock as well."""
         _held.discard(self._descriptor)
         try:
             yield

@@ -1,4 +1,4 @@
-"""What was told and what is still to be told, as rows of the state."""
+"""Reported conditions and pending notifications, as rows of the state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_told(connection: sqlite3.Connection) -> tuple[ReportedCondition, ...]:
-    """Every matter that is remembered to have been told."""
+    """Every reported condition."""
     rows = connection.execute(
         "SELECT event, subject, about, level, at, over, open FROM told ORDER BY rowid"
     )
@@ -26,7 +26,7 @@ def read_told(connection: sqlite3.Connection) -> tuple[ReportedCondition, ...]:
 
 
 def write_told(connection: sqlite3.Connection, all_told: Iterable[ReportedCondition]) -> None:
-    """Replace what is remembered to have been told."""
+    """Replace the reported conditions."""
     connection.execute("DELETE FROM told")
     connection.executemany(
         "INSERT INTO told VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -38,7 +38,7 @@ def write_told(connection: sqlite3.Connection, all_told: Iterable[ReportedCondit
 
 
 def read_outbox(connection: sqlite3.Connection) -> tuple[QueuedNotification, ...]:
-    """Every letter that could not be delivered yet."""
+    """Every notification pending delivery."""
     rows = connection.execute(
         "SELECT channel, event, text, good, at, tries, due FROM outbox ORDER BY rowid"
     )
@@ -57,7 +57,7 @@ def read_outbox(connection: sqlite3.Connection) -> tuple[QueuedNotification, ...
 
 
 def write_outbox(connection: sqlite3.Connection, letters: Iterable[QueuedNotification]) -> None:
-    """Replace what is in the outbox."""
+    """Replace the notifications pending delivery."""
     connection.execute("DELETE FROM outbox")
     connection.executemany(
         "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -1,7 +1,7 @@
-"""The state as all see it who only read it: a private copy, made at one instant.
+"""The state for readers: a private copy, made at one instant.
 
-A run that was killed leaves a journal that has to be played back before the database makes sense,
-and who only reads may not, or cannot, do that in place. So it is done to a copy.
+A killed run leaves a journal that has to be played back before the database is consistent, and a
+reader may not, or cannot, do that in place. So it is done in a copy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LARGEST: Final = 1024**3
 PATIENCE: Final = 5.0  # seconds; a writer holds its lock for milliseconds
 # Where SQLite locks a database (sqlite.org/lockingv3.html): its readers share these bytes.
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
-# Where a copy can be played back, should even the usual folders be read-only.
+# Folders for playing back a copy, should even the usual ones be read-only.
 _FOLDERS: Final = (None, "/dev/shm", "/run")  # noqa: S108 - a folder of ours is made in it
 
 
@@ -34,7 +34,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     """The database as it is now, in memory; None when there is none yet.
 
     Raises:
-        StateError: It is there but cannot be read, is damaged, or newer than this program.
+        StateError: It exists but cannot be read, is damaged, or newer than this program.
     """
     try:
         with as_owner(path):
@@ -53,7 +53,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
         connection.execute("PRAGMA trusted_schema = OFF")
         known = version_of(connection, path) > 0
         if known:
-            migrate(connection, path)  # the copy alone: after an update, too, all can be read
+            migrate(connection, path)  # the copy alone: so all can be read after an update, too
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise translated(path, error) from error
@@ -67,7 +67,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether there is a database of ours, and nothing of it is missing. Raises nothing."""
+    """Whether there is a complete database of allowsync. Raises nothing."""
     try:
         connection = open_for_reading(path)
         if connection is None:
@@ -125,7 +125,7 @@ def _content(descriptor: int) -> bytes:
 
 
 def _played_back(path: Path, database: bytes, journal: bytes) -> bytes:
-    """The database as it was before the transaction that a journal tells of."""
+    """The database before the transaction that a journal belongs to."""
     if journal.endswith(NAMES_ANOTHER):
         raise StateDamaged(path, f"{path}-journal names another file, which is left alone")
     from tempfile import TemporaryDirectory  # costs more than all else here, and is rarely needed

@@ -1,4 +1,4 @@
-"""What sources of networks said, as rows of the database and back."""
+"""Records of network sources, as rows of the database and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def published_of(rows: Iterable[tuple[Any, ...]]) -> dict[str, SourceRecord]:
-    """What is remembered of every source, of the rows of the table."""
+    """The record of every source, from the rows of the table."""
     return {
         name: SourceRecord(
             tuple(map(parsed, networks.split())), maybe(fetched), instant(tried), str(url), str(why)
@@ -23,7 +23,7 @@ def published_of(rows: Iterable[tuple[Any, ...]]) -> dict[str, SourceRecord]:
 
 
 def write_published(connection: sqlite3.Connection, published: Mapping[str, SourceRecord]) -> None:
-    """Replace what is remembered of sources."""
+    """Replace the records of sources."""
     connection.execute("DELETE FROM published")
     connection.executemany(
         "INSERT INTO published VALUES (?, ?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""What goes into the state and comes out of it, as values."""
+"""Records written to and read from the state, as values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class TargetTransition(Value):
-    """A target that came out of a run in another way than before, or was repaired around entries.
+    """A change of a target's outcome from the run before, or a repair around entries.
 
-    `outcome` is `refused`, `failed`, `unknown`, `repaired`, or `recovered` for one that is well
+    `outcome` is `refused`, `failed`, `unknown`, `repaired`, or `recovered` for one that succeeds
     again.
     """
 
@@ -31,13 +31,13 @@ class TargetTransition(Value):
 
 
 class RecordedRun(Value):
-    """A run that is on record.
+    """A recorded run.
 
     Attributes:
-        started: When it started.
-        exit_code: How it ended; None for one that is not over, or did not come to its end.
-        seconds: How long it took; likewise.
-        offline: Whether it asked no DNS.
+        started: Its start.
+        exit_code: Its exit code; None for one that is not over, or was killed.
+        seconds: Its duration; None likewise.
+        offline: Whether it sent no DNS queries.
     """
 
     started: datetime
@@ -55,7 +55,7 @@ class AccessStart(Value):
 
 
 class AccessEnd(Value):
-    """A host is no longer allowed from a network, and why."""
+    """A host is no longer allowed from a network, with the reason."""
 
     host: str
     network: Network
@@ -63,11 +63,11 @@ class AccessEnd(Value):
 
 
 class TargetRecord(Value):
-    """A target something was put into: what may be believed of it once it is configured no more.
+    """A target with applied entries, as remembered once it is not configured any more.
 
     `written` is data that its backend checks, never a command (`Target.remembered`). A target with
-    other `places` than it had is another one under the same name; what is in the former places is
-    then remembered under a name of its own.
+    other `places` than before is another one under the same name; the entries at the former places
+    are then remembered under a name of their own.
     """
 
     name: str
@@ -78,7 +78,7 @@ class TargetRecord(Value):
 
 
 class EntryChange(Value):
-    """One entry put in or taken out, for the history. `action` is `add` or `remove`."""
+    """One entry added or removed, for the history. `action` is `add` or `remove`."""
 
     target: str
     action: str
@@ -88,31 +88,31 @@ class EntryChange(Value):
 
 
 class RunRecord(Value):
-    """What a run remembers before it applies anything.
+    """The record of a run before it applies anything.
 
     Attributes:
         started: The instant of the run.
         offline: Whether the DNS was not asked.
         hosts: The memory of each host of the run.
-        beside: That of each other host: it may go on with a hostname that one of the run had.
-        configured: Every host there is. What was known of others is forgotten: who is put back
+        beside: The memory of each other host: it may take over a hostname of one in the run.
+        configured: Every configured host. The memory of others is deleted: a host that is put back
             into the configuration later starts anew.
-        whole: Whether every host is in the run. If not, none is forgotten: one outside of it may
-            have a new label, and go on with what is known of its hostname.
-        targets: The targets of the run, with what each may hold from now on.
-        found: What each of them was found to hold.
-        meant: What is about to be put in and taken out.
-        began: Which access begins with this run.
-        ended: Which access ends with it.
-        published: What sources of networks said last.
-        ledger: What guards have on record.
-        chronology: What is remembered of the clocks.
-        traffic: When packets last came from networks, of each target that counts them.
-        renamed: The labels that hosts have now, by those that they had before.
-        enforced: The name of every target that is configured.
-        ends: When the access of hosts ends, of those whose access does.
-        again: What was remembered before of those hosts that nothing is new of but the time of the
-            last answer: the memory that was read from the state, which tells that it is this one.
+        whole: Whether every host is in the run. If not, none is deleted: one outside of it may
+            have a new label, and continue the state of its hostname.
+        targets: The targets of the run, with the entries each may hold from now on.
+        found: The networks found in each of them.
+        meant: The intended additions and removals.
+        began: The access that begins with this run.
+        ended: The access that ends with it.
+        published: The last records of network sources.
+        ledger: The sightings.
+        chronology: The remembered clock readings.
+        traffic: The last packets from networks, for each target that counts them.
+        renamed: The present labels of hosts, by their former ones.
+        enforced: The name of every configured target.
+        ends: The end of access of each host that has one.
+        again: The memory as read from the state, of hosts of which only the time of the last answer
+            is new; its identity shows that it is unchanged.
     """
 
     started: datetime

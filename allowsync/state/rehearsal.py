@@ -1,4 +1,4 @@
-"""A state in memory that a rehearsal writes to: a copy of the real one, which is left alone."""
+"""A state in memory for rehearsals: a copy of the real one, which is not changed."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 class RehearsalStore(Store):
-    """One whose runs take place in it alone."""
+    """A store whose runs are recorded in memory alone."""
 
     def note_run(self, latest: datetime) -> None:
-        """Leave nothing outside: no run that comes later could know of it."""
+        """Leave no mark: no later run could have it on record."""
 
 
 def rehearsal_store(path: Path) -> Store:
     """A copy of a state as it is now; an empty one where there is none yet.
 
     Raises:
-        StateError: It is there but cannot be read, is damaged, or newer than this program.
+        StateError: It exists but cannot be read, is damaged, or newer than this program.
     """
     return RehearsalStore(path, open_for_reading(path) or _empty(path), os.geteuid())
 
 
 def forgotten_store(path: Path) -> Store:
-    """A state of which nothing can be read any more."""
+    """A state that counts as lost."""
     store = RehearsalStore(path, _empty(path), os.geteuid())
     store.lost = True
     return store

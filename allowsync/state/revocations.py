@@ -1,8 +1,8 @@
 """Revocations in a file of their own, beside the state: they outlive it.
 
-A state that is damaged or deleted knows of no revocation any more, and the DNS still gives the
-addresses of those who were revoked. So both places hold them, and what either holds is in force.
-The last line counts the others: a file that was cut short is no shorter list.
+A damaged or deleted state has no revocations any more, and the DNS still gives the addresses of
+revoked hosts. So both hold them, and a revocation in either is in force. The last line counts the
+others: so a truncated file is not taken for a shorter list.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class KeptRevocations(Value):
-    """What a file holds, and why that may not be all; empty where it is."""
+    """The revocations in a file, and the reason why it may be incomplete; empty where it is not."""
 
     revocations: tuple[Revocation, ...] = ()
     lacking: str = ""
 
 
 def read_revoked(state: Path) -> KeptRevocations:
-    """What is in the file, line by line as far as it makes sense. Raises nothing."""
+    """Read the file, line by line up to the first invalid one. Raises nothing."""
     try:
         with as_owner(state), os.fdopen(os.open(path_of(state), _FLAGS), "rb") as file:
             lines = file.read(_LARGEST).decode(errors="replace").splitlines()
@@ -57,15 +57,15 @@ def read_revoked(state: Path) -> KeptRevocations:
 
 
 def write_revoked(state: Path, revocations: Iterable[Revocation], *, whole: bool = True) -> None:
-    """Replace what is in the file. On the disk when this returns.
+    """Replace the content of the file. On the disk when this returns.
 
     Args:
         state: The state it is beside.
-        revocations: What it is to hold.
-        whole: Whether that is known to be all there is.
+        revocations: The new content.
+        whole: Whether these are known to be all revocations.
 
     Raises:
-        StateUnwritable: It could not be written; what was there still is.
+        StateUnwritable: It could not be written; the former content is unchanged.
     """
     path, lines = path_of(state), [json.dumps(_document(one)) + "\n" for one in revocations]
     if lines and whole:

@@ -1,4 +1,4 @@
-"""Opening the state database: its schema, its versions, and what to do with one that is broken.
+"""Opening of the state database: its schema, its versions, and the handling of a broken one.
 
 A file that is damaged, or that a newer allowsync wrote, is set aside under another name and
 reported; it is never overwritten. The run then goes on without history, which removes nothing.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-APPLICATION_ID: Final = 0x616C6C77  # "allw": tells our files from other people's databases
+APPLICATION_ID: Final = 0x616C6C77  # "allw": distinguishes our files from other databases
 
 _RUNS: Final = """
     CREATE TABLE runs (
@@ -41,8 +41,8 @@ _RUNS: Final = """
     CREATE INDEX runs_by_time ON runs (started);
 """
 
-# What was ordered by command. `over` is NULL while it stands; `words` are the allowlists of a grant
-# and the hostnames of what was revoked.
+# Access orders given by command. `over` is NULL while one is in force; `words` are the allowlists
+# of a grant, and the hostnames of a revoked host.
 _ORDERS: Final = """
     CREATE TABLE orders (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
@@ -51,7 +51,7 @@ _ORDERS: Final = """
 """
 
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
-# next; a file's version is how many steps it has seen (PRAGMA user_version).
+# next; a file's version is the number of steps applied to it (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
     f"""
     {_RUNS}
@@ -158,9 +158,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateError:
-    """The error of ours for one of SQLite's, told apart by its result code (sqlite.org/rescode).
+    """The StateError for an error of SQLite, by its result code (sqlite.org/rescode).
 
-    What comes without a code is Python's own: text in the file that is not UTF-8.
+    An error without a code is Python's own: text in the file that is not UTF-8.
     """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -172,13 +172,13 @@ def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateEr
 
 
 class Database:
-    """An opened database and its owner; without a connection, one that holds nothing.
+    """An opened database and its owner; without a connection, an empty one.
 
     Attributes:
         path: The file.
-        user: Whom root acts as with it.
-        unwritable: Why it was opened for reading, where it was to be written.
-        lost: Whether there was a state before that cannot be read any more.
+        user: The user that root acts as with it.
+        unwritable: The reason why it was opened for reading, where it was to be written.
+        lost: Whether there was an earlier state that cannot be read any more.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class Database:
 
     @classmethod
     def nothing(cls, path: Path) -> Self:
-        """One that knows nothing and writes nothing, of a state that cannot be read."""
+        """An empty, read-only database in place of a state that cannot be read."""
         database = cls(path, None)
         database.lost = True
         return database
@@ -210,7 +210,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the file; a transaction that was not committed is undone."""
+        """Close the file; an uncommitted transaction is rolled back."""
         if self._connection is not None:
             with acting_as(self.user):
                 self._connection.close()
@@ -222,7 +222,7 @@ class Database:
 
     @property
     def holds(self) -> bool:
-        """Whether something was written that is not durable yet."""
+        """Whether there are uncommitted changes."""
         return self._connection is not None and self._connection.in_transaction
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -237,9 +237,9 @@ class Database:
 
 
 def guarded(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, P], R]:
-    """Act as the state's owner, and turn what SQLite raises into errors of the state.
+    """Act as the state's owner, and turn SQLite's exceptions into errors of the state.
 
-    So are values that no version of ours wrote.
+    Values that no version of allowsync wrote raise StateDamaged, too.
     """
 
     def guard(store: D, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -255,9 +255,9 @@ def guarded(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, P
 
 
 class transaction:  # noqa: N801 - reads as a statement
-    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` when anything is raised.
+    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` on an exception.
 
-    One that is open already is carried on. With `hold`, it is left open, for the next to end it.
+    An open transaction is continued. With `hold`, it is left open, for the next one to end it.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, hold: bool = False) -> None:
@@ -310,7 +310,7 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a database up to date. Raises StateDamaged, and what SQLite does."""
+    """Migrate a database to the latest schema. Raises StateDamaged, and SQLite's errors."""
     for number in range(version_of(connection, path), VERSION):
         drops = "".join(_drops(connection)) if number == 1 else ""
         connection.executescript(
@@ -321,7 +321,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _refuse_queries(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a view, a trigger or a virtual table: a query in the place of data need not end.
+    """Reject a view, a trigger or a virtual table: a query in place of data need not terminate.
 
     None of them has pages of its own in the file (sqlite.org/schematab).
     """

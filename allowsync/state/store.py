@@ -1,10 +1,10 @@
-"""Reading and writing what is remembered, in the nouns of the core: the transactions of a run.
+"""Reading and writing the memory, in the nouns of the core: the transactions of a run.
 
-The SQL of a table is in the module of what the table holds (`host_memory`, `changes`, `history`…).
-No other package sees SQLite.
+The SQL of a table is in the module for its contents (`host_memory`, `changes`, `history`…). No
+other package uses SQLite.
 
-A run writes twice: before anything is applied (`intend`), so that a crash in between is remembered
-as what was meant; and afterwards (`confirm`). One that applies nothing writes once, at its end.
+A run writes twice: before anything is applied (`intend`), so that the intended changes survive a
+crash in between; and afterwards (`confirm`). One that applies nothing writes once, at its end.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Store(Database):
     """The state database of one installation.
 
     Every method raises `StateUnwritable` when the database cannot be written (or read) and
-    `StateDamaged` when what it holds makes no sense. A store without a file (`Store.reading` where
-    there is none) knows nothing.
+    `StateDamaged` when its contents are invalid. A store without a file (`Store.reading` where
+    there is none) is empty.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Store(Database):
     ) -> None:
         super().__init__(path, connection, user)
         self._run = self._started = 0
-        # What was read and is in the database unchanged: most of it need not be written then.
+        # Memory as read and unchanged in the database: most of it need not be written then.
         self._hosts: dict[str, HostMemory] | None = None
         self._ledger: Ledger | None = None
         self._targets: dict[str, TargetMemory] = {}
@@ -98,7 +98,7 @@ class Store(Database):
             store = cls(path, open_for_writing(path), acting.user)
         store.lost = emptied
         if store.user != os.geteuid():
-            # What methods import late: an installation below /root is closed to other users.
+            # Late imports of methods: an installation below /root is closed to other users.
             import hashlib  # noqa: F401
 
             from allowsync.state import (  # noqa: F401
@@ -128,7 +128,7 @@ class Store(Database):
 
     @guarded
     def hosts(self) -> dict[str, HostMemory]:
-        """What is remembered of every host."""
+        """The memory of every host."""
         if self._connection is None:
             return {}
         self._hosts = read_hosts(self._connection)
@@ -136,27 +136,27 @@ class Store(Database):
 
     @guarded
     def targets(self) -> dict[str, TargetRecord]:
-        """Every target something was ever put into and that was not cleared since."""
+        """Every target that was ever applied to and not cleared since."""
         return {} if self._connection is None else read_targets(self._connection)
 
     @guarded
     def orphaned(self) -> frozenset[str]:
-        """Those of them that were not configured any more at the last run for all."""
+        """The targets among these that were not configured at the last run of all hosts."""
         return frozenset(text(name) for (name,) in self._rows("SELECT target FROM orphaned"))
 
     @guarded
     def unsettled(self) -> frozenset[str]:
-        """Targets of which it is not known what came of their last change."""
+        """Targets whose last change has an unknown outcome."""
         return frozenset(text(name) for (name,) in self._rows("SELECT DISTINCT target FROM meant"))
 
     @guarded
     def ends(self) -> dict[str, datetime]:
-        """When the access of hosts ends by the configuration of the last run, and by command."""
+        """The end of hosts' access by the configuration of the last run, and by command."""
         return {} if self._connection is None else read_ends(self._connection)
 
     @guarded
     def target(self, name: str) -> TargetMemory | None:
-        """What is remembered of a target; None when nothing was ever put there."""
+        """The memory of a target; None when nothing was ever applied there."""
         known = None if self._connection is None else read_target(self._connection, name)
         if known is not None:
             self._targets[name] = known
@@ -164,7 +164,7 @@ class Store(Database):
 
     @guarded
     def ledger(self) -> Ledger:
-        """What guards have on record."""
+        """The sightings."""
         if self._connection is None:
             return Ledger()
         self._ledger = read_ledger(self._connection)
@@ -172,12 +172,12 @@ class Store(Database):
 
     @guarded
     def chronology(self) -> Chronology:
-        """What is remembered of the clocks."""
+        """The remembered clock readings."""
         return Chronology() if self._connection is None else read_chronology(self._connection)
 
     @guarded
     def published(self) -> dict[str, SourceRecord]:
-        """What sources of networks said last."""
+        """The last records of network sources."""
         rows = self._rows("SELECT source, networks, fetched, tried, url, trouble FROM published")
         if rows:
             from allowsync.state.published_networks import published_of
@@ -185,44 +185,44 @@ class Store(Database):
 
     @guarded
     def open_stays(self) -> dict[str, set[str]]:
-        """Which networks each host may come from by the history, in CIDR form."""
+        """The networks each host is allowed from by the history, in CIDR form."""
         return {} if self._connection is None else open_stays(self._connection)
 
     @guarded
     def open_networks(self) -> dict[str, set[Network]]:
-        """The same as networks."""
+        """The same, as networks."""
         stays = self.open_stays().items()
         return {text(host): set(map(parsed, networks)) for host, networks in stays}
 
     @guarded
     def uses(self, target: str) -> Uses:
-        """Since when a target counts the packets of each host, and what it had counted."""
+        """The start of a target's counting for each host, the last packets, and the counts."""
         return ({}, {}) if self._connection is None else read_uses(self._connection, target)
 
     @guarded
     def past(self, since: datetime) -> Past:
-        """Everything on record since an instant."""
+        """The history since an instant."""
         from allowsync.state.history import Past, read_past
 
         return Past() if self._connection is None else read_past(self._connection, since)
 
     @guarded
     def hosts_on_record(self) -> set[str]:
-        """Every host that anything is on record of."""
+        """Every host in the history."""
         from allowsync.state.history import hosts_on_record
 
         return set() if self._connection is None else hosts_on_record(self._connection)
 
     @guarded
     def run_before(self, at: datetime) -> datetime | None:
-        """The last run that had started at an instant; None when none is on record."""
+        """The last run that had started at an instant; None when none is recorded."""
         from allowsync.state.history import run_before
 
         return None if self._connection is None else run_before(self._connection, at)
 
     @guarded
     def intend(self, record: RunRecord, *, hold: bool = False) -> None:
-        """Remember what was learnt and what is about to be applied. Durable when it returns.
+        """Record a run's knowledge and intended changes. Durable when it returns.
 
         With `hold` it is durable only once `finish` returns: for a run that applies nothing.
         """
@@ -234,9 +234,9 @@ class Store(Database):
 
     @guarded
     def forgotten_run(self) -> datetime | None:
-        """The latest instant that a recorded run saw which it does not know: it is older, or anew.
+        """The latest instant of a run that is marked but not recorded: the state is older, or new.
 
-        None where it knows each run that left a mark.
+        None where every marked run is recorded.
         """
         known = "SELECT 1 FROM runs WHERE started = ?"
         noted = noted_runs(self.path)
@@ -244,7 +244,7 @@ class Store(Database):
         return instant(max(forgotten)) if forgotten else None
 
     def note_run(self, latest: datetime) -> None:
-        """Note outside the database that this run is on record there.
+        """Mark outside the database that this run is recorded there.
 
         Args:
             latest: The latest instant that the clock ever showed.
@@ -252,11 +252,11 @@ class Store(Database):
         note_run(self.path, self.user, self._started, max(number(latest), self._started))
 
     def forget_runs(self) -> None:
-        """Take away what tells of runs outside the database."""
+        """Delete the marks of runs outside the database."""
         forget_runs(self.path, self.user)
 
     def note_kept_run(self, since: datetime) -> None:
-        """Note the same of the last run, which was confirmed, if it is no older than an instant.
+        """Mark the last run, which was confirmed, if it is no older than an instant.
 
         Raises:
             StateError: The last run cannot be read.
@@ -274,10 +274,10 @@ class Store(Database):
         at: datetime,
         told: Iterable[str] = (),
     ) -> None:
-        """Remember what the targets hold now, and what changed.
+        """Record the present entries of the targets, and the changes.
 
-        Of a target that is not among those `told` about, the next run that looks at it finds out
-        what came of what was meant for it.
+        For a target that is not among those `told`, the next run that reads it determines the
+        outcome of its intended changes.
         """
         self._targets = {}
         with transaction(connection := self._writable()):
@@ -298,11 +298,11 @@ class Store(Database):
         """Close the record of the run.
 
         Args:
-            seconds: How long it took.
-            exit_code: How it ended.
-            problems: What was wrong, in words.
-            turns: How its targets came out.
-            keep: How long history is kept.
+            seconds: Its duration.
+            exit_code: Its exit code.
+            problems: Its problems, as text.
+            turns: The outcomes of its targets.
+            keep: The retention of the history.
         """
         with transaction(connection := self._writable()):
             write_end(connection, self._run, seconds, exit_code, problems)
@@ -311,14 +311,14 @@ class Store(Database):
 
     @guarded
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
-        """Let names be believed again that were absent for long; their absence begins anew."""
+        """Approve names that were absent for long; their absence starts anew."""
         with transaction(connection := self._writable()):
             self._hosts = self._ledger = None
             approve_names(connection, host, hostnames, at)
 
     @guarded
     def orders(self) -> StandingOrders | None:
-        """What was ordered by command and is not over; None where nothing was."""
+        """The access orders in force; None where there are none."""
         rows = self._rows("SELECT * FROM orders WHERE typeof(over) IS NOT 'integer' ORDER BY id")
         if rows:
             from allowsync.state.access_orders import orders_of
@@ -326,7 +326,7 @@ class Store(Database):
 
     @guarded
     def give(self, order: Order) -> None:
-        """Remember an order. Durable."""
+        """Record an order. Durable."""
         from allowsync.state.access_orders import write_order
 
         with transaction(connection := self._writable()):
@@ -334,31 +334,31 @@ class Store(Database):
 
     @guarded
     def unconfirmed(self) -> dict[str, datetime]:
-        """Targets whose last change was not confirmed, and when that was."""
+        """Targets whose last change was not confirmed, with the time of the change."""
         rows = self._rows("SELECT target, at FROM unconfirmed")
         return {one: instant(at) for one, at in rows}
 
     @guarded
     def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
-        """Remember of targets that their change waits for a confirmation. Durable."""
+        """Mark the change of targets as pending confirmation. Durable."""
         with transaction(connection := self._writable()):
             write_unconfirmed(connection, targets, at)
 
     @guarded
     def set_confirmed(self, targets: Iterable[str]) -> None:
-        """Forget that the change of targets was not confirmed."""
+        """Remove the mark of a pending confirmation from targets."""
         with transaction(connection := self._writable()):
             forget_unconfirmed(connection, targets)
 
     @guarded
     def keep_target(self, target: TargetRecord, memory: TargetMemory) -> None:
-        """Remember a target and what it holds. Durable."""
+        """Record a target and its entries. Durable."""
         with transaction(connection := self._writable()):
             write_target(connection, target, memory)
 
     @guarded
     def forget_target(self, name: str, at: datetime) -> None:
-        """Forget a target that was cleared at an instant; the history tells what it held."""
+        """Delete a target that was cleared at an instant; the history records what it held."""
         with transaction(connection := self._writable()):
             forget_cleared(connection, name, at)
 
@@ -373,7 +373,7 @@ class Store(Database):
 
     @guarded
     def outbox(self) -> tuple[QueuedNotification, ...]:
-        """What is still to be told."""
+        """The notifications pending delivery."""
         if self._connection is None:
             return ()
         from allowsync.state.notifications import read_outbox
@@ -384,7 +384,7 @@ class Store(Database):
     def keep_post(
         self, all_told: Iterable[ReportedCondition] | None, letters: Iterable[QueuedNotification]
     ) -> None:
-        """Remember what was told (None: what is remembered stays) and what is still to be told."""
+        """Record the reported conditions (None: unchanged) and the pending notifications."""
         from allowsync.state.notifications import write_outbox, write_told
 
         with transaction(connection := self._writable()):
@@ -394,6 +394,6 @@ class Store(Database):
 
     @guarded
     def last_good_run(self) -> datetime | None:
-        """When the latest run started that left every target in sync."""
+        """The start of the latest run that left every target in sync."""
         rows = self._rows("SELECT max(started) FROM runs WHERE exit_code IN (0, 3)")
         return None if not rows or rows[0][0] is None else instant(rows[0][0])

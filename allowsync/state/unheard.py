@@ -1,4 +1,4 @@
-"""Since when nothing is known of hosts: a file beside the state, as long as there are any."""
+"""Start of silence of unknown hosts, in a file beside the state as long as there are any."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def unheard_path(state: Path) -> Path:
-    """Where it is kept."""
+    """The path of the file."""
     return state.with_name(f"{state.name}.unheard")
 
 
 def read_unheard(state: Path) -> dict[str, datetime]:
-    """By host, the first run that knew nothing of it; empty where that is not known."""
+    """By host, the first run with nothing known of it; empty where unknown."""
     path = unheard_path(state)
     if not os.path.lexists(path):
         return {}
@@ -37,7 +37,7 @@ def read_unheard(state: Path) -> dict[str, datetime]:
 
 
 def write_unheard(state: Path, unheard: Mapping[str, datetime]) -> None:
-    """Keep it, as far as that can be done."""
+    """Write the file, as far as possible; delete it where there are no such hosts."""
     path = unheard_path(state)
     if unheard:
         body = json.dumps({host: number_of(since) for host, since in unheard.items()}).encode()
