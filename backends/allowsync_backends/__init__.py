@@ -1,1 +1,1 @@
-"""The firewalls allowsync knows out of the box, each found through its entry point."""
+"""The built-in firewalls, each found through its entry point."""

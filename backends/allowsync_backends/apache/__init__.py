@@ -1,4 +1,4 @@
-"""Apache: a file of `Require ip` lines for friends, or of the proxies it believes."""
+"""Apache: a file of `Require ip` lines for friends, or of its trusted proxies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a file from having an effect in Apache, or lets others in beside it."""
+"""Findings about a file in Apache: without effect, or with other clients admitted beside it."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _PLACES = {
     "deny": 'into a <RequireAll>, beside "Require all granted"',
 }
 MODULES = ("authz_core", "authz_host")
-# Their children read what a connection says next, for KeepAliveTimeout, before they end.
+# Their children wait KeepAliveTimeout for the next request on a connection before they end.
 LINGERING = frozenset({"mpm_prefork_module", "mpm_worker_module"})
 
 
 def findings(options: ApacheOptions, effect: Effect, path: Path) -> Iterator[Finding]:
-    """What keeps the file from having an effect, or lets others in beside it."""
+    """Report why the file has no effect, or admits other clients beside it."""
     shown = _dumped(options)
     if shown is None:
-        return  # a configuration that is not valid is told as such
+        return  # a configuration that is not valid is reported as such
     proxies = options.style is ApacheStyle.REALIP
     for name in ("remoteip",) if proxies else MODULES:
         if f"{name}_module" not in shown.modules:
@@ -67,7 +67,7 @@ def findings(options: ApacheOptions, effect: Effect, path: Path) -> Iterator[Fin
 
 
 def trusted_proxies(options: ApacheOptions, _: Path) -> TrustedProxies | None:
-    """Which proxies Apache believes. Of a container its modules alone are seen."""
+    """Return the trusted proxies of Apache. Of a container only its modules are visible."""
     shown = None if options.style is ApacheStyle.REALIP else _dumped(options)
     if shown is None:
         return None
@@ -76,7 +76,7 @@ def trusted_proxies(options: ApacheOptions, _: Path) -> TrustedProxies | None:
 
 
 def _headless(texts: dict[str, str]) -> Iterator[Finding]:
-    """Proxies of which no header is read."""
+    """Report proxies without a header to read."""
     if texts and not headers(texts):
         what = "no RemoteIPHeader: apache takes the address of the proxy for that of every client"
         advice = "name the header that the proxy sets: RemoteIPHeader CF-Connecting-IP (Cloudflare)"
@@ -84,7 +84,7 @@ def _headless(texts: dict[str, str]) -> Iterator[Finding]:
 
 
 def _beside(texts: dict[str, str], path: Path) -> Iterator[Finding]:
-    """What lets others in beside the file, or in its place."""
+    """Report directives that admit clients beside the file, or in its place."""
     for one in excluding(texts, str(path)):
         what = f"{one.place}: <RequireNone> around the Include of {path} keeps the hosts out"
         yield Finding(Severity.ERROR, what, "take it away: the file says who gets in")
@@ -98,7 +98,7 @@ def _beside(texts: dict[str, str], path: Path) -> Iterator[Finding]:
 
 
 def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
-    """Who else gets in, by what stands in the files."""
+    """Report other directives of the files that admit clients."""
     for place in optional(texts, str(path)):
         what = f"{place}: with IncludeOptional, everyone gets in when {path} is missing"
         yield Finding(Severity.WARNING, what, "write Include")
@@ -129,7 +129,7 @@ def _dumped(options: ApacheOptions) -> Dump | None:
 
 
 def _texts(files: Iterable[str]) -> dict[str, str]:
-    """The files of a configuration, as far as they can be read, by their paths and in order."""
+    """Return the readable files of a configuration, by their paths and in order."""
     texts = {}
     for file in files:
         try:

@@ -1,6 +1,6 @@
-"""What Apache says of its configuration, and what stands in the files of it. Pure.
+"""Apache's configuration: its dump of files and modules, and the directives in them. Pure.
 
-The files are read for a few mistakes that would let strangers in, and no further than that takes.
+The files are read for a few mistakes that would admit strangers, and no further than that takes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FILE: Final = re.compile(r"\s+\((?:\*|\d+)\) (?P<path>/.*)")
 _MODULE: Final = re.compile(r" (?P<name>\w+_module) \((?:static|shared)\)")
 _TRUSTED: Final = re.compile(r"remoteip(?:internal|trusted)proxy(?:list)?")
 
-# Of the conditions in a section one is enough, unless it is <RequireAll> (mod_authz_core).
+# Of several conditions in a section one is enough, unless it is <RequireAll> (mod_authz_core).
 _TOGETHER: Final = "requireall"
 _EITHER: Final = "requireany"
 _CONTAINERS: Final = (_EITHER, "requirenone", _TOGETHER)
@@ -27,21 +27,21 @@ _ALL: Final = ("all", "granted")
 
 
 class Dump(Value):
-    """The files a configuration is read from, in order, and the modules it has."""
+    """The files a configuration is read from, in order, and its modules."""
 
     files: tuple[str, ...]
     modules: frozenset[str]
 
 
 def dump(text: str) -> Dump:
-    """What `-t -D DUMP_INCLUDES -D DUMP_MODULES` prints."""
+    """Parse the output of `-t -D DUMP_INCLUDES -D DUMP_MODULES`."""
     files = (match["path"] for match in map(_FILE.fullmatch, text.splitlines()) if match)
     modules = (match["name"] for match in map(_MODULE.fullmatch, text.splitlines()) if match)
     return Dump(tuple(dict.fromkeys(files)), frozenset(modules))
 
 
 class ApacheDirective(Value):
-    """One line of a file: where it is, the words in it without quotes, and its text."""
+    """One directive: its place, its words without quotes, and its text."""
 
     place: str
     words: tuple[str, ...]
@@ -49,7 +49,7 @@ class ApacheDirective(Value):
 
     @property
     def name(self) -> str:
-        """What it sets, or the section it begins: case does not matter."""
+        """The directive's or section's name, in lower case."""
         return self.words[0].rstrip(">").lower()
 
 
@@ -60,7 +60,7 @@ def trusts_anybody(texts: Mapping[str, str]) -> bool:
 
 
 def optional(texts: Mapping[str, str], path: str) -> Iterator[str]:
-    """The places where a file is included, but needs not be there."""
+    """Yield the places where a file is included, but may be missing."""
     for file, text in texts.items():
         for one in directives(file, text):
             if one.name == "includeoptional" and _includes(one, path):
@@ -68,7 +68,7 @@ def optional(texts: Mapping[str, str], path: str) -> Iterator[str]:
 
 
 def alternatives(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
-    """Conditions that admit a client outside our file, because one of both is enough.
+    """Yield conditions that admit a client outside our file, because one of both is enough.
 
     Args:
         texts: The files of the configuration by their paths.
@@ -80,7 +80,7 @@ def alternatives(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirectiv
 
 
 def excluding(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
-    """Each <RequireNone> around our file: it keeps out who is listed."""
+    """Yield each <RequireNone> around our file: it refuses the listed clients."""
     for file, text in texts.items():
         within: list[ApacheDirective] = []
         for one in directives(file, text):
@@ -94,7 +94,7 @@ def excluding(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
 
 @dataclass(slots=True)
 class _OpenSection:
-    """A section while it is read: what began it, the conditions in it, and whether ours is."""
+    """A section being read: its first line, its conditions, and whether ours is among them."""
 
     began: ApacheDirective
     others: list[ApacheDirective] = field(default_factory=list)
@@ -116,7 +116,7 @@ def _beside(file: str, text: str, path: str) -> Iterator[ApacheDirective]:
 
 
 def _ended(section: _OpenSection, around: list[_OpenSection]) -> Iterator[ApacheDirective]:
-    """The alternatives in a section that has ended, which may be a condition of the one around."""
+    """Yield the alternatives in a closed section, which may be a condition of the outer one."""
     name = section.began.name[1:]
     if section.ours and name != _TOGETHER:
         # <RequireAny> is deliberate, unless it admits everyone.
@@ -129,7 +129,7 @@ def _ended(section: _OpenSection, around: list[_OpenSection]) -> Iterator[Apache
 
 
 def _includes(one: ApacheDirective, path: str) -> bool:
-    """Whether it is an Include of a file; a name may be relative, and have wildcards."""
+    """Whether it includes a file; a name may be relative, and have wildcards."""
     if one.name not in {"include", "includeoptional"} or len(one.words) != 2:
         return False
     pattern = one.words[1]
@@ -137,7 +137,7 @@ def _includes(one: ApacheDirective, path: str) -> bool:
 
 
 def directives(file: str, text: str) -> Iterator[ApacheDirective]:
-    """The lines that say something; a backslash at its end joins a line with the next one."""
+    """Yield the directives; a backslash at its end joins a line with the next one."""
     start, joined = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
         start = start or number

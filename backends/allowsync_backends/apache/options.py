@@ -1,4 +1,4 @@
-"""What a configuration says about a file that Apache includes."""
+"""Options of a file that Apache includes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EVERYBODYS: Final = "httpd"
 
 
 class ApacheStyle(Enum):
-    """What the file is made of."""
+    """The contents of the file."""
 
     REQUIRE = "require"
     REALIP = "realip"
@@ -58,12 +58,12 @@ class ApacheOptions(ServerOptions, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Some distributions call it otherwise, such as `httpd2`."""
+        """The names of its processes: some distributions use others, such as `httpd2`."""
         return self.NAMES if self.program is None else (*self.NAMES, called(self.program))
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Apache's program, told which configuration it is about."""
+        """Apache's program, with the configuration it is to read."""
         elsewhere = self.container is not None or (self.unit or "").startswith(_EVERYBODYS)
         program = self.program or (_EVERYBODYS if elsewhere else _DEBIANS)
         return (program,) if self.config is None else (program, "-f", str(self.config))

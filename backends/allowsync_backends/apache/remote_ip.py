@@ -1,4 +1,4 @@
-"""Which proxies Apache believes about the addresses of clients (mod_remoteip). Pure."""
+"""The proxies that Apache trusts about client addresses (mod_remoteip). Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PROXIES: Final = ("remoteipinternalproxy", "remoteiptrustedproxy")
 def believed(
     modules: frozenset[str], texts: Mapping[str, str], listed: Mapping[str, str]
 ) -> TrustedProxies | None:
-    """Which are believed anywhere; None where that cannot be told.
+    """Return the proxies trusted anywhere; None where they are unknown.
 
     Args:
-        modules: The modules that are loaded.
-        texts: The files of the configuration, as far as they can be read; empty where none can.
-        listed: The files of `proxy_lists`, as far as they can be read.
+        modules: The loaded modules.
+        texts: The readable files of the configuration; empty where none is readable.
+        listed: The readable files of `proxy_lists`.
     """
     said = _said(texts)
     ports = listening_ports(said.get("listen", ()))
@@ -43,17 +43,17 @@ def believed(
 
 
 def headers(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """The headers that addresses are taken from."""
+    """Return the headers that addresses are taken from."""
     return tuple(_said(texts).get("remoteipheader", ()))
 
 
 def proxy_lists(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """The files that networks of proxies stand in, by their whole paths where these are known."""
+    """Return the files that list trusted proxies, by their whole paths where these are known."""
     return _lists(_said(texts))
 
 
 def open_protocols(texts: Mapping[str, str]) -> Iterator[str]:
-    """Where the PROXY protocol is switched on, if strangers may connect to some port."""
+    """Yield the places that switch the PROXY protocol on, if strangers may connect to some port."""
     every = [one for file, text in texts.items() for one in directives(file, text)]
     listens = [one.words[1] for one in every if one.name == "listen" and one.words[1:]]
     if not listens or any(map(is_open, listens)):
@@ -69,7 +69,7 @@ def _lists(said: Mapping[str, list[str]]) -> tuple[str, ...]:
 
 
 def _said(texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """What is said by directives of each name."""
+    """Return the words of all directives by name."""
     said: dict[str, list[str]] = {}
     for file, text in texts.items():
         for one in directives(file, text):
@@ -80,7 +80,7 @@ def _said(texts: Mapping[str, str]) -> dict[str, list[str]]:
 def _networks(
     said: Mapping[str, list[str]], listed: Mapping[str, str]
 ) -> tuple[Network, ...] | None:
-    """The networks of the proxies; None where names, a file or the PROXY protocol tell them."""
+    """Return the proxies' networks; None where names, a file or the PROXY protocol supply them."""
     named = [one for name in _PROXIES for one in said.get(name, ())]
     lists = _lists(said)
     if not said or not listed.keys() >= set(lists) or "remoteipproxyprotocol" in said:

@@ -1,4 +1,4 @@
-"""Apache as a server: how it checks its configuration, and reads it again."""
+"""Apache as a server: its configuration check and its reload."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def apache(options: ApacheOptions, effect: Effect) -> ServerProgram:
-    """What is particular about Apache (httpd(8)).
+    """Return Apache's particulars (httpd(8)).
 
-    A graceful restart starts new children once the new configuration is read; the old ones take no
-    new connection from then on, and end with the requests they are at.
+    A graceful restart starts new children once the new configuration is read; the old ones accept
+    no new connection from then on, and end with their current requests.
     """
     return ServerProgram(
         "apache",
@@ -35,7 +35,7 @@ def apache(options: ApacheOptions, effect: Effect) -> ServerProgram:
 
 
 def _findings(options: ApacheOptions, effect: Effect, path: Path) -> Iterator[Finding]:
-    # Imported here: a run does not look into a configuration.
+    # Imported here: a run does not read a configuration.
     from allowsync_backends.apache.check import findings
 
     return findings(options, effect, path)

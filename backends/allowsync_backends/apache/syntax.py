@@ -1,8 +1,8 @@
-"""How an allowlist is written for Apache, and read from there again. Pure.
+"""The syntax of an allowlist for Apache, written and read. Pure.
 
-`Require ip` is of mod_authz_host, the containers are of mod_authz_core. What stands in
-`<RequireAny>` is one condition, whatever the section around it says besides. `RemoteIPTrustedProxy`
-is of mod_remoteip.
+`Require ip` is of mod_authz_host, the containers are of mod_authz_core. `<RequireAny>` counts as
+one condition, whatever the section around it holds besides. `RemoteIPTrustedProxy` is of
+mod_remoteip.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _OPENING: Final = "<RequireAny>"
 _CLOSING: Final = "</RequireAny>"
 _REQUIRE: Final = "    Require ip "
 _PROXY: Final = "RemoteIPTrustedProxy "
-# Apache takes a container without any condition for an error (mod_authz_core).
+# A container without any condition is an error (mod_authz_core).
 _NOBODY: Final = "    Require all denied"
-# Without any proxy, mod_remoteip believes everybody. Of all addresses this one is never a source
+# Without any proxy, mod_remoteip trusts every client. Of all addresses this one is never a source
 # (RFC 1122, 3.2.1.3), and without a width it is no entry of ours.
 _NO_PROXY: Final = "255.255.255.255"
 
@@ -32,31 +32,31 @@ class ApacheSyntax:
     """A `<RequireAny>` with a line for each network, IPv4 first, sorted; empty, it denies all."""
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = [_REQUIRE + _written(network) for network in sorted(networks, key=by_network)]
         body = lines or [_NOBODY]
         return "\n".join((f"# {header(allowlist)}", _OPENING, *body, _CLOSING, ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that name none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         return _held(text, _REQUIRE)
 
 
 class RequireNoneSyntax:
     """A `<RequireNone>` with a line for each network, IPv4 first, sorted; empty, it denies none.
 
-    It lets no one in by itself, so it stands in a `<RequireAll>`; Apache takes any other place for
-    an error (mod_authz_core), and so it never opens what another condition shuts.
+    It admits no client by itself, so it belongs into a `<RequireAll>`; Apache rejects any other
+    place as an error (mod_authz_core), and so it never opens what another condition closes.
     """
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = [_REQUIRE + _written(network) for network in sorted(networks, key=by_network)]
         body = lines or [_NOBODY]
         return "\n".join((f"# {header(allowlist)}", "<RequireNone>", *body, "</RequireNone>", ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that name none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         return _held(text, _REQUIRE)
 
 
@@ -64,12 +64,12 @@ class RemoteIpSyntax:
     """A `RemoteIPTrustedProxy` for each network, IPv4 first, sorted; empty, it names no source."""
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = [_PROXY + _written(network) for network in sorted(networks, key=by_network)]
         return "\n".join((f"# {header(allowlist)}", *(lines or [_PROXY + _NO_PROXY]), ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that name none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         return _held(text, _PROXY)
 
 
@@ -82,7 +82,7 @@ def _held(text: str, directive: str) -> FileContent | None:
 
 
 def _written(network: Network) -> str:
-    """A network as Apache takes it. The width 0 it does not take, but both halves."""
+    """Format a network for Apache, which accepts no width 0, but both halves."""
     if network.prefixlen == 0:
         return " ".join(map(str, network.subnets()))
     return str(network)

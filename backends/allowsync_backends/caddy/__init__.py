@@ -1,4 +1,4 @@
-"""Caddy: a snippet that refuses everybody but friends, or the proxies that Caddy believes."""
+"""Caddy: a snippet that refuses all clients but friends, or its trusted proxies."""
 
 from __future__ import annotations
 

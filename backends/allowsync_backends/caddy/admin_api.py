@@ -1,4 +1,4 @@
-"""What the Caddy that runs goes by, as its admin API tells it."""
+"""The running Caddy's configuration, read from its admin API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT = 5.0  # seconds
 
 
 class AdminAddress(Value):
-    """Where an admin API listens: a host and a port, or a Unix socket."""
+    """The address of an admin API: a host and a port, or a Unix socket."""
 
     host: str
     port: int = 0
@@ -24,7 +24,7 @@ class AdminAddress(Value):
 
 
 def place(address: str) -> AdminAddress | None:
-    """An address as Caddyfiles have it (`tcp/localhost:2019`, `unix//run/caddy.sock|0220`)."""
+    """Parse an address in a Caddyfile's form (`tcp/localhost:2019`, `unix//caddy.sock|0220`)."""
     if address.startswith("unix/"):
         return AdminAddress("localhost", socket=address.removeprefix("unix/").partition("|")[0])
     host, _, port = address.removeprefix("tcp/").rpartition(":")
@@ -35,13 +35,13 @@ def place(address: str) -> AdminAddress | None:
 
 
 def loaded(address: str) -> Json | None:
-    """The configuration that is in force; None where the admin API does not answer."""
+    """Return the configuration in force; None where the admin API does not answer."""
     where = place(address)
     if where is None:
         return None
     connection = _OverSocket(where.socket) if where.socket else _over_tcp(where)
     try:
-        # At a Unix socket, Caddy 2.6 answers to no name at all and to no other.
+        # At a Unix socket, Caddy 2.6 accepts an empty Host and no other.
         connection.request("GET", "/config/", headers={"Host": ""} if where.socket else {})
         answer = connection.getresponse()
         document: Any = json.loads(answer.read()) if answer.status == http.client.OK else None

@@ -1,4 +1,4 @@
-"""What keeps a snippet from having an effect in Caddy, and Caddy from hearing of a new one."""
+"""Findings about a snippet in Caddy: without effect, or with no way to reload."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.syntax import CaddySyntax
     from allowsync_backends.file.syntax import Syntax
 
-# Whom a snippet is to keep out, and which sites it is for.
+# The clients a snippet is to refuse, and the sites it is for.
 _WORDS = {
     "allow": ("strangers reach a part of site", "is for friends alone"),
     "deny": ("blocked networks reach a part of site", "these may not reach"),
@@ -38,10 +38,10 @@ MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 def findings(
     options: CaddyOptions, syntax: CaddySyntax, allowlist: str, path: Path
 ) -> Iterator[Finding]:
-    """What keeps the snippet from having an effect, and Caddy from hearing of a new one."""
+    """Report why the snippet has no effect, or Caddy cannot load a new one."""
     config = _adapted(options)
     if config is None:
-        return  # a configuration that is not valid is told as such
+        return  # a configuration that is not valid is reported as such
     if admin_is_off(config) and not options.reload:
         what = "caddy cannot be reloaded: its admin API is off"
         yield Finding(Severity.ERROR, what, "switch it on, or set `reload` to a restart")
@@ -71,7 +71,7 @@ def findings(
 def trusted_proxies(
     options: CaddyOptions, syntax: CaddySyntax, path: Path
 ) -> TrustedProxies | None:
-    """Which proxies Caddy believes where the snippet is. The ports of a container are others."""
+    """Return Caddy's trusted proxies at the snippet. The ports of a container are others."""
     if options.style is CaddyStyle.REALIP:
         return None  # no client is judged by proxies
     config, networks = _adapted(options), _networks(of_effect(syntax, syntax.effect), path)
@@ -82,7 +82,7 @@ def trusted_proxies(
 
 
 def _of_proxies(config: Json, path: Path) -> Iterator[Finding]:
-    """Whether some server believes the proxies in the file, and what lets clients in besides."""
+    """Report whether some server trusts the proxies in the file, and other spoofable headers."""
     held = _networks(ProxiesSyntax(), path)
     if held is not None and not any(held <= one for one in static(config)):
         what = f"no server of the Caddyfile trusts the proxies in {path}: it has no effect"
@@ -117,7 +117,7 @@ def _effect(
 def _in_force(
     compiled: Snippet, gates: tuple[SnippetGate, ...], address: str, options: CaddyOptions
 ) -> Iterator[Finding]:
-    """Whether the Caddy that runs has what its Caddyfile says. Where it tells nothing, nothing."""
+    """Report whether the running Caddy uses its Caddyfile; nothing without an answer."""
     running = loaded(address)
     if running is None:
         return
@@ -134,7 +134,7 @@ def _in_force(
 
 
 def _resets() -> bool:
-    """Whether the kernel drops what waits at a listener that is closed beside another.
+    """Whether the kernel resets connections queued at a listener that is closed beside another.
 
     At a reload Caddy 2.6 and later opens a second listener at the same port (SO_REUSEPORT), and
     closes the first.
@@ -146,7 +146,7 @@ def _resets() -> bool:
 
 
 def _networks(syntax: Syntax, path: Path) -> frozenset[Network] | None:
-    """What is in our file; None when it cannot be read, which is told elsewhere."""
+    """Return the networks in our file; None when it cannot be read, which is reported elsewhere."""
     try:
         held = syntax.parse(path.read_text())
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""What a configuration says about a snippet for Caddy."""
+"""Options of a snippet for Caddy."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from allowsync_backends.file.options import refuse_relative
 
 CADDYFILE: Final = Path("/etc/caddy/Caddyfile")
 
-# Addresses as Caddy's conventions have them: a network, a slash, and the rest.
+# Addresses by Caddy's conventions: a network, a slash, and the rest.
 _ADMIN: Final = r"(?:[A-Za-z0-9.]|\[[0-9a-fA-F:]+\])[A-Za-z0-9.:\-]*|unix/.{1,255}"
 
 
 class Matcher(Enum):
-    """Whose address decides."""
+    """The address that is matched."""
 
     REMOTE_IP = "remote_ip"
     CLIENT_IP = "client_ip"
 
 
 class DeniedResponse(Enum):
-    """What others get."""
+    """The response to refused clients."""
 
     ABORT = "abort"
     FORBIDDEN = "forbidden"
 
 
 class CaddyStyle(Enum):
-    """What the file is."""
+    """The kind of file."""
 
     GATE = "gate"
     REALIP = "realip"
@@ -88,7 +88,7 @@ class CaddyOptions(ServerOptions, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A Caddy with plugins is often called otherwise."""
+        """The names of its processes: a Caddy with plugins often has another."""
         return (*self.NAMES, called(self.program))
 
     @property

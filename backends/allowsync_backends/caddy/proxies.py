@@ -1,9 +1,9 @@
-"""Whom Caddy believes about where a request comes from. Pure.
+"""The proxies that Caddy trusts about client addresses. Pure.
 
-`client_ip` is who is connected, unless that is a trusted proxy: then it is an address of the first
-header of `client_ip_headers` that is there, by default X-Forwarded-For. Proxies append to that one,
-so what the client wrote comes first; and the first counts, unless `trusted_proxies_strict` has it
-read from the other end (caddyserver.com/docs/caddyfile/options, since Caddy 2.8).
+`client_ip` is the peer's address, unless the peer is a trusted proxy: then it is an address of the
+first present header of `client_ip_headers`, by default X-Forwarded-For. Proxies append to that one,
+so the client's own text comes first; and the first counts, unless `trusted_proxies_strict` reads it
+from the other end (caddyserver.com/docs/caddyfile/options, since Caddy 2.8).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BELIEVING: Final = ("USE", "REQUIRE")
 
 
 def about_proxies(config: Json) -> Iterator[Finding]:
-    """What lets a client say where it comes from, at each server of an adapted configuration."""
+    """Report how a client can spoof its address, at each server of an adapted configuration."""
     for server in _servers(config):
         proxies = server.get("trusted_proxies")
         if not isinstance(proxies, dict):
@@ -63,7 +63,7 @@ def about_proxies(config: Json) -> Iterator[Finding]:
 
 
 def static(config: Json) -> Iterator[frozenset[Network]]:
-    """The proxies of each server that names them itself."""
+    """Yield the proxies of each server that lists them itself."""
     for server in _servers(config):
         proxies = server.get("trusted_proxies")
         if isinstance(proxies, dict) and proxies.get("source") == "static":
@@ -72,9 +72,9 @@ def static(config: Json) -> Iterator[frozenset[Network]]:
 
 
 def about_protocol(config: Json) -> Iterator[Finding]:
-    """What lets a client say where it comes from in a PROXY header, before any request.
+    """Report how a client can spoof its address in a PROXY header, before any request.
 
-    One is believed of `allow`, and of all others where the policy for the rest is to use or to
+    A header is accepted from `allow`, and from all others where `fallback_policy` is to use or to
     require it; by default it is ignored.
     """
     for server in _servers(config):
@@ -95,10 +95,10 @@ def about_protocol(config: Json) -> Iterator[Finding]:
 
 
 def _wide(proxies: Json, *, strict: bool) -> list[str]:
-    """The ranges that strangers come from.
+    """Return the ranges that include strangers.
 
-    Read from the other end, what a client wrote is never come to, unless the client is a trusted
-    proxy itself: then the first address counts that is none. Of both families whole, none is left.
+    Read from the other end, a client's own text is never reached, unless the client is a trusted
+    proxy itself: then the first other address counts. With both families whole, there is none.
     """
     ranges = [str(one) for one in proxies.get("ranges") or ()]
     networks = {ip_network(one, strict=False): one for one in ranges}
@@ -109,7 +109,7 @@ def _wide(proxies: Json, *, strict: bool) -> list[str]:
 
 
 def believed(config: Json, compiled: Snippet) -> TrustedProxies | None:
-    """Which proxies are believed where the snippet is: of several servers, by the least of them."""
+    """Return the trusted proxies at the snippet: of several servers, the strictest one's."""
     by_client = compiled.matcher is Matcher.CLIENT_IP
     guarded = (
         one
@@ -132,14 +132,14 @@ def _believed_by(server: Json, *, by_client: bool) -> TrustedProxies | None:
     if not isinstance(proxies, dict):
         return TrustedProxies((), (), ports)
     if proxies.get("source") != "static":
-        return None  # a plugin knows them
+        return None  # a plugin supplies them
     networks = tuple(ip_network(one, strict=False) for one in proxies.get("ranges") or ())
     headers = server.get("client_ip_headers") or ("X-Forwarded-For",)
     return TrustedProxies(networks, tuple(map(str, headers)), ports)
 
 
 def _headers(server: Json) -> list[str]:
-    """The headers that may tell the address, in lower case."""
+    """Return the headers that may hold the address, in lower case."""
     return [str(one).lower() for one in server.get("client_ip_headers") or (APPENDED,)]
 
 

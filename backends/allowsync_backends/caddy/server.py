@@ -1,4 +1,4 @@
-"""Caddy as a server: how it checks its configuration, and reads it again."""
+"""Caddy as a server: its configuration check and its reload."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> ServerProgram:
-    """What is particular about Caddy.
+    """Return Caddy's particulars.
 
-    `caddy validate` would check more, but opens the log that the configuration names, as its
-    own user: a log that root made is one that Caddy cannot write. What `caddy adapt` does not see,
-    the running Caddy does: it loads a configuration whole, or says why not and keeps the old one.
+    `caddy validate` would check more, but opens the log that the configuration names, as the
+    calling user: a log that root made is one that Caddy cannot write. The running Caddy finds the
+    rest: it loads a configuration whole, or returns an error and keeps the old one.
     """
     address = () if options.admin is None else ("--address", options.admin)
     return ServerProgram(
@@ -38,7 +38,7 @@ def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> ServerP
 def _findings(
     options: CaddyOptions, syntax: CaddySyntax, allowlist: str, path: Path
 ) -> Iterator[Finding]:
-    # Imported here: a run does not look into a configuration.
+    # Imported here: a run does not read a configuration.
     from allowsync_backends.caddy.check import findings
 
     return findings(options, syntax, allowlist, path)

@@ -1,8 +1,8 @@
-"""Where our snippet stands in a configuration, and what answers before it. Pure.
+"""The places of our snippet in a configuration, and the handlers before it. Pure.
 
-Caddy's own adapter says in which order a Caddyfile's directives take effect: it sorts `handle` and
-`route` before `abort` and `respond`, wherever those are written (but within `route`, nothing is
-sorted). What is judged here is its JSON: servers with routes, tried from the first to the last,
+Caddy's own adapter decides the order in which a Caddyfile's directives take effect: it sorts
+`handle` and `route` before `abort` and `respond`, wherever those are written (but within `route`,
+nothing is sorted). This judges its JSON: servers with routes, tried from the first to the last,
 with handlers of which some hold routes themselves.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# Handlers that pass a request on to the next one, or answer with nothing that is worth guarding.
+# Handlers that pass a request on to the next one, or answer without any protected content.
 _HARMLESS: Final = frozenset(
     {
         "authentication",
@@ -48,8 +48,8 @@ class SnippetGate(Value):
     """One place where strangers are refused.
 
     Attributes:
-        site: The site's names, or what its server listens on.
-        ahead: What answers before it is come to, as `file_server` or `reverse_proxy at /x/*`.
+        site: The site's names, or the addresses its server listens on.
+        ahead: Handlers that answer before it, as `file_server` or `reverse_proxy at /x/*`.
     """
 
     site: str
@@ -57,7 +57,7 @@ class SnippetGate(Value):
 
 
 class Snippet(Value):
-    """What our snippet becomes in JSON."""
+    """Our snippet as it appears in JSON."""
 
     matcher: Matcher
     refusal: DeniedResponse
@@ -65,7 +65,7 @@ class Snippet(Value):
     effect: Effect = Effect.ALLOW
 
     def gates(self, config: Json) -> Iterator[SnippetGate]:
-        """Every place where it stands."""
+        """Yield every place of it."""
         servers = _dicts(config, "apps", "http", "servers")
         for server in servers.values():
             if isinstance(server, dict):
@@ -114,7 +114,7 @@ class Snippet(Value):
         return sorted(map(str, _list(only[self.matcher.value], "ranges")))
 
     def _answering(self, route: Json) -> Iterator[str]:
-        """Handlers of a route that may answer a client before our snippet does."""
+        """Yield handlers of a route that may answer a client before our snippet does."""
         paths = " ".join(str(path) for one in _list(route, "match") for path in _list(one, "path"))
         at = f" at {paths}" if paths else ""
         is_gate = self._is_gate(route)
@@ -134,18 +134,18 @@ class Snippet(Value):
 
 
 def admin_is_off(config: Json) -> bool:
-    """Whether Caddy cannot be told anything while it runs."""
+    """Whether the running Caddy accepts no commands."""
     return _dicts(config, "admin").get("disabled") is True
 
 
 def admin_address(config: Json) -> str:
-    """Where Caddy's admin API listens; by default where it always does."""
+    """Return the address of Caddy's admin API; by default Caddy's own default."""
     listen = _dicts(config, "admin").get("listen")
     return listen if isinstance(listen, str) else "localhost:2019"
 
 
 def _asks_for_leave(handler: Json) -> bool:
-    """Whether it is `forward_auth`: a proxy that goes on where the other end says so."""
+    """Whether it is `forward_auth`: a proxy that continues if the other end agrees."""
     return "handle_response" in handler and "rewrite" in handler
 
 

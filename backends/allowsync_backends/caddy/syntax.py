@@ -1,8 +1,8 @@
-"""How an allowlist is written for Caddy, and read from there again. Pure.
+"""The syntax of an allowlist for Caddy, written and read. Pure.
 
-A snippet is what a Caddyfile can import into many sites. Its directives take effect where Caddy
-sorts them to, not where they are imported: `abort` and `respond` come before what serves files and
-passes on to others, but after `handle` and `route` (see `effect`).
+A Caddyfile can import a snippet into many sites. Its directives take effect where Caddy sorts them
+to, not where they are imported: `abort` and `respond` come before file servers and proxies, but
+after `handle` and `route` (see `effect`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MATCHERS: Final = tuple(matcher.value for matcher in Matcher)
 
 
 def snippet(allowlist: str) -> str:
-    """What a site imports."""
+    """Return the name that sites import."""
     return f"allowsync_{allowlist}"
 
 
@@ -38,7 +38,7 @@ class CaddySyntax(Value):
     effect: Effect = Effect.ALLOW
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         name = snippet(allowlist)
         lines = [f"{self.matcher.value} {one}" for one in sorted(networks, key=by_network)]
         body = self._gate(f"@{name}", lines) if lines else self._empty()
@@ -62,13 +62,13 @@ class CaddySyntax(Value):
         if self.refusal is DeniedResponse.ABORT:
             yield f"abort {matcher}"
             return
-        # A connection that is kept alive would outlast the next change.
+        # A kept-alive connection would outlast the next change.
         yield f"respond {matcher} 403 {{"
         yield "\tclose"
         yield "}"
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that name none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         allowlist = owner(text)
         if allowlist is None:
             return None
@@ -81,16 +81,16 @@ class CaddySyntax(Value):
 class ProxiesSyntax:
     """`trusted_proxies` with a line for each network, IPv4 first, sorted; empty, it names none.
 
-    Strict, for otherwise the first address of X-Forwarded-For counts, which a client can write.
+    Strict, for otherwise the first address of X-Forwarded-For counts, which a client can spoof.
     """
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         words = (_PROXIES, *map(str, sorted(networks, key=by_network)))
         return "\n".join((f"# {header(allowlist)}", " \\\n\t".join(words), _STRICT, ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that name none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         allowlist = owner(text)
         if allowlist is None:
             return None

@@ -1,8 +1,8 @@
-"""One writer per account: Cloudflare takes one write to the lists of an account at a time.
+"""A lock for one writer per account: Cloudflare accepts one write to its lists at a time.
 
-An advisory lock (flock(2)) on a file of the account's name, in the folder where the state is unless
-the configuration says otherwise; under systemd, its `STATE_DIRECTORY`. The kernel releases it
-when the process ends, however it ends. Writers elsewhere meet the API's own refusal, HTTP 429.
+An advisory lock (flock(2)) on a file of the account's name, in the state's folder unless the
+configuration names another; under systemd, its `STATE_DIRECTORY`. The kernel releases it when the
+process ends, however it ends. Writers elsewhere meet the API's own refusal, HTTP 429.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _LOOK_AGAIN: Final = 0.2  # seconds
 
 @contextmanager
 def one_writer(account: str, budget: Budget) -> Iterator[None]:
-    """Be the only process of this user and machine that writes to an account.
+    """Hold the lock of an account, against other processes of this user and machine.
 
     Raises:
-        AccountBusy: Another one is, and did not finish in time. Nothing was changed.
-        Unsent: The lock cannot be had at all. Nothing was changed.
+        AccountBusy: Another process holds it, and did not finish in time. Nothing was changed.
+        Unsent: The lock file cannot be made. Nothing was changed.
     """
     call = ApiCall("POST", f"/accounts/{account}/rules/lists")
     path = _folder(os.environ, os.geteuid()) / f"cloudflare-{account}.lock"

@@ -1,4 +1,4 @@
-"""Documents of the API become values. Pure. What is not understood is an error, never a guess."""
+"""Parser of API documents. Pure. An unknown form is an error, never a guess."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class ParseError(ValueError):
-    """A document lacks something, or has something else in its place."""
+    """A document lacks a part, or has another value in its place."""
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """A JSON object.
+    """Return a JSON object.
 
     Raises:
-        ParseError: It is something else.
+        ParseError: The value is something else.
     """
     if not isinstance(value, Mapping):
         raise ParseError(f"{_kind(value)} where an object was expected")
@@ -41,10 +41,10 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def sequence(value: Any) -> Sequence[Any]:
-    """A JSON array.
+    """Return a JSON array.
 
     Raises:
-        ParseError: It is something else.
+        ParseError: The value is something else.
     """
     if not isinstance(value, list):
         raise ParseError(f"{_kind(value)} where a list was expected")
@@ -52,7 +52,7 @@ def sequence(value: Any) -> Sequence[Any]:
 
 
 def perhaps_none(value: Any) -> Sequence[Any]:
-    """A JSON array, where an empty one has come as null. Raises ParseError."""
+    """Return a JSON array, where null stands for an empty one. Raises ParseError."""
     return () if value is None else sequence(value)
 
 
@@ -70,7 +70,7 @@ def _text(of: Mapping[str, Any], key: str, default: str | None = None) -> str:
 
 
 def identifier(of: Mapping[str, Any], key: str = "id") -> str:
-    """An id that can stand in a path.
+    """Return an id that is safe in a path.
 
     Raises:
         ParseError: It has other characters than ids have.
@@ -100,12 +100,12 @@ def _instant(of: Mapping[str, Any], key: str) -> datetime | None:
 
 
 def network(text: str) -> Network:
-    """A network as the API writes it: an address, or CIDR form.
+    """Parse a network in the API's form: an address, or CIDR notation.
 
     Raises:
         ParseError: It is none.
     """
-    # Python takes the interface of a link-local address for a part of it.
+    # Python accepts the interface of a link-local address as a part of it.
     if "%" in text:
         raise ParseError("an address that is none")
     try:
@@ -115,7 +115,7 @@ def network(text: str) -> Network:
 
 
 def account_list(document: Any) -> AccountList:
-    """A list. Raises ParseError."""
+    """Parse a list. Raises ParseError."""
     of = mapping(document)
     return AccountList(
         identifier(of),
@@ -132,12 +132,12 @@ def _list_kind(text: str) -> ListKind:
     try:
         return ListKind(text)
     except ValueError:
-        # A list that is none of ours must not keep us from those that are.
+        # A list of an unknown kind must not block access to ours.
         return ListKind.OTHER
 
 
 def item(document: Any) -> ListItem:
-    """An item of a list of addresses. Raises ParseError."""
+    """Parse an item of a list of addresses. Raises ParseError."""
     of = mapping(document)
     return ListItem(
         identifier(of),
@@ -148,7 +148,7 @@ def item(document: Any) -> ListItem:
 
 
 def operation(document: Any) -> BulkOperation:
-    """The state of an operation. Raises ParseError."""
+    """Parse the state of an operation. Raises ParseError."""
     of = mapping(document)
     try:
         status = OperationStatus(_text(of, "status"))
@@ -158,7 +158,7 @@ def operation(document: Any) -> BulkOperation:
 
 
 def zone(document: Any) -> Zone:
-    """A domain. Raises ParseError."""
+    """Parse a domain. Raises ParseError."""
     of = mapping(document)
     # https://developers.cloudflare.com/fundamentals/manage-domains/pause-cloudflare/
     status = "paused" if of.get("paused") is True else _text(of, "status", "active")
@@ -167,7 +167,7 @@ def zone(document: Any) -> Zone:
 
 
 def ruleset(document: Any) -> Ruleset:
-    """A ruleset with its rules; one without rules may lack the key. Raises ParseError."""
+    """Parse a ruleset with its rules; one without rules may lack the key. Raises ParseError."""
     of = mapping(document)
     return Ruleset(
         identifier(of),
@@ -190,7 +190,7 @@ def _rule(document: Any) -> ZoneRule:
 
 
 def published(document: Any) -> PublishedRanges:
-    """The published ranges. Raises ParseError."""
+    """Parse the published ranges. Raises ParseError."""
     of = mapping(document)
     texts = [*sequence(of.get("ipv4_cidrs")), *sequence(of.get("ipv6_cidrs"))]
     if not all(isinstance(one, str) for one in texts):
@@ -199,14 +199,14 @@ def published(document: Any) -> PublishedRanges:
 
 
 def as_item(new: NewItem) -> dict[str, str]:
-    """An item as the API takes it: single addresses without their width."""
+    """Format an item for the API: single addresses without their width."""
     single = new.network.prefixlen == new.network.max_prefixlen
     written = str(new.network.network_address if single else new.network)
     return {"ip": written, "comment": new.comment} if new.comment else {"ip": written}
 
 
 def as_rule(new: NewRule) -> dict[str, Any]:
-    """A rule as the API takes it."""
+    """Format a rule for the API."""
     return {
         "expression": new.expression,
         "action": new.action,

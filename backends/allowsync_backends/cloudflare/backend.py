@@ -1,9 +1,9 @@
 """A list of a Cloudflare account as a target.
 
-In a list that others use, too, the usual case on free plans, an item is ours by a mark in its
-comment. There is one item for an address: one that several owners want carries the marks of all of
-them, each puts in and takes out its own alone, and the last one takes the item out. What carries no
-mark belongs to another owner, and is never written over.
+In a shared list, the usual case on free plans, an item is ours by a mark in its comment. There is
+one item for an address: an item with several owners carries the marks of all of them, each adds and
+removes its own alone, and the last one deletes the item. An item without a mark belongs to another
+owner, and is never overwritten.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ PREFIXES: Final = {Family.IPV4: (8, 32), Family.IPV6: (12, 128)}
 
 @dataclass(slots=True)
 class Taken:
-    """How much of the account's room is taken by what is not ours, when it was last read."""
+    """The part of the account's quota used by others' items, when it was last read."""
 
     items: int = 0
 
 
 class CloudflareBackend(Value):
-    """Keeps what is ours in one list of one account.
+    """Keeps our items in one list of one account.
 
     Attributes:
         allowlist: The allowlist that is enforced there.
-        options: Where it is, and how to get at it.
-        clock: What waiting goes by.
-        taken: What `read` found that is not ours.
-        effect: What rules are to make of what is in the list.
+        options: The account, the list and the access to it.
+        clock: The clock for waiting.
+        taken: The others' items, counted by the last `read`.
+        effect: The effect that rules are to give the list's items.
     """
 
     allowlist: str
@@ -70,7 +70,7 @@ class CloudflareBackend(Value):
     taken: Taken = field(default_factory=Taken, compare=False)
     effect: Effect = Effect.ALLOW
 
-    # Beyond what a piece of work may take (`client.PATIENCE`), which ends with a reason of its own.
+    # More than a piece of work may take (`client.PATIENCE`), which ends with a reason of its own.
     patience = 250.0
 
     @property
@@ -83,13 +83,13 @@ class CloudflareBackend(Value):
         )
 
     def check(self) -> Sequence[Finding]:
-        """Whether the list can be read and is used."""
+        """Check whether the list can be read and is used."""
         from allowsync_backends.cloudflare.check import findings
 
         return list(findings(self._look, self._rules, self.mine, self.options, self.effect))
 
     def _rules(self) -> RulesOfZones:
-        """The custom rules of the zones that the token sees."""
+        """Return the custom rules of the zones that the token sees."""
         from allowsync_backends.cloudflare.rule_effect import RulesOfZones
         from allowsync_backends.cloudflare.zones import Zones, zones
 
@@ -102,7 +102,7 @@ class CloudflareBackend(Value):
             return RulesOfZones(rules, inactive)
 
     def read(self) -> Current:
-        """What is ours in the list."""
+        """Return our items in the list."""
         lists, found, content = self._look()
         elsewhere = stored([one for one in lists if one != found])
         self.taken.items = elsewhere + len(content.others)
@@ -116,7 +116,7 @@ class CloudflareBackend(Value):
             yield f"the list {self.options.list} holds items of ours that had the opposite effect"
 
     def _look(self) -> tuple[Collection[AccountList], AccountList | None, Content]:
-        """Every list of the account, ours among them, and what ours holds."""
+        """Return every list of the account, ours among them, and the content of ours."""
         with self.asking() as client:
             lists = client.lists()
             found = self.found(lists)
@@ -144,7 +144,7 @@ class CloudflareBackend(Value):
             writer.remove(list(content.turned.values()))
 
     def clear(self) -> None:
-        """Remove what is ours, and delete a list that we made and no other owner uses."""
+        """Remove our items, and delete a list that we made and no other owner uses."""
         from allowsync_backends.cloudflare.list_writer import Writer
 
         with self._changing() as client:
@@ -157,17 +157,17 @@ class CloudflareBackend(Value):
             writer.remove(list(content.turned.values()))
             if found.description != self._description or found.num_referencing_filters:
                 return
-            # It would go with all it holds: look again at what others have put there meanwhile.
+            # Deletion would take all items along: check again for items added meanwhile.
             if not client.items(found.id):
                 client.delete(found.id)
 
     def found(
         self, lists: Collection[AccountList], *, create: bool | None = None
     ) -> AccountList | None:
-        """The list, among all of the account; None when there is none, and it is to be made.
+        """Return the list, among all of the account; None when it is missing and may be created.
 
         Raises:
-            BackendError: There is none, and it is not to be made; or it is none of addresses.
+            BackendError: It is missing and may not be created; or it is no list of addresses.
         """
         name = self.options.list
         one = next((one for one in lists if one.name == name), None)
@@ -178,16 +178,16 @@ class CloudflareBackend(Value):
         return one
 
     def content(self, client: CloudflareClient, found: AccountList) -> Content:
-        """What the list holds."""
+        """Return the content of the list."""
         items = client.items(found.id)
         return sorted_out(items, self.mine, exclusive=self.options.exclusive)
 
     def _own(self, client: CloudflareClient, found: AccountList) -> Content:
-        """What the list holds, as far as it may be ours.
+        """Return the content of the list, if it may be ours.
 
         Raises:
-            BackendError: It is to be blocked, and others keep items there: a rule that lets those
-                in would let in what is blocked, and one that blocks shut out hosts of theirs.
+            BackendError: It is a denylist's, and others keep items there: a rule that admits those
+                items would admit blocked networks, and one that blocks would block hosts of theirs.
         """
         content = self.content(client, found)
         if self.effect is Effect.DENY and (more := content.kept | content.crowded):
@@ -198,7 +198,7 @@ class CloudflareBackend(Value):
         return content
 
     def _put(self, writer: Writer, new: list[NewItem], content: Content, held: int) -> None:
-        """Put items in. Where that fails because the account is full, say so."""
+        """Add items. Where that fails because the account's quota is used up, report that."""
         from allowsync_backends.cloudflare.list_writer import no_room
 
         try:
@@ -221,7 +221,7 @@ class CloudflareBackend(Value):
 
     @contextmanager
     def asking(self) -> Iterator[CloudflareClient]:
-        """A client. What goes wrong is a `BackendError`."""
+        """Yield a client. Failures are raised as `BackendError`."""
         from allowsync_backends.cloudflare.client import connect
 
         on = self.options
@@ -245,7 +245,7 @@ class CloudflareBackend(Value):
 
     @property
     def _description(self) -> str:
-        """What a list is described as that is made by us."""
+        """The description of a list made by us."""
         return f"Made by allowsync for {self.allowlist}"
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.rule_effect import RulesOfZones
     from allowsync_backends.cloudflare.values import AccountList, ListItem
 
-_NEARLY: Final = 0.9  # of what the plan allows
+_NEARLY: Final = 0.9  # of the plan's quota
 
 _WHOM: Final = {"allow": "others", "deny": "those in it"}
 _THEIRS: Final = {"allow": "who get in, too", "deny": "which are blocked, too"}
@@ -42,7 +42,7 @@ def findings(
     options: CloudflareOptions,
     effect: Effect,
 ) -> Iterator[Finding]:
-    """What there is to say. Changes nothing, raises nothing."""
+    """Report on the list, its quota, its rules and its owners. Changes nothing, raises nothing."""
     try:
         lists, found, content = look()
     except BackendError as error:
@@ -80,7 +80,7 @@ def _used(found: AccountList, effect: Effect) -> Iterator[Finding]:
 def _effect(
     rules: Callable[[], RulesOfZones], content: Content, name: str, effect: Effect
 ) -> Iterator[Finding]:
-    """What becomes of requests, as far as the token may see the rules."""
+    """Report the rules' effect on requests, as far as the token may see the rules."""
     whom = _WHOM[effect.value]
     try:
         known = rules()
@@ -107,7 +107,7 @@ def _effect(
 
 
 def _owners(content: Content, mine: ItemOwnership, options: CloudflareOptions) -> Iterator[Finding]:
-    """Who else keeps items there, and whether that goes together."""
+    """Report other owners of items, and conflicts with them."""
     items = [*content.ours.values(), *content.kept.values(), *content.crowded.values()]
     others = _named(mine, items)
     if others and options.exclusive:
@@ -121,7 +121,7 @@ def _owners(content: Content, mine: ItemOwnership, options: CloudflareOptions) -
 
 
 def _named(mine: ItemOwnership, items: Iterable[ListItem]) -> str:
-    """The other owners of items: `allowlist`, or `allowlist (owner)`."""
+    """Return the other owners of items: `allowlist`, or `allowlist (owner)`."""
     marks = {mark for item in items for mark in mine.others_in(item.comment)}
     owners = sorted(set(map(owner_of, marks)))
     return ", ".join(f"{one} ({owner})" if owner else one for one, owner in owners)

@@ -1,11 +1,11 @@
-"""A typed client for the parts of Cloudflare's API that deal with lists.
+"""A typed client for the parts of Cloudflare's API that manage lists.
 
     with connect(API_URL, token, account) as client:
         mine = client.find("jellyfin") or client.create("jellyfin", "friends")
         client.add(mine.id, [NewItem(ip_network("203.0.113.7"), "alice")])
 
 Methods that change items wait until the change has been carried out. Every method may raise a
-`CloudflareError` (see `errors`): those of a method that only asks say that nothing is known.
+`CloudflareError` (see `errors`): from a read-only method it means that nothing is known.
 Endpoints: developers.cloudflare.com/api, "Lists".
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-PAGE: Final = 500  # items; the API's most
+PAGE: Final = 500  # items; the API's limit
 CHUNK: Final = 1000  # items changed by one request
 _MOST_PAGES: Final = 2000
 PATIENCE: Final = 240.0  # seconds: done before the next run begins
@@ -50,17 +50,17 @@ class CloudflareClient:
         self._base = f"/accounts/{account}/rules/lists"
 
     def lists(self) -> tuple[AccountList, ...]:
-        """Every list of the account, sorted by name."""
+        """Return every list of the account, sorted by name."""
         reply = self.transport.read(self._base)
         found = parsed("GET", self._base, reply, each(api_parser.account_list))
         return tuple(sorted(found, key=lambda one: one.name))
 
     def find(self, name: str) -> AccountList | None:
-        """The list of that name; None when the account has none."""
+        """Return the list of that name; None when the account has none."""
         return next((one for one in self.lists() if one.name == name), None)
 
     def get(self, list_id: str) -> AccountList:
-        """One list."""
+        """Return one list."""
         path = f"{self._base}/{list_id}"
         return parsed("GET", path, self.transport.read(path), api_parser.account_list)
 
@@ -71,7 +71,7 @@ class CloudflareClient:
         return parsed("POST", self._base, reply, api_parser.account_list)
 
     def describe(self, list_id: str, description: str) -> AccountList:
-        """Change a list's description; there is nothing else that can be changed."""
+        """Change a list's description, its only property that can be changed."""
         path = f"{self._base}/{list_id}"
         reply = self.transport.write("PUT", path, {"description": description})
         return parsed("PUT", path, reply, api_parser.account_list)
@@ -81,7 +81,7 @@ class CloudflareClient:
         self.transport.write("DELETE", f"{self._base}/{list_id}")
 
     def items(self, list_id: str, search: str = "") -> tuple[ListItem, ...]:
-        """Every item of a list of addresses, or those that match a search, in the API's order."""
+        """Return every item of a list, or those that match a search, in the API's order."""
         path = f"{self._base}/{list_id}/items"
         params = {"per_page": str(PAGE), **({"search": search} if search else {})}
         found: list[ListItem] = []
@@ -98,32 +98,32 @@ class CloudflareClient:
         raise UnreadableReply(ApiCall("GET", path), 200, "pages without an end")
 
     def item(self, list_id: str, item_id: str) -> ListItem:
-        """One item."""
+        """Return one item."""
         path = f"{self._base}/{list_id}/items/{item_id}"
         return parsed("GET", path, self.transport.read(path), api_parser.item)
 
     def add(self, list_id: str, items: Iterable[NewItem]) -> None:
-        """Put items in and wait. One that is there for the same network gets the new comment."""
+        """Add items and wait. An item present for the same network gets the new comment."""
         body = [api_parser.as_item(one) for one in items]
         for part in _chunks(body):
             self._change("POST", list_id, part)
 
     def replace(self, list_id: str, items: Iterable[NewItem]) -> None:
-        """Let a list hold exactly these items, and wait. One request, however many they are."""
+        """Replace a list's content by these items, and wait. One request for any number."""
         self._change("PUT", list_id, [api_parser.as_item(one) for one in items])
 
     def remove(self, list_id: str, item_ids: Iterable[str]) -> None:
-        """Take items out by their ids, and wait."""
+        """Remove items by their ids, and wait."""
         for part in _chunks([{"id": one} for one in item_ids]):
             self._change("DELETE", list_id, {"items": part})
 
     def operation(self, operation_id: str) -> BulkOperation:
-        """How far an asynchronous operation is."""
+        """Return the progress of an asynchronous operation."""
         path = f"{self._base}/bulk_operations/{operation_id}"
         return parsed("GET", path, self.transport.read(path), api_parser.operation)
 
     def published_ranges(self) -> PublishedRanges:
-        """The networks Cloudflare itself connects from. Needs no token."""
+        """Return the networks Cloudflare itself connects from. Needs no token."""
         return parsed("GET", "/ips", self.transport.read("/ips"), api_parser.published)
 
     def _change(self, method: str, list_id: str, body: Any) -> BulkOperation:
@@ -143,17 +143,17 @@ def connect(
     clock: PollClock | None = None,
     patience: float = PATIENCE,
 ) -> Iterator[CloudflareClient]:
-    """A client for one piece of work, all of which may take `patience` seconds."""
+    """Yield a client for one piece of work, all of which may take `patience` seconds."""
     budget = Budget.of(clock or PollClock(), patience)
     with ApiTransport(url.rstrip("/"), token, budget) as transport:
         yield CloudflareClient(transport, account)
 
 
 def parsed(method: str, path: str, reply: ApiReply, parse: Callable[[Any], T]) -> T:
-    """The value of a reply.
+    """Parse the result of a reply.
 
     Raises:
-        UnreadableReply: It does not have the form it should have. Asking once more would not help.
+        UnreadableReply: It does not have the expected form. A retry would not help.
     """
     try:
         return parse(reply.result)
@@ -162,7 +162,7 @@ def parsed(method: str, path: str, reply: ApiReply, parse: Callable[[Any], T]) -
 
 
 def each(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
-    """A parser of arrays, of what `parse` takes."""
+    """Return a parser of arrays, whose elements `parse` reads."""
     return lambda result: tuple(parse(one) for one in api_parser.perhaps_none(result))
 
 

@@ -1,4 +1,4 @@
-"""What a list holds, sorted by whose it is, and what becomes of it. Pure."""
+"""The content of a list, by owner, and the changes to it. Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Content(Value):
-    """What a list holds.
+    """The content of a list.
 
     Attributes:
-        ours: What we keep, perhaps together with others.
-        kept: What other owners keep, and we may keep, too.
-        others: What is left to others: it has no mark at all, or no room for another.
+        ours: Items we keep, perhaps together with others.
+        kept: Items other owners keep, with room for our mark.
+        others: Items left to others: without any mark, or without room for another.
         crowded: Those of them that have no room.
-        turned: What we kept for the opposite effect, which is to go.
+        turned: Items we kept for the opposite effect, to be removed.
     """
 
     ours: dict[Network, ListItem] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Content(Value):
 
 
 def sorted_out(items: Iterable[ListItem], mine: ItemOwnership, *, exclusive: bool) -> Content:
-    """Whose each item is."""
+    """Sort items by owner."""
     content = Content()
     for item in items:
         if mine.is_turned(item.comment):
@@ -52,7 +52,7 @@ def sorted_out(items: Iterable[ListItem], mine: ItemOwnership, *, exclusive: boo
 
 
 def missing(content: Content, wanted: Iterable[Entry], mine: ItemOwnership) -> list[NewItem]:
-    """What to put in so that we keep these entries, too. Marks of others stay."""
+    """Return the items to write so that we keep these entries, too. Marks of others stay."""
     new = []
     for entry in wanted:
         if entry.network not in content.ours:
@@ -63,18 +63,18 @@ def missing(content: Content, wanted: Iterable[Entry], mine: ItemOwnership) -> l
 
 
 def shared(content: Content, networks: Iterable[Network], mine: ItemOwnership) -> list[NewItem]:
-    """Those of some networks that we keep and others do, too, without our mark."""
+    """Return items, without our mark, of those networks that we share with other owners."""
     held = (content.ours[one] for one in networks if one in content.ours)
     rest = ((one.network, mine.removed(one.comment)) for one in held if mine.is_in(one.comment))
     return [NewItem(network, comment) for network, comment in rest if comment]
 
 
 def alone(content: Content, networks: Iterable[Network], mine: ItemOwnership) -> list[ListItem]:
-    """Those of some networks whose only owner is this allowlist."""
+    """Return the items of those networks whose only owner is this allowlist."""
     held = (content.ours[one] for one in networks if one in content.ours)
     return [one for one in held if not mine.others_in(one.comment)]
 
 
 def stored(lists: Collection[AccountList]) -> int:
-    """How many items the lists of addresses of an account hold together: they share one quota."""
+    """Return the number of items in all lists of addresses of an account: they share one quota."""
     return sum(one.num_items for one in lists if one.kind is ListKind.IP)

@@ -1,4 +1,4 @@
-"""What went wrong with the API, in words a person can act on. Pure."""
+"""API errors, in words that a person can act on. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from allowsync_backends.cloudflare.errors import (
 )
 
 _IN_USE: Final = 10031
-# "Invalid access token", and a valid one from an address that its IP filtering shuts out.
+# "Invalid access token", and a valid one from an address that its IP filtering refuses.
 _TOKEN_OR_PLACE: Final = 9109
 
 
 def what_happened(error: CloudflareError) -> str:
-    """An error, and what to do about it."""
+    """Return an error in words, with advice."""
     match error:
         case TokenRefused() if _TOKEN_OR_PLACE in error.codes:
             return (
@@ -47,7 +47,7 @@ def what_happened(error: CloudflareError) -> str:
 
 
 def permission(error: CloudflareError) -> str:
-    """The permission a request needs, as the vendor names it."""
+    """Return the permission a request needs, by the vendor's name."""
     writes = error.call.method != "GET"
     path = error.call.path
     if "/rulesets" in path:

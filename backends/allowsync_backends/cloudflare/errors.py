@@ -1,4 +1,4 @@
-"""What can go wrong between us and Cloudflare's API. Errors carry facts; text is for the edge.
+"""Errors of Cloudflare's API and of the way to it. Errors carry facts; text is for the edge.
 
 The messages of the API are not parsed: they are shown, made printable and shortened.
 """
@@ -21,7 +21,7 @@ class ApiFault(Value):
 
 
 class ApiCall(Value):
-    """A request as far as an error may tell of it: never its headers, never its body."""
+    """A request as shown in errors: never its headers, never its body."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class ApiCall(Value):
 
 @dataclass
 class CloudflareError(Exception):
-    """A request did not do what it was to do."""
+    """A request failed."""
 
     call: ApiCall
 
@@ -62,7 +62,7 @@ class NoReply(CloudflareError):
 
 @dataclass
 class UnreadableReply(CloudflareError):
-    """A reply that is not one of the API's: a page of HTML, half a document, a field missing."""
+    """A reply of unknown form: a page of HTML, a truncated document, a missing field."""
 
     status: int
     why: str
@@ -73,11 +73,11 @@ class UnreadableReply(CloudflareError):
 
 @dataclass
 class RequestRefused(CloudflareError):
-    """The API said no, with reasons.
+    """The API refused the request, with reasons.
 
     Attributes:
         status: The HTTP status; 200 for a reply that only its `success` marks as an error.
-        faults: What the reply's `errors` hold.
+        faults: The reply's `errors`.
     """
 
     status: int
@@ -95,7 +95,7 @@ class RequestRefused(CloudflareError):
 
 @dataclass
 class TokenRefused(RequestRefused):
-    """HTTP 401, or 400 and 403 with the code of unusable credentials: the token is not taken."""
+    """HTTP 401, or 400 and 403 with the code of unusable credentials: the token is not accepted."""
 
 
 @dataclass
@@ -125,7 +125,7 @@ class ServerTrouble(RequestRefused):
 
 @dataclass
 class OperationFailed(CloudflareError):
-    """An asynchronous operation ended without success. `why` is what the API says of it."""
+    """An asynchronous operation ended without success. `why` is the API's reason."""
 
     why: str
 
@@ -155,11 +155,11 @@ class AccountBusy(CloudflareError):
         return f"another process has been writing to this account for {self.waited:.0f} s"
 
 
-# Whether a write was carried out cannot be told from these.
+# After these it is unknown whether a write was carried out.
 AMBIGUOUS = (NoReply, UnreadableReply, ServerTrouble, OperationUnfinished)
 
 
 def printable(text: str) -> str:
-    """Text of the API that can be shown: nothing in it acts on a terminal, and it is short."""
+    """Return text of the API without control characters, shortened."""
     shown = "".join(one if one.isprintable() else "?" for one in text)
     return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"

@@ -1,7 +1,7 @@
-"""Writing to a list, and finding out what came of it where the API did not say.
+"""Writes to a list, and verifies their outcome where the API did not confirm it.
 
-A write whose reply was lost may have been carried out. What it was meant to do is looked for, for
-a few seconds: if it is there, all is well; if not, the outcome is unknown, and reported so.
+A write whose reply was lost may have been carried out. Its intended result is looked for, for a few
+seconds: if it is there, the write succeeded; if not, the outcome is unknown, and reported so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# Pauses between looks, in seconds: most changes show within two.
+# Pauses between reads, in seconds: most changes show within two.
 LOOKS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -36,7 +36,7 @@ class Writer(Value):
     """Writes to one list. The caller holds the account's lock.
 
     Attributes:
-        client: What it writes through.
+        client: The client to write through.
         found: The list.
     """
 
@@ -44,7 +44,7 @@ class Writer(Value):
     found: AccountList
 
     def put(self, new: Sequence[NewItem]) -> None:
-        """Put items in, or give those that are there other comments; wait until that is done.
+        """Add items, or give present ones other comments; wait until that is done.
 
         Raises:
             CloudflareError: It was not done, or only in part.
@@ -54,7 +54,7 @@ class Writer(Value):
             self._put_some(new[start : start + CHUNK])
 
     def remove(self, gone: Sequence[ListItem]) -> None:
-        """Take items out, and wait until that is done.
+        """Remove items, and wait until that is done.
 
         Raises:
             CloudflareError: It was not done, or only in part.
@@ -101,12 +101,12 @@ class Writer(Value):
 
 
 def created(client: CloudflareClient, name: str, description: str) -> AccountList:
-    """A new list.
+    """Create a list.
 
     Raises:
-        CloudflareError: It was not made.
-        BackendError: The API refuses to make one.
-        OutcomeUnknown: It may have been made.
+        CloudflareError: It was not created.
+        BackendError: The API refuses to create it.
+        OutcomeUnknown: It may have been created.
     """
     try:
         return client.create(name, description)
@@ -124,9 +124,9 @@ def created(client: CloudflareClient, name: str, description: str) -> AccountLis
 
 
 def no_room(error: CloudflareError, held: int, new: int, most: int) -> str:
-    """What keeps items from being added, in words; empty where it is nothing to do with room.
+    """Return why the quota keeps items from being added; empty where the reason is another.
 
-    Cloudflare publishes no code for it: that it is full is told by counting.
+    Cloudflare publishes no code for it: that the quota is used up is found by counting.
     """
     if held + new <= most or not (
         type(error) is RequestRefused or isinstance(error, OperationFailed)
@@ -139,7 +139,7 @@ def no_room(error: CloudflareError, held: int, new: int, most: int) -> str:
 
 
 def _seen(client: CloudflareClient, look: Callable[[], T | None]) -> T | None:
-    """What shows before long; None when nothing does. What cannot be read does not show."""
+    """Return what a read finds before long; None for nothing. A failed read finds nothing."""
     budget = client.transport.budget
     for pause in LOOKS:
         if pause > budget.left:

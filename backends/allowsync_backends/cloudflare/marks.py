@@ -1,10 +1,10 @@
-"""How an item says whose it is: by its comment, which is all there is beside its address. Pure.
+"""The mark of an item's owner: in its comment, its only field beside its address. Pure.
 
 A comment is a list of marks with a space between them, each `allowsync:ALLOWLIST:OWNER:HOST:HOST`,
 of a denylist `allowsync:blocked.DENYLIST:OWNER:`: no allowlist's name has a dot in it. An address
-that two owners want carries the marks of both. The owner is empty unless the configuration names
-one. The hosts are for people, and are left out where there is no room. A comment that begins
-otherwise is foreign, whatever follows.
+of two owners carries the marks of both. The owner is empty unless the configuration names one. The
+hosts are for people, and are left out where there is no room. A comment that begins otherwise is
+foreign, whatever follows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LEFT_OUT: Final = ":..."
 
 
 class ItemOwnership(Value):
-    """Our own mark, as against those of others.
+    """Our own mark, as opposed to those of others.
 
     Attributes:
         allowlist: The allowlist that items are kept for.
-        owner: What tells machines apart that share a list; None when nothing does.
-        effect: What rules are to make of such items.
+        owner: The name that tells apart machines that share a list; None without any.
+        effect: The effect that rules are to give such items.
     """
 
     allowlist: str
@@ -38,13 +38,13 @@ class ItemOwnership(Value):
 
     @property
     def prefix(self) -> str:
-        """How our marks begin, and no others."""
+        """The beginning of our marks, and of no others."""
         kind = _BLOCKED if self.effect is Effect.DENY else ""
         return f"{MARK}{kind}{self.allowlist}:{self.owner or ''}:"
 
     @property
     def _opposite(self) -> ItemOwnership:
-        """The mark that this list had when its items were to have the opposite effect."""
+        """The mark of this list for the opposite effect."""
         (other,) = (one for one in Effect if one is not self.effect)
         return replace(self, effect=other)
 
@@ -58,7 +58,7 @@ class ItemOwnership(Value):
         return theirs.is_in(comment) and not theirs.others_in(comment)
 
     def others_in(self, comment: str) -> tuple[str, ...]:
-        """The marks of others that a comment carries."""
+        """Return the marks of others that a comment carries."""
         return tuple(one for one in marks_of(comment) if not one.startswith(self.prefix))
 
     def fits(self, comment: str) -> bool:
@@ -67,7 +67,7 @@ class ItemOwnership(Value):
         return len(bare) <= LONGEST
 
     def added(self, comment: str, hosts: Iterable[str]) -> str:
-        """A comment with our mark for these hosts, behind the marks of others, which stay.
+        """Return a comment with our mark for these hosts, behind the marks of others, which stay.
 
         Raises:
             ValueError: There is no room for it. See `fits`.
@@ -75,7 +75,7 @@ class ItemOwnership(Value):
         return _joined((*self.others_in(comment), self.prefix + ":".join(hosts)))
 
     def removed(self, comment: str) -> str:
-        """A comment without our mark; empty when no other mark is left."""
+        """Return a comment without our mark; empty when no other mark is left."""
         return " ".join(self.others_in(comment))
 
 
@@ -85,20 +85,20 @@ def marked(comment: str) -> bool:
 
 
 def marks_of(comment: str) -> tuple[str, ...]:
-    """The marks that a comment carries; none when it is foreign."""
+    """Return the marks that a comment carries; none when it is foreign."""
     if not marked(comment):
         return ()
     return tuple(one for one in comment.split(" ") if marked(one))
 
 
 def owner_of(mark: str) -> tuple[str, str]:
-    """The list and the owner that a mark names."""
+    """Return the list and the owner that a mark names."""
     named, _, rest = mark.removeprefix(MARK).partition(":")
     return named.removeprefix(_BLOCKED), rest.partition(":")[0]
 
 
 def _joined(marks: tuple[str, ...]) -> str:
-    """Marks as a comment. Where they are too long, the longest lists of hosts are cut first."""
+    """Join marks to a comment. If they are too long, the longest lists of hosts are cut first."""
     kept = list(marks)
     while (excess := len(" ".join(kept)) - LONGEST) > 0:
         longest = max(range(len(kept)), key=lambda one: len(kept[one]) - len(_bare(kept[one])))
@@ -110,7 +110,7 @@ def _joined(marks: tuple[str, ...]) -> str:
 
 
 def _shortened(mark: str, room: int) -> str:
-    """A mark with fewer hosts, in that much room if that is possible; without any otherwise."""
+    """Return a mark with fewer hosts, to fit the room if possible; without any otherwise."""
     bare = _bare(mark)
     hosts = mark[len(bare) :].removesuffix(_LEFT_OUT)
     cut = hosts.rfind(":", 0, max(0, room - len(bare) - len(_LEFT_OUT) + 1))
@@ -118,7 +118,7 @@ def _shortened(mark: str, room: int) -> str:
 
 
 def _bare(mark: str) -> str:
-    """A mark without its hosts."""
+    """Return a mark without its hosts."""
     named = mark.split(":", 3)[:3]
     whole = ":".join((*named, ""))
     return whole if mark.startswith(whole) else mark

@@ -1,4 +1,4 @@
-"""Waiting for an asynchronous operation to end."""
+"""Waiting for the end of an asynchronous operation."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def finished(look: Callable[[], BulkOperation], call: ApiCall, budget: Budget) -> BulkOperation:
-    """Wait until an operation has ended well.
+    """Wait until an operation has succeeded.
 
     Args:
-        look: Asks how far it is.
-        call: What began it.
-        budget: How long may be waited, 120 seconds at most.
+        look: Queries its progress.
+        call: The request that started it.
+        budget: The time to wait, 120 seconds at most.
 
     Raises:
         OperationFailed: It ended otherwise.
-        OperationUnfinished: It has not ended in time, or it cannot be found out whether it has.
+        OperationUnfinished: It has not ended in time, or its end cannot be queried.
     """
     waiting = budget.at_most(OPERATION_PATIENCE)
     for number in range(1_000):
@@ -58,5 +58,5 @@ def _seen(look: Callable[[], BulkOperation], call: ApiCall, waiting: Budget) -> 
     except (TokenRefused, NotPermitted):
         raise
     except CloudflareError as error:
-        # It was accepted before: that its end cannot be seen does not make it undone.
+        # It was accepted before: an invisible end does not make it undone.
         raise OperationUnfinished(call, waiting.spent, str(error)) from error

@@ -1,4 +1,4 @@
-"""What a configuration says about a Cloudflare target."""
+"""Options of a Cloudflare target."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 API_URL: Final = "https://api.cloudflare.com/client/v4"
 
-# What its proxy passes on to origins (Cloudflare's "Network ports"), HTTP first.
+# The ports that its proxy passes on to origins (Cloudflare's "Network ports"), HTTP first.
 PROXIED_PORTS: Final = (
     *(80, 8080, 8880, 2052, 2082, 2086, 2095),
     *(443, 2053, 2083, 2087, 2096, 8443),
 )
 
-# The token goes there: in the clear only to this machine itself.
+# The token is sent there: in clear text only to this machine itself.
 _URL: Final = (
     r"https://[^\s/?#@]+(?:/[^\s?#]*)?"
     r"|http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(?:/[^\s?#]*)?"
@@ -97,7 +97,7 @@ class CloudflareOptions(Value):
                 "needs one of api_token_file, api_token_env and api_token_credential: "
                 + ("none is given" if not given else f"{given} are given")
             )
-        # Read anew for a configuration that was validated before, where no kind looks at it.
+        # Checked again for a configuration that was validated before, where no kind checks it.
         if wrong := flaw(self.token.value):
             raise ValueError(f"the API token: {wrong}")
 
@@ -111,7 +111,7 @@ class CloudflareOptions(Value):
         return (self.api_token_file, self.api_token_env, self.api_token_credential)
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """The list; where it is shared, also what is marked in it."""
+        """Return the list; where it is shared, also our marked items in it."""
         name = (self.account_id, self.list)
         if self.exclusive:
             return (Place("Cloudflare list", name),)
@@ -121,7 +121,7 @@ class CloudflareOptions(Value):
         return (Place("Cloudflare list", name, shared=True), marked)
 
     def front(self) -> Front:
-        """Cloudflare's proxy, whose rules use the list."""
+        """Return Cloudflare's proxy, whose rules use the list."""
         return Front("cloudflare", PROXIED_PORTS)
 
 
@@ -135,5 +135,5 @@ class CloudflareDenyOptions(CloudflareOptions):
     )
 
     def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - no other has the list
-        """The whole list: an item let in by one rule must not be blocked by another."""
+        """Return the whole list: an item admitted by one rule must not be blocked by another."""
         return (Place("Cloudflare list", (self.account_id, self.list)),)

@@ -18,14 +18,14 @@ PATIENCE: Final = 3.0  # seconds: a run waits for it
 
 
 def ask(url: str, clock: PollClock | None = None) -> tuple[Network, ...]:
-    """Every network that Cloudflare publishes now.
+    """Return every network that Cloudflare publishes now.
 
     Args:
-        url: Where the API is.
-        clock: What time it is, for tests.
+        url: The URL of the API.
+        clock: The clock, for tests.
 
     Raises:
-        SourceError: They could not be had.
+        SourceError: They could not be fetched.
     """
     from allowsync_backends.cloudflare.client import connect
     from allowsync_backends.cloudflare.errors import CloudflareError
@@ -37,7 +37,7 @@ def ask(url: str, clock: PollClock | None = None) -> tuple[Network, ...]:
         raise SourceError(str(error)) from error
 
 
-# The first is set anew, the second appended to; all others are passed on as the client wrote them
+# The first is replaced, the second appended to; all others are passed on as the client wrote them
 # (developers.cloudflare.com/fundamentals/reference/http-headers).
 HEADERS: Final = ("CF-Connecting-IP", "X-Forwarded-For")
 

@@ -1,4 +1,4 @@
-"""HTTP replies become results or errors. Pure."""
+"""HTTP replies, turned into results or errors. Pure."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _LONGEST_WAIT: Final = 3600.0  # seconds; more than that means "not today"
 
 
 class ApiReply(Value):
-    """What a request that succeeded gave. `cursor` leads to the next page; empty on the last."""
+    """The result of a successful request. `cursor` leads to the next page; empty on the last."""
 
     result: Any
     cursor: str = ""
 
 
 def understood(call: ApiCall, response: Response) -> ApiReply:
-    """The result of a request.
+    """Return the result of a request.
 
     Raises:
-        RequestRefused: The API said no; of a class of its own where the status says why.
+        RequestRefused: The API refused it; a subclass where the status tells the reason.
         UnreadableReply: This is no reply of the API.
     """
     document = _document(response.body)
@@ -81,7 +81,7 @@ def _refusal(
 
 
 def _faults(document: Mapping[str, Any] | None) -> tuple[ApiFault, ...]:
-    """The errors, each before those it was caused by (`error_chain`)."""
+    """Return the errors, each before its causes (`error_chain`)."""
     listed = _errors(document, "errors") if document is not None else []
     chained = [each for one in listed for each in (one, *_errors(one, "error_chain"))]
     return tuple(
@@ -99,7 +99,7 @@ def _code(value: Any) -> int:
 
 
 def _cursor(document: Mapping[str, Any]) -> str:
-    """The cursor behind this page (`result_info.cursors.after`)."""
+    """Return the cursor of the next page (`result_info.cursors.after`)."""
     info = document.get("result_info")
     cursors = info.get("cursors") if isinstance(info, Mapping) else None
     after = cursors.get("after") if isinstance(cursors, Mapping) else None
@@ -116,7 +116,7 @@ def _looks_like(body: bytes) -> str:
 
 
 def seconds(retry_after: str) -> float | None:
-    """How long to wait (RFC 9110, section 10.2.3: seconds, or a date); None when it is not said."""
+    """Return the wait in seconds (RFC 9110, section 10.2.3: a number or a date); None without."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return min(float(text), _LONGEST_WAIT)

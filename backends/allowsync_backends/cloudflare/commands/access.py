@@ -1,7 +1,7 @@
-"""Which account a command works on, and with which token.
+"""The account that a command works on, and its token.
 
-From the configuration's Cloudflare targets where that is clear, or from the command line. The token
-itself is never an argument: arguments can be read by everybody on the machine.
+From the configuration's Cloudflare targets where that is unambiguous, or from the command line. The
+token itself is never an argument: arguments are readable by every user of the machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OPTIONS: Final = {
 
 
 class AccessOptions(Value):
-    """What the command line says about the account. None is what it does not say."""
+    """The account options of the command line; None for one that is not given."""
 
     target: str | None = None
     account_id: str | None = None
@@ -48,7 +48,7 @@ class AccessOptions(Value):
 
     @property
     def written(self) -> dict[str, str]:
-        """As a target's options would say it."""
+        """The given options in the form of a target's options."""
         given = {
             "account_id": self.account_id,
             "api_token_file": None if self.token_file is None else _path(self.token_file),
@@ -63,19 +63,19 @@ class Access(Value):
 
     Attributes:
         options: The account, the token, the URL.
-        claims: What targets of this machine keep there.
+        claims: The targets of this machine that keep items there.
     """
 
     options: CloudflareOptions
     claims: tuple[Claim, ...] = ()
 
     def owners(self, list_name: str) -> Owners:
-        """Who keeps what in a list, as far as this machine knows."""
+        """Return the owners of items in a list, as far as this machine knows them."""
         return Owners(tuple(one for one in self.claims if one.list_name == list_name))
 
 
 class NoAccessError(Exception):
-    """It is not clear which account is meant, or it cannot be used. Holds every reason."""
+    """The account is ambiguous or missing, or cannot be used. Holds every reason."""
 
     def __init__(self, notices: Iterable[Notice]) -> None:
         self.notices = tuple(notices)
@@ -83,15 +83,15 @@ class NoAccessError(Exception):
 
 
 def access(asked: AccessOptions, targets: Iterable[Target], environ: Mapping[str, str]) -> Access:
-    """The account that is meant.
+    """Return the account to work on.
 
     Args:
-        asked: What the command line says.
+        asked: The options of the command line.
         targets: Every target of the configuration; none where there is no configuration.
-        environ: The environment, for tokens that are kept there.
+        environ: The environment, for tokens kept there.
 
     Raises:
-        NoAccessError: None, or more than one.
+        NoAccessError: There is none, or more than one.
     """
     ours = [one for one in targets if one.backend.name == BACKEND]
     options = _options(asked, ours, environ)
@@ -114,7 +114,7 @@ def _options(
         return _valid({"list": "any", **asked.written}, environ)
     target = _chosen(asked, ours)
     if not asked.written:
-        if target.broken:  # a token that is none, for example
+        if target.broken:  # an invalid token, for example
             raise NoAccessError([Notice(target.name, target.broken)])
         found: CloudflareOptions = target.options
         return found
@@ -126,7 +126,7 @@ def _options(
 
 
 def _chosen(asked: AccessOptions, ours: list[Target]) -> Target:
-    """The target whose account and token are taken."""
+    """Return the target whose account and token are used."""
     if not ours:
         raise _unclear(
             "no Cloudflare target is configured: say --account-id, and --token-file or --token-env"
@@ -149,7 +149,7 @@ def _chosen(asked: AccessOptions, ours: list[Target]) -> Target:
 
 
 def _valid(written: Mapping[str, Any], environ: Mapping[str, str]) -> CloudflareOptions:
-    """Options that were typed, held to the same schema as those of a configuration."""
+    """Validate options of the command line by the same schema as those of a configuration."""
     from allowsync.config import ConfigError
     from allowsync.config.kinds import INVALID, Reading
     from allowsync.config.schema.nodes import from_plain
@@ -174,7 +174,7 @@ def _as_typed(where: str, what: str) -> str:
 
 
 def _path(given: str) -> str:
-    """A path as a configuration has it. What is no file may be a token, and is not made one."""
+    """Return an absolute path; text that names no file may be a token, and stays as it is."""
     path = Path(given)
     return str(path.absolute()) if path.exists() or "/" in given else given
 

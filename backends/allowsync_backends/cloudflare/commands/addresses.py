@@ -1,4 +1,4 @@
-"""Addresses as people type them, and what a list takes. Pure.
+"""Addresses as typed by people, within the limits of a list. Pure.
 
 Widths and lengths: developers.cloudflare.com/waf/tools/lists/, "Lists with IP addresses".
 """
@@ -19,14 +19,14 @@ _FORM: Final = re.compile(r"[0-9a-fA-F:.]{1,45}(?:/[0-9]{1,3})?")
 
 
 class NotTakenError(ValueError):
-    """A list does not take that; the text says why, and what would be taken."""
+    """A list cannot hold that; the text holds the reason, and an alternative."""
 
 
 def network(text: str) -> Network:
-    """An address or a network.
+    """Parse an address or a network.
 
     Raises:
-        NotTakenError: It is none, or one that no list takes.
+        NotTakenError: It is none, or one that no list can hold.
     """
     if not _FORM.fullmatch(text):
         raise NotTakenError("is not an address or a network such as 203.0.113.0/24")
@@ -47,10 +47,10 @@ def network(text: str) -> Network:
 
 
 def comment(text: str) -> str:
-    """A comment.
+    """Check a comment.
 
     Raises:
-        NotTakenError: It is too long, or holds what would act on a terminal.
+        NotTakenError: It is too long, or has control characters.
     """
     if len(text) > LONGEST_COMMENT:
         raise NotTakenError(f"has a comment of more than {LONGEST_COMMENT} characters")
@@ -60,5 +60,5 @@ def comment(text: str) -> str:
 
 
 def short(one: Network) -> str:
-    """A network as a list shows it: a single address without its width."""
+    """Format a network as a list shows it: a single address without its width."""
     return str(one.network_address if one.prefixlen == one.max_prefixlen else one)

@@ -1,4 +1,4 @@
-"""A change of a list's items: looked at, objected to, confirmed, carried out as it was shown."""
+"""A change of a list's items: computed, checked, confirmed, and carried out as shown."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def carried_out(
     work: Work, name: str, change: Change, *, force: bool, dry_run: bool, yes: bool
 ) -> int:
-    """Change a list, and say what was done.
+    """Change a list, and report it.
 
     Args:
         work: The command.
         name: The list.
-        change: What has to be done, given what the list holds.
-        force: Whether it is done whatever speaks against it.
-        dry_run: Whether it is only shown.
-        yes: Whether no question is asked. What only adds is done without one anyhow.
+        change: Computes the change from the items of the list.
+        force: Whether to ignore objections.
+        dry_run: Whether to show it only.
+        yes: Whether to skip the confirmation. A change that only adds needs none.
     """
     with work.asking() as client:
         one = work.found(client, name)
@@ -50,7 +50,7 @@ def carried_out(
 
 
 def _carry_out(client: CloudflareClient, list_id: str, changes: Changes) -> None:
-    # Adding first: an address in both is never shut out in between.
+    # Adding first: an address in both is never blocked in between.
     if changes.put:
         client.add(list_id, changes.put)
     if changes.remove:
@@ -58,7 +58,7 @@ def _carry_out(client: CloudflareClient, list_id: str, changes: Changes) -> None
 
 
 def _let_pass(work: Work, one: AccountList, changes: Changes, number: int) -> None:
-    """End the command where something speaks against the change."""
+    """End the command where there are objections to the change."""
     from allowsync.text import counted
     from allowsync_backends.cloudflare.commands.list_report import objections
 

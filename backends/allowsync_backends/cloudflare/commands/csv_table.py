@@ -1,8 +1,8 @@
 """Lists as comma-separated values (RFC 4180): `ip,comment`, one item a line. Pure.
 
 A comment that begins with `=`, `+`, `-`, `@` or a tab is a formula to a spreadsheet, which may do
-anything. It is written with an apostrophe before it, which spreadsheets take for "text"; read back,
-the apostrophe goes. Nothing is lost: a comment that has the apostrophe already gets another one.
+anything. It is written with an apostrophe before it, which marks text to spreadsheets; reading
+removes it. Nothing is lost: a comment that has the apostrophe already gets another one.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _DISARMED: Final = re.compile(r"'+[=+\-@\t\r]")
 
 
 class Flaw(Value):
-    """Something that is wrong in a table, and in which line."""
+    """A fault in a table, and its line."""
 
     line: int
     what: str
 
 
 def written(items: Iterable[ListItem]) -> str:
-    """A table of these items, in their order, with a header and CRLF at the end of each line."""
+    """Format these items as a table, in their order, with a header and CRLF line ends."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\r\n")
     rows.writerow(HEADER)
@@ -45,7 +45,7 @@ def written(items: Iterable[ListItem]) -> str:
 
 
 def parsed(text: str) -> tuple[list[NewItem], list[Flaw]]:
-    """The items of a table, in its order, and all that is wrong with it."""
+    """Return the items of a table, in its order, and all its faults."""
     found: dict[Network, int] = {}
     items: list[NewItem] = []
     flaws: list[Flaw] = []
@@ -65,7 +65,7 @@ def parsed(text: str) -> tuple[list[NewItem], list[Flaw]]:
 
 
 def _rows(text: str, flaws: list[Flaw]) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold items, each with the line it ends in."""
+    """Yield the rows that hold items, each with the line it ends in."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     first = True
     try:

@@ -1,9 +1,9 @@
-"""The expression of a rule that blocks everyone who is not in a list, or who is. Pure.
+"""The expression of a rule that blocks all clients outside a list, or those in it. Pure.
 
 Cloudflare's rules language: developers.cloudflare.com/ruleset-engine/rules-language/. It compares
-bytes, and its fields hold what the client sent. So everything is compared in lower case, paths with
-their escapes undone. `http.host` is the header: it may end in a port or a dot, so it is compared by
-how it begins; a name of the same zone that begins with the whole of another is blocked with it.
+bytes, and its fields hold the client's text. So all is compared in lower case, paths with their
+escapes undone. `http.host` is the header: it may end in a port or a dot, so its beginning is
+compared; a name of the same zone that begins with the whole of another is blocked with it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class NoExpressionError(ValueError):
-    """What was given cannot be guarded; the text says why."""
+    """The input cannot be guarded; the text holds the reason."""
 
 
 def blocking(
     list_name: str, hosts: Iterable[str], paths: Iterable[str], *, listed: bool = False
 ) -> str:
-    """What is true of a request for one of the hosts and paths that is to be blocked.
+    """Return the condition of a request to block, for one of the hosts and paths.
 
     Args:
         list_name: A list of addresses.
-        hosts: As `host` gives them; without any, every host of the zone is meant.
-        paths: What guarded paths begin with, as `path` gives it; without any, every path is meant.
-        listed: Whether those in the list are blocked; else those outside of it.
+        hosts: As `host` returns them; without any, every host of the zone is meant.
+        paths: Prefixes of guarded paths, as `path` returns them; without any, every path is meant.
+        listed: Whether to block addresses in the list; else those outside of it.
 
     Raises:
         NoExpressionError: It would be longer than rules may be.
@@ -53,7 +53,7 @@ def blocking(
 
 
 def host(text: str) -> str:
-    """A host name as it is compared.
+    """Return a host name in the form compared.
 
     Raises:
         NoExpressionError: It is none.
@@ -73,10 +73,10 @@ def host(text: str) -> str:
 
 
 def path(text: str) -> str:
-    """The beginning of a path as it is compared: in lower case, its escapes undone.
+    """Return a path prefix in the form compared: in lower case, its escapes undone.
 
     Raises:
-        NoExpressionError: It is none, or holds what a client would have to escape.
+        NoExpressionError: It is none, or holds characters that a client would have to escape.
     """
     if not _PATH.fullmatch(text) or set(text) & set("?#%"):
         raise NoExpressionError(
@@ -91,19 +91,19 @@ def within(name: str, zone: str) -> bool:
 
 
 def zones_of(name: str) -> tuple[str, ...]:
-    """The zones a host name may belong to, the narrowest first."""
+    """Return the zones a host name may belong to, the narrowest first."""
     labels = name.split(".")
     return tuple(".".join(labels[start:]) for start in range(len(labels) - 1))
 
 
 def quoted(text: str) -> str:
-    """A text as a literal of the language: in quotes, backslashes and quotes escaped."""
+    """Format a text as a literal of the language: in quotes, backslashes and quotes escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def lists_in(text: str) -> frozenset[str]:
-    """The lists of the account that an expression refers to."""
+    """Return the lists of the account that an expression refers to."""
     return frozenset(_REFERENCE.findall(_QUOTED.sub('""', text)))
 
 

@@ -80,7 +80,7 @@ def remove(
 
 
 def _networks(work: Work, addresses: Iterable[str]) -> list[Network]:
-    """What was typed, each once. All that is wrong is said at once."""
+    """Parse the typed networks, each once. All faults are reported at once."""
     from allowsync.text import quote
     from allowsync_backends.cloudflare.commands.addresses import NotTakenError, network
 

@@ -1,4 +1,4 @@
-"""What a command would change in a list: the difference, as a value. Pure."""
+"""The changes that a command makes to a list, as a value. Pure."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Objection(Value):
 
 
 class Changes(Value):
-    """What becomes of a list, everything in the order of the addresses.
+    """The changes of a list, everything in the order of the addresses.
 
     Attributes:
-        add: What is not there yet.
-        comment: What is there and gets another comment: before and after.
-        remove: What goes.
-        unchanged: What is there as wanted already.
-        missing: What was to be removed, and is not there.
-        objections: What speaks against it; nothing may be done while there are any.
+        add: New items.
+        comment: Items that get another comment: before and after.
+        remove: Items to remove.
+        unchanged: Items present as wanted already.
+        missing: Networks to remove that are not there.
+        objections: Reasons against it; nothing may be done while there are any.
     """
 
     add: tuple[NewItem, ...] = ()
@@ -48,17 +48,17 @@ class Changes(Value):
 
     @property
     def takes_away(self) -> bool:
-        """Whether something that is there would be lost: an item, or the comment of one."""
+        """Whether an item, or the comment of one, would be lost."""
         return bool(self.comment or self.remove)
 
     @property
     def put(self) -> tuple[NewItem, ...]:
-        """All that is to be written."""
+        """All items to write."""
         return (*self.add, *(after for _, after in self.comment))
 
 
 def adding(held: Iterable[ListItem], wanted: Iterable[NewItem], owners: Owners) -> Changes:
-    """What adding items would change. One that is wanted without a comment keeps what it has."""
+    """Return the changes to add items. A wanted item without a comment keeps the present one."""
     there = {one.network: one for one in held}
     add, comment, unchanged = [], [], []
     objections: list[Objection] = []
@@ -78,7 +78,7 @@ def adding(held: Iterable[ListItem], wanted: Iterable[NewItem], owners: Owners) 
 
 
 def removing(held: Iterable[ListItem], unwanted: Iterable[Network], owners: Owners) -> Changes:
-    """What removing networks would change. Only items for the very same networks are meant."""
+    """Return the changes to remove networks. Only items for the very same networks are meant."""
     there = {one.network: one for one in held}
     remove, missing = [], []
     objections: list[Objection] = []
@@ -117,5 +117,5 @@ def _order(network: Network) -> tuple[int, int, int]:
 
 
 def in_order(items: Iterable[ListItem]) -> list[ListItem]:
-    """Items by their addresses, IPv4 first."""
+    """Sort items by their addresses, IPv4 first."""
     return sorted(items, key=lambda one: _order(one.network))

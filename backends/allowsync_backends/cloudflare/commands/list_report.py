@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def table(rows: Sequence[Sequence[str]], indent: int = 0) -> Iterator[str]:
-    """Rows in columns as wide as they need to be; the last one is folded."""
+    """Lay out rows in columns of the needed width; the last one is folded."""
     if not rows:
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
@@ -28,7 +28,7 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> Iterator[str]:
 
 
 def list_document(one: AccountList, owners: Owners) -> dict[str, Any]:
-    """A list, without its items."""
+    """Return a list as a document, without its items."""
     return {
         "id": one.id,
         "name": one.name,
@@ -42,7 +42,7 @@ def list_document(one: AccountList, owners: Owners) -> dict[str, Any]:
 
 
 def item_document(item: ListItem, owners: Owners) -> dict[str, Any]:
-    """An item, and whose it is."""
+    """Return an item as a document, with its owner."""
     return {
         "network": str(item.network),
         "comment": item.comment,
@@ -52,7 +52,7 @@ def item_document(item: ListItem, owners: Owners) -> dict[str, Any]:
 
 
 def change_lines(changes: Changes, *, done: bool) -> Iterator[Line]:
-    """What a command changes in a list, or would."""
+    """Lay out the changes of a list, done or planned."""
     rows = [
         *(("+", short(one.network), one.comment) for one in changes.add),
         *(
@@ -71,7 +71,7 @@ def change_lines(changes: Changes, *, done: bool) -> Iterator[Line]:
 
 
 def change_document(changes: Changes) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the changes of a list as a document."""
     return {
         "add": [{"network": str(one.network), "comment": one.comment} for one in changes.add],
         "comment": [
@@ -85,7 +85,7 @@ def change_document(changes: Changes) -> dict[str, Any]:
 
 
 def objections(changes: Changes) -> Iterable[str]:
-    """What speaks against a change, a line each."""
+    """Return the objections to a change, a line each."""
     return (f"{short(one.network)}: {one.why}" for one in changes.objections)
 
 

@@ -1,8 +1,7 @@
-"""Whose an item of a list is. Pure.
+"""The owners of a list's items. Pure.
 
-allowsync marks its items by their comment, `allowsync:ALLOWLIST:…`, with a mark for everybody who
-keeps it. What is not marked was put there by hand, except in a list that belongs to a target as a
-whole.
+allowsync marks its items by their comment, `allowsync:ALLOWLIST:…`, with a mark for each owner. An
+item without a mark was added by hand, except in a list that belongs to a target as a whole.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Claim(Value):
         target: Its full name.
         allowlist: The allowlist it enforces.
         list_name: The list.
-        owner: What tells machines apart that share a list; empty when nothing does.
+        owner: The name that tells apart machines that share a list; empty without any.
         exclusive: Whether all of the list is its own.
         denies: Whether those in the list are blocked.
     """
@@ -38,7 +37,7 @@ class Claim(Value):
 
 
 class Whose(Enum):
-    """Who keeps an item."""
+    """The kind of owner of an item."""
 
     HAND = "hand"
     HERE = "here"  # an allowlist of this machine
@@ -46,7 +45,7 @@ class Whose(Enum):
 
 
 class ItemOwner(Value):
-    """Who keeps an item, and for which allowlist at which target, where that is known.
+    """The owner of an item, with its allowlist and target, where these are known.
 
     `also` are further owners; those of this machine come first.
     """
@@ -71,7 +70,7 @@ class ItemOwner(Value):
 
     @property
     def document(self) -> dict[str, Any]:
-        """For programs."""
+        """The owner as a document."""
         return {
             "whose": self.whose.value,
             "allowlist": self.allowlist or None,
@@ -84,22 +83,22 @@ BY_HAND: Final = ItemOwner(Whose.HAND)
 
 
 class Owners(Value):
-    """Tells whose the items of one list are, by the targets of this machine that use it."""
+    """The owners of the items of one list, by the targets of this machine that use it."""
 
     claims: tuple[Claim, ...] = ()
 
     @property
     def whole(self) -> Claim | None:
-        """The target that has the whole list for itself, if one does."""
+        """The target that owns the whole list, if one does."""
         return next((one for one in self.claims if one.exclusive), None)
 
     @property
     def deny(self) -> bool:
-        """Whether the list is that of a denylist."""
+        """Whether the list is a denylist's."""
         return any(one.denies for one in self.claims)
 
     def of(self, item: ListItem) -> ItemOwner:
-        """Who keeps an item."""
+        """Return the owner of an item."""
         if self.whole is not None:
             return _here(self.whole)
         keepers = dict.fromkeys(map(self._keeper, marks_of(item.comment)))
@@ -109,7 +108,7 @@ class Owners(Value):
         return replace(first, also=tuple(rest))
 
     def _keeper(self, mark: str) -> ItemOwner:
-        """Who put a mark there."""
+        """Return the owner of a mark."""
         allowlist, owner = owner_of(mark)
         named = [one for one in self.claims if one.allowlist == allowlist]
         exact = next((one for one in named if one.owner == owner), None)

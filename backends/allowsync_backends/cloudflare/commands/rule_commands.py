@@ -1,4 +1,4 @@
-"""`allowsync cloudflare rule`: the rule that blocks who is not in a list, or in a denylist's."""
+"""`allowsync cloudflare rule`: the rule that blocks clients outside a list, or in a denylist's."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _sensible(
     guards: bool,
     away: bool,
 ) -> None:
-    """End the command where its options do not go together."""
+    """End the command where its options contradict each other."""
     wrong = ""
     if zone is None and not hosts:
         wrong = "say --zone, or --host"
@@ -96,7 +96,7 @@ def _sensible(
 def _compared(
     work: Work, hosts: tuple[str, ...], paths: tuple[str, ...]
 ) -> tuple[list[str], list[str]]:
-    """Hosts and paths as they are compared. All that is wrong is said at once."""
+    """Return hosts and paths in the form compared. All faults are reported at once."""
     from allowsync.text import quote
     from allowsync_backends.cloudflare.commands import expression
 
@@ -154,7 +154,7 @@ def _fit(work: Work, client: CloudflareClient, list_name: str, *, force: bool) -
 def _planner(
     work: Work, list_name: str, hosts: list[str], paths: list[str], *, away: bool
 ) -> Callable[[Ruleset | None], Step]:
-    """What finds out what has to be done, given the rules there are."""
+    """Return a function that computes the needed step from the present rules."""
     from allowsync_backends.cloudflare.commands import expression
     from allowsync_backends.cloudflare.commands.rule_plan import guarding, unguarding
 
@@ -186,7 +186,7 @@ def _done(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """Carry out what is to be done, and say so."""
+    """Carry out a step, and report it."""
     from allowsync_backends.cloudflare.commands.rule_plan import KeepRule
     from allowsync_backends.cloudflare.commands.rule_report import step_document, step_lines
 
@@ -207,7 +207,7 @@ def _done(
 def _carried_out(
     work: Work, zone: Zone, step: Step, plan: Callable[[Ruleset | None], Step]
 ) -> Ruleset | None:
-    """Change the rules, and look whether they are as they should be. Returns what there is then."""
+    """Change the rules, and verify them. Returns the rules afterwards."""
     from allowsync_backends.cloudflare.commands.rule_plan import KeepRule, carry_out
     from allowsync_backends.cloudflare.zones import Zones
 

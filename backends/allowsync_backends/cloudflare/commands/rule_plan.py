@@ -1,7 +1,7 @@
-"""Our rule among the custom rules of a zone, and what has to be done about it.
+"""Our rule among the custom rules of a zone, and the step it needs.
 
 There is one rule of ours for a list in a zone, known by its description: `allowsync:LIST`. All
-all other rules are foreign.
+other rules are foreign.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _SETTINGS: Final = ("action_parameters", "logging", "ref")  # made by hand, and 
 
 
 class CreateRuleset(Value):
-    """The zone has no custom rules yet: a set of rules has to be made, with this one in it."""
+    """The zone has no custom rules yet: a ruleset has to be made, with this rule in it."""
 
     rule: NewRule
 
 
 class AddRule(Value):
-    """The rule is to be put behind those that are there."""
+    """The rule has to be added behind the present ones."""
 
     ruleset: Ruleset
     rule: NewRule
 
 
 class UpdateRule(Value):
-    """Our rule is there and is to become another, in its place."""
+    """Our rule is present and has to be changed, in its place."""
 
     ruleset: Ruleset
     before: ZoneRule
@@ -41,14 +41,14 @@ class UpdateRule(Value):
 
 
 class RemoveRule(Value):
-    """Our rule is to go; where there are several, all of them."""
+    """Our rule has to be removed; where there are several, all of them."""
 
     ruleset: Ruleset
     rules: tuple[ZoneRule, ...]
 
 
 class KeepRule(Value):
-    """It is as it should be."""
+    """The rule is as wanted."""
 
     rule: ZoneRule | None
 
@@ -57,24 +57,24 @@ Step = CreateRuleset | AddRule | UpdateRule | RemoveRule | KeepRule
 
 
 def description(list_name: str) -> str:
-    """What our rule for a list is known by."""
+    """Return the description that identifies our rule for a list."""
     return f"allowsync:{list_name}"
 
 
 def wanted(list_name: str, expression: str) -> NewRule:
-    """Our rule as it should be."""
+    """Return our rule as wanted."""
     return NewRule(expression, BLOCK, description(list_name))
 
 
 def ours(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
-    """Our rules for a list: one, unless it was copied by hand."""
+    """Return our rules for a list: one, unless it was copied by hand."""
     mark = description(list_name)
     rules = () if ruleset is None else ruleset.rules
     return tuple(one for one in rules if one.description == mark)
 
 
 def guarding(ruleset: Ruleset | None, list_name: str, expression: str) -> Step:
-    """What has to be done for our rule to be there, enabled, with that expression."""
+    """Return the step that makes our rule present, enabled, with that expression."""
     new = wanted(list_name, expression)
     if ruleset is None:
         return CreateRuleset(new)
@@ -85,13 +85,13 @@ def guarding(ruleset: Ruleset | None, list_name: str, expression: str) -> Step:
 
 
 def unguarding(ruleset: Ruleset | None, list_name: str, only: str | None = None) -> Step:
-    """What has to be done for no rule of ours to be there, or none with `only` that expression."""
+    """Return the step that removes our rules, or those with `only` that expression."""
     mine = tuple(one for one in ours(ruleset, list_name) if only in (None, one.expression))
     return KeepRule(None) if ruleset is None or not mine else RemoveRule(ruleset, mine)
 
 
 def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
-    """Enabled rules before ours that let requests skip those behind them."""
+    """Return enabled rules before ours that let requests skip those behind them."""
     rules = () if ruleset is None else ruleset.rules
     mark = description(list_name)
     found: list[ZoneRule] = []
@@ -104,7 +104,7 @@ def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
 
 
 def body(before: ZoneRule, rule: NewRule) -> dict[str, Any]:
-    """A changed rule as the API takes it.
+    """Format a changed rule for the API.
 
     Fields left out of a change take their defaults, so those set by hand beside the expression
     (a response to blocked requests, say) are sent along.
@@ -126,7 +126,7 @@ def _same(one: ZoneRule, new: NewRule) -> bool:
 
 
 def carry_out(zones: Zones, zone_id: str, step: Step) -> None:
-    """Do it. No other rule is written, so none can be lost.
+    """Carry out a step. No other rule is written, so none can be lost.
 
     Raises:
         CloudflareError: It was not done, or cannot be confirmed.

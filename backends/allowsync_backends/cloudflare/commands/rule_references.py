@@ -1,4 +1,4 @@
-"""Which rules refer to a list. The API only counts them, so the zones are looked through."""
+"""The rules that refer to a list. The API only counts them, so all zones are searched."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Used(Value):
-    """Where a list is referred to.
+    """The references to a list.
 
     Attributes:
         places: The rules, in words.
-        unknown: Why there may be more; empty where every zone was looked through.
+        unknown: The reason why there may be more; empty where every zone was searched.
     """
 
     places: tuple[str, ...]
@@ -27,7 +27,7 @@ class Used(Value):
 
 
 def rules_with(client: CloudflareClient, list_name: str) -> Used:
-    """The custom rules of the account's zones that refer to a list, as far as the token may see."""
+    """Return the custom rules that refer to a list, of all zones that the token sees."""
     places: list[str] = []
     try:
         for zone in zones(client):

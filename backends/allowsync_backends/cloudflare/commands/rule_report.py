@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def rule_lines(zone: str, ruleset: Ruleset | None) -> Iterator[Line]:
-    """Every custom rule of a zone, in the order in which they are tried."""
+    """Lay out every custom rule of a zone, in evaluation order."""
     from allowsync.text import counted
 
     rules = () if ruleset is None else ruleset.rules
@@ -35,12 +35,12 @@ def rule_lines(zone: str, ruleset: Ruleset | None) -> Iterator[Line]:
 
 
 def rules_document(ruleset: Ruleset | None) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the custom rules of a zone as a document."""
     return {"rules": [_document(one) for one in (() if ruleset is None else ruleset.rules)]}
 
 
 def step_lines(zone: str, list_name: str, step: Step, *, done: bool) -> Iterator[Line]:
-    """What is done to the rules of a zone, or would be."""
+    """Lay out a step for the rules of a zone, done or planned."""
     yield Line(zone)
     match step:
         case CreateRuleset(rule) | AddRule(_, rule):
@@ -65,7 +65,7 @@ def step_lines(zone: str, list_name: str, step: Step, *, done: bool) -> Iterator
 def step_document(
     step: Step, after: Ruleset | None, list_name: str, *, dry_run: bool
 ) -> dict[str, Any]:
-    """The same for programs, with the rules there are afterwards."""
+    """Return a step as a document, with the rules afterwards."""
     before, rule, outcome = _sides(step)
     if outcome != "unchanged" and dry_run:
         outcome = "planned"

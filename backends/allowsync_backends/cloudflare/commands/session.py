@@ -1,4 +1,4 @@
-"""A command at work on an account: it asks, changes, and says what came of it."""
+"""A command's session on an account: queries, changes, and the report of both."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Work(Value):
     """One command, on one account.
 
     Attributes:
-        invocation: The options every command takes.
-        schema: What the document of this command is called.
+        invocation: The options of every command.
+        schema: The schema name of this command's document.
         access: The account.
     """
 
@@ -42,25 +42,25 @@ class Work(Value):
     access: Access
 
     def stop(self, code: ExitCode, where: str, *what: str) -> NoReturn:
-        """Say why it went no further, and end with that exit code."""
+        """Print the reason, and end with that exit code."""
         self.stop_at(code, [Notice(where, one) for one in what])
 
     def stop_at(self, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
-        """The same, of several places."""
+        """Print reasons for several places, and end with that exit code."""
         self.invocation.stop(self.schema, code, notices)
 
     @contextmanager
     def asking(self) -> Iterator[CloudflareClient]:
-        """A client that only asks. What goes wrong ends the command with exit code 1."""
+        """Yield a read-only client. A failure ends the command with exit code 1."""
         with self._told(), _connected(self.access) as client:
             yield client
 
     @contextmanager
     def changing(self, place: str) -> Iterator[CloudflareClient]:
-        """A client that may change something; no other process of this machine changes meanwhile.
+        """Yield a client that may change something, exclusively among this machine's processes.
 
         Args:
-            place: What is changed, in words.
+            place: The changed object, in words.
         """
         from allowsync_backends.cloudflare.account_lock import one_writer
 
@@ -72,7 +72,7 @@ class Work(Value):
             yield client
 
     def found(self, client: CloudflareClient, name: str) -> AccountList:
-        """The list of that name, of addresses. Where there is none, the command ends."""
+        """Return the list of that name, of addresses. Without one the command ends."""
         from allowsync.config.errors import suggestion
 
         lists = client.lists()
@@ -83,7 +83,7 @@ class Work(Value):
         return self.of_addresses(one)
 
     def of_addresses(self, one: AccountList) -> AccountList:
-        """A list, if it is one of addresses. Otherwise the command ends."""
+        """Return a list, if it is one of addresses. Otherwise the command ends."""
         from allowsync_backends.cloudflare.values import ListKind
 
         if one.kind is not ListKind.IP:
@@ -151,7 +151,7 @@ def on_account(schema: str) -> Callable[[F], F]:
     It is called with a `Work` before its own options.
 
     Args:
-        schema: What its document is called.
+        schema: The schema name of its document.
     """
 
     def decorated(command: F) -> F:
@@ -206,7 +206,7 @@ def _access(invocation: Invocation, schema: str, asked: AccessOptions) -> Access
 
 
 def _targets(invocation: Invocation, schema: str, asked: AccessOptions) -> tuple[Target, ...]:
-    """The configured targets. Where the command line says all that is needed, they may lack."""
+    """Return the configured targets. Where the command line is complete, they may be missing."""
     from allowsync.config import ConfigError, load
     from allowsync.text import Line
 

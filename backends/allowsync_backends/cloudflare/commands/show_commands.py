@@ -1,4 +1,4 @@
-"""`allowsync cloudflare lists` and `show`: what there is, and whose."""
+"""`allowsync cloudflare lists` and `show`: lists, items, and their owners."""
 
 from __future__ import annotations
 
