@@ -1,7 +1,7 @@
-"""Whether custom rules let in those who are in a list, and no others. Pure.
+"""Whether custom rules admit addresses in a list, and no others. Pure.
 
-Asked about: each host name and path that the rules name, one that none names, and addresses that
-are in the list and that are not. A rule that blocks by the list says which of these it guards.
+Tested: each host name and path that the rules name, one that none names, and addresses inside and
+outside the list. A rule that blocks by the list determines which of these pages it guards.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     Fates = frozenset[RequestFate]
 
-# Documentation addresses (RFC 5737, RFC 3849) stand for everybody who is in no rule, and homes all
-# over the world for those who are in a wide range.
+# Documentation addresses (RFC 5737, RFC 3849) represent all addresses in no rule, and homes all
+# over the world those in a wide range.
 _OUTSIDE: Final = tuple(
     map(
         ip_address,
@@ -56,7 +56,7 @@ _ADVICE: Final = "see Security > Security rules of the zone in the dashboard"
 
 
 class GuardedPage(Value):
-    """What a rule that uses the list is about.
+    """A page that a rule with the list guards.
 
     Attributes:
         zone: The zone whose rules decide; empty where it is not known.
@@ -77,10 +77,10 @@ class GuardedPage(Value):
 
 
 class RulesOfZones(Value):
-    """The custom rules of every zone that could be read, by the zone's name.
+    """The custom rules of every readable zone, by the zone's name.
 
     Attributes:
-        zones: The rules, in the order in which they are tried.
+        zones: The rules, in evaluation order.
         inactive: Zones for which Cloudflare passes on no requests, each with its status.
     """
 
@@ -88,19 +88,19 @@ class RulesOfZones(Value):
     inactive: Mapping[str, str] = MappingProxyType({})
 
     def naming(self, list_name: str) -> Iterator[tuple[str, ZoneRule]]:
-        """Rules that use a list, each with its zone."""
+        """Yield rules that use a list, each with its zone."""
         for zone, rules in self.zones.items():
             yield from ((zone, one) for one in rules if uses(one.expression, list_name))
 
     def zone_of(self, host: str) -> str:
-        """The zone a host name is in; empty when it is none of these."""
+        """Return the zone a host name is in; empty when it is none of these."""
         return max((one for one in self.zones if _within(host, one)), key=len, default="")
 
 
 def effects(
     known: RulesOfZones, list_name: str, networks: Collection[Network]
 ) -> Iterator[Finding]:
-    """What is wrong with what the rules do for the list."""
+    """Report faults of the rules that use an allowlist."""
     pages = set(_pages(known, list_name))
     if not pages:
         what = f"what the rules with the list {list_name} do is unknown: none can be read here"
@@ -112,7 +112,7 @@ def effects(
     found: dict[str, Finding] = {}
     for page in sorted(asked, key=lambda one: (not one.enabled, str(one))):
         if (said := verdicts[page]) is not None:
-            aside = guarded and not page.enabled  # an old rule beside one that does its work
+            aside = guarded and not page.enabled  # an old rule beside one that works
             severity = Severity.WARNING if aside else said.severity
             found.setdefault(said.what, Finding(severity, said.what, said.advice))
     errors_first = sorted(found.values(), key=lambda one: one.severity is not Severity.ERROR)
@@ -126,7 +126,7 @@ def effects(
 def denials(
     known: RulesOfZones, list_name: str, networks: Collection[Network]
 ) -> Iterator[Finding]:
-    """What is wrong with rules that are to block those in the list."""
+    """Report faults of the rules that are to block those in the list."""
     pages = sorted(set(_pages(known, list_name)), key=str)
     if not pages:
         what = f"what the rules with the list {list_name} do is unknown: none can be read here"
@@ -151,14 +151,14 @@ def denials(
 
 
 def _named(rules: Iterable[ZoneRule]) -> tuple[list[str], list[str]]:
-    """The host names and the paths that rules name."""
+    """Return the host names and the paths that rules name."""
     texts = dict.fromkeys(text for one in rules for text in literals(one.expression))
     hosts = [text.lower().replace("*", "any") for text in texts if _HOST.fullmatch(text)]
     return hosts, [text for text in texts if text.startswith("/")]
 
 
 def _untried(known: RulesOfZones, list_name: str) -> int:
-    """How many host names and paths are not asked about."""
+    """Return the number of host names and paths that are not tested."""
     number = 0
     for zone in {zone for zone, _ in known.naming(list_name)}:
         hosts, paths = _named(known.zones[zone])
@@ -168,14 +168,14 @@ def _untried(known: RulesOfZones, list_name: str) -> int:
 
 
 def _pages(known: RulesOfZones, list_name: str) -> Iterator[GuardedPage]:
-    """The pages for which it matters to some rule whether the source is in the list."""
+    """Yield the pages for which some rule depends on whether the source is in the list."""
     for zone, rule in known.naming(list_name):
         named, others = _named(known.zones[zone])
         paths = ["/", *others][: _MOST + 1]
         mine = {text.lower() for text in literals(rule.expression)}
         for path in paths:
             for_all = _matters(rule, f"any.{zone}", path, list_name)
-            # Of another zone: only what the rule itself is about.
+            # Of another zone: only host names in the rule itself.
             here = [one for one in named if _within(one, zone) or (one in mine and not for_all)]
             for host in [f"any.{zone}", *here][: _MOST + 1]:
                 if _matters(rule, host, path, list_name):
@@ -196,7 +196,7 @@ def _within(host: str, zone: str) -> bool:
 def _verdict(
     known: RulesOfZones, page: GuardedPage, list_name: str, networks: Collection[Network]
 ) -> Finding | None:
-    """What is wrong with what becomes of friends and strangers at a page."""
+    """Return the fault in the treatment of friends or strangers at a page; None without."""
     if (undecided := _undecided(known, page)) is not None:
         return undecided
 
@@ -205,7 +205,7 @@ def _verdict(
         return [fates(known.zones[page.zone], one, list_name) for one in asked]
 
     named = _networks_of(known.zones[page.zone])
-    # First those that a rule may treat in a way of its own.
+    # First those that a rule may treat specially.
     by_name = sorted(networks, key=lambda one: (not any(map(one.overlaps, named)), str(one)))
     friends = [end for one in by_name[:_MOST] for end in {one[0], one[-1]}]
     outside = [one for one in _OUTSIDE if not any(one in n for n in networks)]
@@ -222,7 +222,7 @@ def _verdict(
 
 
 def _undecided(known: RulesOfZones, page: GuardedPage) -> Finding | None:
-    """Why no rule that is read here decides about a page; None where rules do."""
+    """Return why no readable rule decides about a page; None where rules do."""
     if not page.zone:
         what = f"who gets to {page} is unknown: its zone is none that the token sees"
         return Finding(Severity.WARNING, what, "a rule has an effect in the zone of its host alone")
@@ -233,7 +233,7 @@ def _undecided(known: RulesOfZones, page: GuardedPage) -> Finding | None:
 
 
 def _networks_of(rules: Iterable[ZoneRule]) -> list[Network]:
-    """Networks that rules name, without those of homes."""
+    """Return networks that rules name, without those of homes."""
     every = dict.fromkeys(one for rule in rules for one in named_networks(rule.expression))
     found = [one for one in every if one.prefixlen and not _of_homes(one)]
     return sorted(found, key=lambda one: one.prefixlen / one.max_prefixlen)[:_MOST_OF_RULES]
@@ -244,7 +244,7 @@ def _of_homes(network: Network) -> bool:
 
 
 def _admitted(page: GuardedPage, seen: Mapping[Network, list[Fates]], name: str) -> Finding | None:
-    """Networks that a rule names beside the list, and that get in where others do not."""
+    """Report networks that a rule names beside the list, and admits where others are refused."""
     found = [str(one) for one, of in seen.items() if {RequestFate.PASSED} in of]
     if not found:
         return None

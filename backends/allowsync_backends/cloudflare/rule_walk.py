@@ -1,7 +1,7 @@
-"""What a zone's custom rules make of one request, rule by rule. Pure.
+"""The fate of one request at a zone's custom rules, rule by rule. Pure.
 
-Actions: developers.cloudflare.com/ruleset-engine/rules-language/actions/. A challenge that is
-solved accepts the request, which meets no rule behind it; who solved it before may meet those.
+Actions: developers.cloudflare.com/ruleset-engine/rules-language/actions/. A solved challenge
+accepts the request, which skips the rules behind it; a client that solved it before may meet those.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 STOPPING: Final = frozenset(
     ("block", "challenge", "interactive_challenge", "js_challenge", "managed_challenge")
 )
-# A rule that has one of these asks for more than its expression does.
+# Parameters by which a rule depends on more than its expression.
 _CONDITIONS: Final = frozenset(("exposed_credential_check", "ratelimit"))
-_PASSING_ON: Final = frozenset(("log", "skip"))  # unless what is skipped are the rules behind
+_PASSING_ON: Final = frozenset(("log", "skip"))  # unless the rules behind are skipped
 
 
 class RequestFate(Enum):
-    """What can become of a request at the custom rules."""
+    """A possible fate of a request at the custom rules."""
 
     BLOCKED = "blocked"
     CHALLENGED = "challenged"
@@ -35,7 +35,7 @@ class RequestFate(Enum):
 
 
 def fates(rules: Iterable[ZoneRule], request: WebRequest, list_name: str) -> frozenset[RequestFate]:
-    """All that can become of a request: one fate where it is known, several where it is not."""
+    """Return all possible fates of a request: one where it is known, several where it is not."""
     ends: set[RequestFate] = set()
     on_the_way = {RequestFate.PASSED}
     for rule in rules:
@@ -55,7 +55,7 @@ def _matches(rule: ZoneRule, request: WebRequest, list_name: str) -> bool | None
 
 
 def _met(rule: ZoneRule, coming: set[RequestFate], ends: set[RequestFate]) -> set[RequestFate]:
-    """What goes on to the next rule of that which meets one, and into `ends` what does not."""
+    """Return the fates that continue behind a rule that matches; adds the others to `ends`."""
     if rule.action == "block":
         ends.add(RequestFate.BLOCKED)
         return set()
@@ -69,12 +69,12 @@ def _met(rule: ZoneRule, coming: set[RequestFate], ends: set[RequestFate]) -> se
         if _may_skip_some(rule):
             ends.update(coming)
         return coming
-    ends.update(RequestFate)  # a set of rules of its own, or an action that came later than this
+    ends.update(RequestFate)  # another ruleset, or an action newer than this code
     return coming
 
 
 def skips_the_rest(rule: ZoneRule) -> bool:
-    """Whether what meets a rule meets none of those behind it."""
+    """Whether requests that match a rule skip all those behind it."""
     parameters = _parameters(rule)
     return rule.action == "skip" and "current" in (
         parameters.get("ruleset"),
@@ -83,7 +83,7 @@ def skips_the_rest(rule: ZoneRule) -> bool:
 
 
 def _may_skip_some(rule: ZoneRule) -> bool:
-    """Whether what meets a rule may miss one behind it: other phases and products are none."""
+    """Whether requests that match a rule may skip one behind it; other phases do not count."""
     parameters = _parameters(rule)
     phases = parameters.get("phases") or []
     return rule.action == "skip" and (

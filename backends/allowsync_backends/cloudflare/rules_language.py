@@ -1,7 +1,7 @@
-"""What an expression of Cloudflare's rules language is for one request. Pure.
+"""Evaluates an expression of Cloudflare's rules language for one request. Pure.
 
-True, false, or unknown (None): where a field, a function or another list is not known here, and for
-whatever cannot be parsed. The language: developers.cloudflare.com/ruleset-engine/rules-language/.
+True, false, or unknown (None): for a field, a function or another list unknown here, and for any
+expression that cannot be parsed. See developers.cloudflare.com/ruleset-engine/rules-language/.
 `not` binds closer than `and`, then `xor`, then `or`.
 """
 
@@ -32,14 +32,14 @@ _TOKEN: Final = re.compile(
 _SIGNS: Final = {"&&": "and", "||": "or", "^^": "xor", "!": "not", "==": "eq", "!=": "ne"}
 _ORDERED: Final = frozenset(("lt", "le", "gt", "ge", "<", "<=", ">", ">=", "matches", "~"))
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_DEEPEST: Final = 50  # parentheses within each other
+_DEEPEST: Final = 50  # nested parentheses
 
 
 class WebRequest(Value):
     """A request for a page, as far as it is known.
 
     Attributes:
-        source: The address it comes from.
+        source: Its source address.
         listed: Whether that is in the list.
         host: The host name it is for.
         path: The path, without escapes.
@@ -51,7 +51,7 @@ class WebRequest(Value):
     path: str
 
     def field(self, name: str) -> Known:
-        """The value of a field; None when it is not known."""
+        """Return the value of a field; None when it is not known."""
         return {
             "ip.src": self.source,
             "http.host": self.host,
@@ -63,12 +63,12 @@ class WebRequest(Value):
 
 
 class _Token(Value):
-    kind: str  # text, word, sign, or a text with escapes that are not read
+    kind: str  # text, word, sign, or a text with unsupported escapes
     text: str
 
 
 def evaluate(expression: str, request: WebRequest, list_name: str) -> Truth:
-    """Whether an expression is true of a request; None when that is not known."""
+    """Return whether an expression is true of a request; None when that is not known."""
     try:
         reader = _Evaluation(_tokens(expression), request, list_name)
         return _truth(reader.whole())
@@ -77,7 +77,7 @@ def evaluate(expression: str, request: WebRequest, list_name: str) -> Truth:
 
 
 def uses(expression: str, list_name: str) -> bool:
-    """Whether an expression refers to a list; one that cannot be read does if its text does."""
+    """Whether an expression refers to a list; for an unreadable one, whether its text does."""
     name = f"${list_name}"
     try:
         return any(one.kind == "word" and one.text == name for one in _tokens(expression))
@@ -86,7 +86,7 @@ def uses(expression: str, list_name: str) -> bool:
 
 
 def literals(expression: str) -> tuple[str, ...]:
-    """The texts that an expression compares with."""
+    """Return the texts that an expression compares with."""
     try:
         return tuple(one.text for one in _tokens(expression) if one.kind == "text")
     except ValueError:
@@ -94,7 +94,7 @@ def literals(expression: str) -> tuple[str, ...]:
 
 
 def named_networks(expression: str) -> tuple[Network, ...]:
-    """The networks that an expression names; of a range of addresses, its ends."""
+    """Return the networks that an expression names; of a range of addresses, its ends."""
     try:
         words = [one.text for one in _tokens(expression) if one.kind == "word"]
     except ValueError:
@@ -105,7 +105,7 @@ def named_networks(expression: str) -> tuple[Network, ...]:
 
 def _network(text: str) -> Network | None:
     if not set(text) & set(".:"):
-        return None  # a number, which Python takes for an address
+        return None  # a number, which Python would accept as an address
     try:
         return ip_network(text, strict=False)
     except ValueError:
@@ -134,7 +134,7 @@ def _tokens(expression: str) -> tuple[_Token, ...]:
 
 
 class _Evaluation:
-    """Reads tokens and works out what they are, from left to right."""
+    """Reads and evaluates tokens, from left to right."""
 
     def __init__(self, tokens: tuple[_Token, ...], request: WebRequest, list_name: str) -> None:
         self._tokens = tokens
@@ -150,7 +150,7 @@ class _Evaluation:
         return value
 
     def _peek(self) -> str:
-        """The next word or sign; empty for a text and at the end."""
+        """Return the next word or sign; empty for a text and at the end."""
         if self._at == len(self._tokens):
             return ""
         token = self._tokens[self._at]

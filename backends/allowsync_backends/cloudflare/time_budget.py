@@ -1,4 +1,4 @@
-"""Waiting, with an end. The clock is given, so that tests take no time."""
+"""Waiting with a limit. The clock is a parameter, so that tests take no time."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-# When to look whether an asynchronous operation has ended, in seconds after the look before; the
-# last goes on until OPERATION_PATIENCE is over.
+# The pauses between polls of an asynchronous operation, in seconds; the last one repeats until
+# OPERATION_PATIENCE is over.
 POLLS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 OPERATION_PATIENCE: Final = 120.0  # seconds
 
-# After a refusal for now that does not say how long it lasts.
+# The pauses after a temporary refusal without a duration.
 PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
 class PollClock(Value):
-    """What time it is, in seconds from any start, and how to let some pass."""
+    """A monotonic clock in seconds, with its sleep function."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 class Budget(Value):
-    """How long a piece of work may take, in seconds from when this was made."""
+    """The time limit of a piece of work, in seconds from its start."""
 
     clock: PollClock
     seconds: float
@@ -37,7 +37,7 @@ class Budget(Value):
 
     @staticmethod
     def of(clock: PollClock, seconds: float) -> Budget:
-        """A budget that begins now."""
+        """Return a budget that starts now."""
         return Budget(clock, seconds, clock.now())
 
     @property
@@ -51,9 +51,9 @@ class Budget(Value):
         return max(0.0, self.seconds - self.spent)
 
     def at_most(self, seconds: float) -> Budget:
-        """A part of it that begins now."""
+        """Return a part of it that starts now."""
         return Budget.of(self.clock, min(seconds, self.left))
 
     def would_pass(self, state: RetryCallState) -> bool:
-        """Whether the pause that a `tenacity.Retrying` is about to make would end too late."""
+        """Whether the next pause of a `tenacity.Retrying` would end too late."""
         return state.upcoming_sleep > self.left

@@ -1,4 +1,4 @@
-"""The form of an API token: what is plainly none is named before it is sent anywhere. Pure."""
+"""The form of an API token: an obviously wrong one is rejected before it is sent. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CREATE: Final = "create an API token under My Profile > API Tokens"
 
 
 def flaw(token: str) -> str:
-    """What keeps a text from being an API token, without quoting it; empty where it may be one.
+    """Return why a text cannot be an API token, without quoting it; empty where it may be one.
 
-    Its length says nothing: the vendor has changed that, and an unknown form may be a new one.
+    Its length proves nothing: the vendor has changed that, and an unknown form may be a new one.
     """
     if not token or _TOKEN.fullmatch(token):
         return _other_credential(token)

@@ -1,4 +1,4 @@
-"""A request goes out, a result or an error comes back; asked again where that is safe."""
+"""Sends requests and returns results or errors; retries where that is safe."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 LARGEST_BODY: Final = 8 << 20  # bytes
 REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its reply
 READ_ATTEMPTS: Final = 4
-LONGEST_SILENCE: Final = 15.0  # seconds without any reply, after which nothing is asked again
+LONGEST_SILENCE: Final = 15.0  # seconds without any reply, after which there is no retry
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled with each attempt
 
 
 class ApiTransport:
-    """Sends requests, one after the other, over a connection that is kept; a context manager.
+    """Sends requests, one after the other, over a kept-alive connection; a context manager.
 
     Args:
-        url: Where the API is, without a slash at the end.
-        token: The API token; None for what needs none.
-        budget: How long all requests together may take.
+        url: The URL of the API, without a slash at the end.
+        token: The API token; None for requests that need none.
+        budget: The time limit of all requests together.
     """
 
     def __init__(self, url: str, token: Secret | None, budget: Budget) -> None:
@@ -71,10 +71,10 @@ class ApiTransport:
         self._client.close()
 
     def read(self, path: str, params: Mapping[str, str] | None = None) -> ApiReply:
-        """Ask for something, several times if need be: asking changes nothing.
+        """Send a read request, several times if need be: it changes nothing.
 
         Raises:
-            CloudflareError: It was not given, or not in time.
+            CloudflareError: There is no result, or not in time.
         """
         return self._patiently(ApiCall("GET", path), params, None, _may_ask_again)
 
@@ -82,7 +82,7 @@ class ApiTransport:
         """Change something. Sent again only when it is known that nothing was changed yet.
 
         Raises:
-            CloudflareError: It was not done; or, for what is in `AMBIGUOUS`, it may have been.
+            CloudflareError: It was not done; or, for the classes in `AMBIGUOUS`, it may have been.
         """
         return self._patiently(ApiCall(method, path), None, body, _may_send_again)
 
@@ -101,7 +101,7 @@ class ApiTransport:
         return patiently(lambda: understood(call, self._exchange(call, params, body)))
 
     def _enough(self, state: RetryCallState) -> bool:
-        """Whether there is no point in another attempt: out of time, or not refused but broken."""
+        """Whether another attempt is useless: out of time, or broken rather than refused."""
         failure = state.outcome.exception() if state.outcome is not None else None
         tried = not isinstance(failure, TooMany) and state.attempt_number >= READ_ATTEMPTS
         return tried or self._silent or self.budget.would_pass(state)
@@ -133,7 +133,7 @@ class ApiTransport:
         if self._token is None:
             return headers
         token = self._token.value
-        # What cannot be a header would be quoted in the error of the HTTP library.
+        # The HTTP library's error would quote an invalid header.
         if not (token and token.isascii() and token.isprintable() and " " not in token):
             raise Unsent(call, "the API token holds characters that no token has")
         return {**headers, "Authorization": f"Bearer {token}"}
@@ -163,7 +163,7 @@ def _may_ask_again(error: BaseException) -> bool:
 
 
 def _pause(state: RetryCallState) -> float:
-    """How long to wait before the next attempt, in seconds."""
+    """Return the pause before the next attempt, in seconds."""
     failure = state.outcome.exception() if state.outcome is not None else None
     number = state.attempt_number
     if isinstance(failure, TooMany):

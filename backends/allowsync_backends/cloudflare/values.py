@@ -1,4 +1,4 @@
-"""What Cloudflare's API speaks of, as values. Networks are networks; text is for the edge."""
+"""The objects of Cloudflare's API as values. Networks are networks; text is for the edge."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PHASE: Final = "http_request_firewall_custom"  # of the custom rules
 
 
 class ListKind(Enum):
-    """What a list holds. allowsync uses lists of addresses."""
+    """The kind of a list's items. allowsync uses lists of addresses."""
 
     IP = "ip"
     REDIRECT = "redirect"
     HOSTNAME = "hostname"
     ASN = "asn"
-    OTHER = "other"  # a kind that came later than we did; none can be made
+    OTHER = "other"  # a kind newer than this code; none can be made
 
 
 class AccountList(Value):
@@ -32,12 +32,12 @@ class AccountList(Value):
     Attributes:
         id: Thirty-two hexadecimal digits.
         name: As rules refer to it: `$name`. It cannot be changed.
-        kind: What it holds.
+        kind: The kind of its items.
         description: For people.
-        num_items: How many items it holds.
-        num_referencing_filters: How many rules refer to it; while there are any, it cannot be
-            deleted.
-        modified: When it was changed last; None when the API does not say.
+        num_items: The number of its items.
+        num_referencing_filters: The number of rules that refer to it; while there are any, it
+            cannot be deleted.
+        modified: The time of its last change; None when the API omits it.
     """
 
     id: str
@@ -59,14 +59,14 @@ class ListItem(Value):
 
 
 class NewItem(Value):
-    """An item to be put into a list. One that is there for the network already is overwritten."""
+    """An item to be put into a list. It overwrites one present for the same network."""
 
     network: Network
     comment: str = ""
 
 
 class OperationStatus(Enum):
-    """How far an asynchronous operation is."""
+    """The progress of an asynchronous operation."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -89,7 +89,7 @@ class Zone(Value):
         id: Thirty-two hexadecimal digits.
         name: The domain itself.
         account: The id of the account it is in.
-        status: `active`; else the word for why Cloudflare passes on no requests for it.
+        status: `active`; else the reason, as a word, why Cloudflare passes on no requests.
     """
 
     id: str
@@ -99,7 +99,7 @@ class Zone(Value):
 
 
 class ZoneRule(Value):
-    """A rule of a ruleset. `raw` is all the API says of it, to be handed back unchanged."""
+    """A rule of a ruleset. `raw` is the API's whole document, to be sent back unchanged."""
 
     id: str
     expression: str
@@ -110,7 +110,7 @@ class ZoneRule(Value):
 
 
 class Ruleset(Value):
-    """The rules of a phase, in the order in which they are tried."""
+    """The rules of a phase, in evaluation order."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""The client's other half: domains, and the custom rules that refer to a list.
+"""Domains, and the custom rules that refer to a list: the second part of the client.
 
 Endpoints: developers.cloudflare.com/api, "Zones" and "Rulesets"; the phase is that of the WAF's
 custom rules.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.transport import ApiTransport
     from allowsync_backends.cloudflare.values import NewRule, Ruleset, Zone
 
-_PAGE: Final = 50  # zones; the API's most
+_PAGE: Final = 50  # zones; the API's limit
 _MOST_PAGES: Final = 200
 
 
@@ -37,13 +37,13 @@ class Zones:
         self.transport = transport
 
     def find(self, name: str) -> Zone | None:
-        """The zone of a domain; None when the token sees none of that name."""
+        """Return the zone of a domain; None when the token sees none of that name."""
         reply = self.transport.read("/zones", {"name": name})
         zones = parsed("GET", "/zones", reply, each(api_parser.zone))
         return next((one for one in zones if one.name == name), None)
 
     def rules(self, zone_id: str) -> Ruleset | None:
-        """The custom rules of a zone; None when it never had one."""
+        """Return the custom rules of a zone; None when it never had one."""
         path = f"/zones/{zone_id}/rulesets/phases/{PHASE}/entrypoint"
         try:
             reply = self.transport.read(path)
@@ -52,7 +52,7 @@ class Zones:
         return parsed("GET", path, reply, api_parser.ruleset)
 
     def create(self, zone_id: str, rules: Iterable[NewRule]) -> Ruleset:
-        """Make the zone's set of custom rules, where `rules` found none."""
+        """Create the zone's set of custom rules, where `rules` found none."""
         path = f"/zones/{zone_id}/rulesets"
         body = {
             "name": "default",
@@ -63,7 +63,7 @@ class Zones:
         return parsed("POST", path, self.transport.write("POST", path, body), api_parser.ruleset)
 
     def add(self, zone_id: str, ruleset_id: str, rule: NewRule) -> Ruleset:
-        """Put a rule behind all others, which keep their ids and order."""
+        """Add a rule behind all others, which keep their ids and order."""
         path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules"
         reply = self.transport.write("POST", path, api_parser.as_rule(rule))
         return parsed("POST", path, reply, api_parser.ruleset)
@@ -81,10 +81,10 @@ class Zones:
 
 
 def zones(client: CloudflareClient) -> Iterator[Zone]:
-    """Every zone of the account that the token may see.
+    """Yield every zone of the account that the token may see.
 
     Raises:
-        CloudflareError: They could not be found out.
+        CloudflareError: They could not be read.
     """
     for page in range(1, _MOST_PAGES + 1):
         asked = {"per_page": str(_PAGE), "page": str(page)}

@@ -1,4 +1,4 @@
-"""What several backends have in common. The kinds of options are imported when they are made."""
+"""Shared parts of several backends. The kinds of options are imported when they are made."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def port_list() -> Kind[tuple[Port, ...]]:
-    """The kind of a list of ports."""
+    """Return the kind of a list of ports."""
     from allowsync_backends.common import port_kinds
 
     return port_kinds.port_list()
 
 
 def interface_list() -> Kind[tuple[str, ...]]:
-    """The kind of a list of network interfaces."""
+    """Return the kind of a list of network interfaces."""
     from allowsync_backends.common import port_kinds
 
     return port_kinds.interface_list()

@@ -1,4 +1,4 @@
-"""Running a packet filter's tools, and what their failures mean.
+"""Runs a packet filter's tools, and explains their failures.
 
 The tools' messages are not parsed, only shown.
 """
@@ -12,7 +12,7 @@ from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.system.process import PATH, Command, CommandError, CommandMissing, Completed, run
 from allowsync.typed import Final
 
-# Capabilities as the kernel counts them (capabilities(7), linux/capability.h).
+# Capabilities by their kernel numbers (capabilities(7), linux/capability.h).
 CAP_NET_ADMIN: Final = 1 << 12
 CAP_NET_RAW: Final = 1 << 13
 LOOKED_IN: Final = f"looked in {PATH.replace(':', ', ')}"
@@ -23,8 +23,8 @@ def ask(command: Command, missing: str = "") -> Completed:
     """Run a command that changes nothing. It may fail; the caller sees its code.
 
     Args:
-        command: What to run.
-        missing: What to say where the program is not installed.
+        command: The command.
+        missing: The message where the program is not installed.
 
     Raises:
         BackendError: It could not be run, or did not end.
@@ -41,8 +41,8 @@ def change(command: Command, missing: str = "") -> Completed:
     """Run a command that changes something. It may fail; the caller sees its code.
 
     Args:
-        command: What to run.
-        missing: What to say where the program is not installed.
+        command: The command.
+        missing: The message where the program is not installed.
 
     Raises:
         BackendError: It could not be started, so nothing was changed.
@@ -60,20 +60,20 @@ def change(command: Command, missing: str = "") -> Completed:
 
 
 def not_run(error: CommandError, missing: str) -> str:
-    """Why a program was not run: to install it helps only where it is missing."""
+    """Return why a program was not run: installation helps only where it is missing."""
     absent = isinstance(error, CommandMissing) and not error.reason
     return missing if absent and missing else str(error)
 
 
 def said(failed: Completed) -> str:
-    """What a program said, in one line; its remarks, which begin with `#`, are left out."""
+    """Return a program's error in one line; its remarks, which begin with `#`, are left out."""
     lines = (line.strip() for line in failed.stderr.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
     return first[:200] or f"exit code {failed.code}"
 
 
 def not_root(what: str, capabilities: str = "CAP_NET_ADMIN") -> str:
-    """Why a packet filter cannot be seen and changed, and what to do: root may lack the right."""
+    """Return why a packet filter cannot be used, with advice: root may lack the right, too."""
     remedy = "run it with sudo"
     if os.geteuid() == 0:
         remedy = "this is root in a container or a service that gave it up: give it back there"
@@ -83,7 +83,7 @@ def not_root(what: str, capabilities: str = "CAP_NET_ADMIN") -> str:
 def may(capabilities: int) -> bool:
     """Whether this process has all of some capabilities. Without /proc, root counts as having them.
 
-    What is not so after all is said by the tool that is started.
+    Where that is wrong, the started tool reports it.
     """
     try:
         status = STATUS.read_text()

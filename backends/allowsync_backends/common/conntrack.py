@@ -1,14 +1,14 @@
-"""Ending what still runs of those whose access was taken away.
+"""Ends running connections of clients whose access was revoked.
 
-A firewall that accepts established connections before it looks at allowlists lets a running stream
-go on for ever. Two things keep one alive: the socket on this machine, and what connection tracking
-knows of it. Forgetting the latter alone is not enough: the next segment this machine sends makes it
-known again (`nf_conntrack_tcp_loose`), and the other side is established once more. So the sockets
-are closed first, by `ss -K` (ss(8)), and then the flows deleted, by `conntrack -D` (conntrack(8)),
-which also ends what is redirected to containers.
+A firewall that accepts established connections before it consults allowlists lets a running stream
+continue for ever. Two things keep one alive: the socket on this machine, and its entry in
+connection tracking. Deleting the latter alone is not enough: the next segment this machine sends
+creates it again (`nf_conntrack_tcp_loose`), and the connection is established once more. So the
+sockets are closed first, by `ss -K` (ss(8)), and then the flows deleted, by `conntrack -D`
+(conntrack(8)), which also ends connections redirected to containers.
 
-All of it is done as well as it can be. A failure never is one of the run: the firewall itself
-already refuses what is new.
+All of this is best effort. A failure is never one of the run: the firewall itself already refuses
+new connections.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_FLOWS: Final = 1000  # each takes a process of a few milliseconds
 
 
 class ConntrackFlow(Value):
-    """A connection as connection tracking knows it: who began it, and where to."""
+    """A connection in connection tracking: its source, destination and port."""
 
     protocol: Protocol
     source: Address
@@ -45,16 +45,16 @@ class ConntrackFlow(Value):
 
 
 def end_streams(networks: Iterable[Network], ports: Sequence[Port] = ()) -> tuple[str, ...]:
-    """End what comes from networks and runs to ports of this machine. Raises nothing.
+    """End connections from networks to ports of this machine. Raises nothing.
 
     Args:
-        networks: Where access was taken away (see `taken_away`).
-        ports: The ports it is about, as they are dialled. Without any: every TCP port this machine
+        networks: The networks whose access was revoked (see `taken_away`).
+        ports: The destination ports, before translation. Without any: every TCP port this machine
             listens on, and every flow to an address of this machine.
 
     Returns:
-        What could not be done, in words, one sentence each. Tools that are missing are not among
-        it (see `missing_tools`).
+        Failures in words, one sentence each. Missing tools are not among them (see
+        `missing_tools`).
     """
     revoked = Coverage(networks)
     if not list(revoked):
@@ -69,13 +69,13 @@ def end_streams(networks: Iterable[Network], ports: Sequence[Port] = ()) -> tupl
 
 
 def taken_away(removed: Iterable[Network], remaining: Iterable[Network]) -> list[Network]:
-    """What of some networks is not covered by others that remain, sorted."""
+    """Return the parts of removed networks that no remaining one covers, sorted."""
     still = Coverage(remaining)
     return [piece for network in Coverage(removed) for piece in without(network, still)]
 
 
 def missing_tools() -> Iterator[Finding]:
-    """What `check` has to say about the tools that end streams."""
+    """Report missing tools that end connections."""
     for tool, package, otherwise in (
         ("ss", "iproute2", "a stream to this machine goes on until it ends by itself"),
         ("conntrack", "conntrack", "a stream to a container goes on until it ends by itself"),
@@ -118,10 +118,10 @@ def _output(*argv: str) -> str:
 
 
 def close_commands(revoked: Iterable[Network], ports: Iterable[Port]) -> tuple[Command, ...]:
-    """The commands that close the TCP sockets between local ports and networks. Pure.
+    """Return the commands that close the TCP sockets between local ports and networks. Pure.
 
-    An IPv4 network covers its mapped addresses (RFC 4291) too, under which a server that listens
-    for both families sees IPv4.
+    An IPv4 network covers its mapped addresses (RFC 4291) too, by which a server that listens for
+    both families sees IPv4.
     """
     local = _either(_local(port) for port in ports)
     if not local:
@@ -145,7 +145,7 @@ def _local(port: Port) -> tuple[str, ...]:
 
 
 def _either(terms: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Terms of a filter of ss, any of which may hold; nothing for none."""
+    """Return terms of a filter of ss, joined by `or`; empty for none."""
     words: list[str] = []
     for term in terms:
         words += ["or" if words else "(", *term]
@@ -153,7 +153,7 @@ def _either(terms: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def forget_commands(chosen: Iterable[ConntrackFlow], family: Family) -> tuple[Command, ...]:
-    """The commands that delete flows, each kind of flow once, and not too many. Pure."""
+    """Return the commands that delete flows, each kind of flow once, and not too many. Pure."""
     each = list(dict.fromkeys(chosen))[:MOST_FLOWS]
     return tuple(
         Command(
@@ -165,14 +165,14 @@ def forget_commands(chosen: Iterable[ConntrackFlow], family: Family) -> tuple[Co
     )  # fmt: skip
 
 
-# The first four are those of who began it; the answer's direction follows.
+# The first four are of the original direction; the reply direction follows.
 _FLOW: Final = re.compile(
     r"^(tcp|udp)\s.*?\bsrc=(\S+) dst=(\S+) sport=\d+ dport=(\d+) ", re.MULTILINE
 )
 
 
 def flows(listing: str) -> Iterator[ConntrackFlow]:
-    """The flows of TCP and UDP in what `conntrack -L` prints. Pure; skips what is none."""
+    """Yield the flows of TCP and UDP in the output of `conntrack -L`. Pure; skips other lines."""
     for protocol, source, destination, port in _FLOW.findall(listing):
         try:
             yield ConntrackFlow(
@@ -183,7 +183,7 @@ def flows(listing: str) -> Iterator[ConntrackFlow]:
 
 
 def listening(listing: str) -> tuple[Port, ...]:
-    """The TCP ports in what `ss -H -t -l -n` prints, as few ranges as possible. Pure."""
+    """Return the TCP ports in the output of `ss -H -t -l -n`, as few ranges as possible. Pure."""
     places = (line.split()[3] for line in listing.splitlines() if len(line.split()) > 3)
     numbers = (place.rpartition(":")[2] for place in places)
     found = (int(number) for number in numbers if number.isascii() and number.isdigit())
@@ -191,7 +191,7 @@ def listening(listing: str) -> tuple[Port, ...]:
 
 
 def local_addresses(listing: str) -> frozenset[str]:
-    """The addresses in what `ip -json address show` prints; none when it cannot be read. Pure."""
+    """Return the addresses in the output of `ip -json address show`; none on an error. Pure."""
     try:
         return frozenset(
             str(ip_address(address["local"]))

@@ -1,7 +1,7 @@
-"""Calls firewalld over the system's D-Bus (firewalld.dbus(5)).
+"""Client of firewalld over the system's D-Bus (firewalld.dbus(5)).
 
-All calls of a run take one connection and a millisecond each; each of `firewall-cmd` takes several
-hundred, and each of busctl(1) five.
+All calls of a run take one connection and a millisecond each; one of `firewall-cmd` takes several
+hundred, and one of busctl(1) five.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PERMANENT: Final = f"{RUNTIME}/config"
 
 _BUS: Final = "org.freedesktop.DBus"
 _ABSENT: Final = (f"{_BUS}.Error.ServiceUnknown", f"{_BUS}.Error.NameHasNoOwner")
-# What becomes of a connection, or of a message that is none.
+# Errors of a connection, or of a malformed message.
 _BROKEN: Final = (OSError, ValueError, LookupError, TypeError, StructError)
 
 
@@ -60,16 +60,16 @@ _STATE: Final = Call(RUNTIME, f"{_BUS}.Properties", "Get", "ss", (SERVICE, "stat
 
 
 def method(path: str, interface: str, name: str, signature: str = "", *arguments: Any) -> Call:
-    """A call of firewalld. Of its interfaces, what follows the name they share: `config.zone`."""
+    """Return a call of firewalld. `interface` lacks the common prefix: `config.zone`."""
     of = f"{SERVICE}.{interface}" if interface else SERVICE
     return Call(path, of, name, signature, arguments)
 
 
 class FirewalldRefusal(BackendError):
-    """firewalld did not do what it was asked for.
+    """firewalld refused a call.
 
     Attributes:
-        code: Why, as firewalld's own errors are named: `INVALID_IPSET`; empty for others.
+        code: The name of firewalld's own error: `INVALID_IPSET`; empty for others.
     """
 
     def __init__(self, call: Call, error: str, said: str) -> None:
@@ -82,7 +82,7 @@ class FirewalldRefusal(BackendError):
 
 
 def usable() -> str:
-    """Why firewalld cannot be used here, or an empty string."""
+    """Return why firewalld cannot be used here, or an empty string."""
     if not installed("firewall-cmd"):
         return f"firewalld is not installed: apt install firewalld ({tools.LOOKED_IN})"
     return "" if os.geteuid() == 0 else "only root may ask firewalld: run it with sudo"
@@ -112,15 +112,15 @@ class Bus:
         self._connection.close()
 
     def ask(self, call: Call, gives: str) -> Any:
-        """What a call gives that changes nothing.
+        """Return the result of a call that changes nothing.
 
         Args:
             call: The call.
-            gives: The type of the one value it gives.
+            gives: The type of its one result.
 
         Raises:
             FirewalldRefusal: firewalld refuses, or does not run.
-            BackendError: It does not answer, or gives something else.
+            BackendError: It does not answer, or the result has another type.
         """
         try:
             message = self._answer(call)
@@ -137,7 +137,7 @@ class Bus:
 
         Raises:
             FirewalldRefusal: firewalld refuses, or does not run.
-            OutcomeUnknown: It did not answer, and may have done what it was asked for.
+            OutcomeUnknown: It did not answer, and may have made the change.
         """
         for call in calls:
             try:
@@ -147,7 +147,7 @@ class Bus:
                 raise OutcomeUnknown(what) from error
 
     def must_be_in_force(self) -> None:
-        """See that firewalld has loaded its configuration.
+        """Check that firewalld has loaded its configuration.
 
         Raises:
             BackendError: It has not, or it cannot be asked.

@@ -21,11 +21,11 @@ class PortKind(Leaf[Port]):
 
     @property
     def expected(self) -> str:
-        """Three examples say it best."""
+        """Examples of ports."""
         return "a port such as 443, 443/udp or 8000-8010/tcp"
 
     def read(self, scalar: Scalar) -> Port:
-        """The port. Numbers go from 1 to 65535, and a range from low to high."""
+        """Read a port. Numbers go from 1 to 65535, and a range from low to high."""
         match = _PORT.fullmatch(scalar.text)
         if match is None:
             raise UnfitError
@@ -35,19 +35,19 @@ class PortKind(Leaf[Port]):
         return Port(first, last, Protocol(match[3] or Protocol.TCP))
 
     def schema(self) -> dict[str, Any]:
-        """Text of that form, or a number."""
+        """Return the schema: text of that form, or a number."""
         text = {"type": "string", "pattern": f"^(?:{_PORT.pattern})$"}
         return {"anyOf": [text, {"type": "integer", "minimum": 1, "maximum": 65535}]}
 
     def show(self, value: Port) -> str:
-        """As it is written."""
+        """Format it as in a configuration."""
         return str(value)
 
 
 def interface() -> Pattern:
-    """The kind of a network interface's name; a star at its end stands for anything.
+    """Return the kind of an interface's name; a star at its end matches any suffix.
 
-    Linux allows 15 characters. A star alone would open the gate to everybody.
+    Linux allows 15 characters. A star alone would open the gate to all sources.
     """
     return Pattern(
         r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,14}|[A-Za-z0-9_][A-Za-z0-9_.:-]{0,13}\*",
@@ -57,10 +57,10 @@ def interface() -> Pattern:
 
 
 def port_list() -> ListOf[Port]:
-    """The kind of a list of ports."""
+    """Return the kind of a list of ports."""
     return ListOf(PortKind(), unique=True)
 
 
 def interface_list() -> ListOf[str]:
-    """The kind of a list of network interfaces."""
+    """Return the kind of a list of network interfaces."""
     return ListOf(interface(), unique=True)

@@ -1,4 +1,4 @@
-"""Ports and interfaces as options: what the packet filters have in common."""
+"""Ports and interfaces as options of packet filters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Port(Value):
     protocol: Protocol
 
     def __str__(self) -> str:
-        """As it is written in a configuration: `443/tcp`, `8000-8010/udp`."""
+        """Format it as in a configuration: `443/tcp`, `8000-8010/udp`."""
         return f"{self.numbers}/{self.protocol.value}"
 
     @property
@@ -37,7 +37,7 @@ class Port(Value):
 
 
 def merged(ports: Iterable[Port], protocol: Protocol) -> tuple[Port, ...]:
-    """The ports of one protocol, sorted, as few ranges as possible."""
+    """Return the ports of one protocol, sorted, as few ranges as possible."""
     found: list[Port] = []
     wanted = (port for port in ports if port.protocol is protocol)
     for port in sorted(wanted, key=lambda port: (port.first, port.last)):
@@ -49,5 +49,5 @@ def merged(ports: Iterable[Port], protocol: Protocol) -> tuple[Port, ...]:
 
 
 def ranges(ports: Iterable[Port]) -> tuple[PortRange, ...]:
-    """Ports as the core knows them."""
+    """Return ports as the core's port ranges."""
     return tuple(PortRange(one.first, one.last, one.protocol.value) for one in ports)

@@ -1,7 +1,7 @@
 """Files of rules that other programs load at boot: read within bounds, as plain text.
 
-What packets meet today says nothing of the next boot. These files are no state of ours, and in
-several languages; so they are searched for our own names only, and not understood any further.
+The packet filter of today does not predict the next boot. These files are no state of ours, and in
+several languages; so they are searched for our own names only, and not parsed any further.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from allowsync.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Where rules are saved: netfilter-persistent (Debian), iptables.service (Arch, Red Hat), OpenRC,
-# and names that guides use.
+# Common places of saved rules: netfilter-persistent (Debian), iptables.service (Arch, Red Hat),
+# OpenRC, and names that guides use.
 IPTABLES_FILES: Final = (
     Path("/etc/iptables/rules.v4"),
     Path("/etc/iptables/rules.v6"),
@@ -42,14 +42,14 @@ IPTABLES_FILES: Final = (
     Path("/etc/ip6tables.rules"),
     Path("/etc/iptables.up.rules"),
 )
-# What nftables.service loads: Debian and Arch, Red Hat, Alpine.
+# The files nftables.service loads: Debian and Arch, Red Hat, Alpine.
 NFT_FILES: Final = (
     Path("/etc/nftables.conf"),
     Path("/etc/sysconfig/nftables.conf"),
     Path("/etc/nftables.nft"),
     Path("/var/lib/nftables/rules-save"),
 )
-NFT_FOLDER: Final = Path("/etc")  # where nft looks for a relative name (nft(8), `include`)
+NFT_FOLDER: Final = Path("/etc")  # nft's folder for relative names (nft(8), `include`)
 
 LARGEST: Final = 16 * 1024 * 1024  # 100,000 elements take 3 MiB
 MOST_FILES: Final = 100
@@ -64,22 +64,22 @@ _REMARK: Final = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 
 
 class SavedFile(Value):
-    """A file that is there: the lines of it that may matter, or why those are unknown."""
+    """A file that exists: its relevant lines, or the reason why those are unknown."""
 
     path: Path
     text: str = ""
     why: str = ""
 
     def __str__(self) -> str:
-        """Its path, as it may be printed."""
+        """Return its path in printable form."""
         return printable(str(self.path))
 
 
 def files(paths: Iterable[Path]) -> Iterator[SavedFile]:
-    """Those of some files that are there. Nothing is followed by what is no regular file."""
+    """Yield those of some files that exist. Includes of a file that is not regular are ignored."""
     for path in paths:
         try:
-            # The owner does not matter: it is what root loads.
+            # Any owner will do: root loads it.
             demands = FileRequirements(0, LARGEST, vouched=True)
             text = _relevant(read_checked(path, demands))
         except MissingError:
@@ -91,7 +91,7 @@ def files(paths: Iterable[Path]) -> Iterator[SavedFile]:
 
 
 def _relevant(content: bytes) -> str:
-    """The lines with a word that is looked for; most files hold none, and some are large."""
+    """Return the lines with a relevant word; most files hold none, and some are large."""
     if not any(word in content for word in _WORDS):
         return ""
     lines = content.replace(b"\\\n", b" ").split(b"\n")
@@ -100,7 +100,7 @@ def _relevant(content: bytes) -> str:
 
 
 def nft_files() -> Iterator[SavedFile]:
-    """The files that nft loads at boot, with those they include."""
+    """Yield the files that nft loads at boot, with those they include."""
     waiting = list(NFT_FILES)
     seen: set[Path] = set()
     size = 0
@@ -120,7 +120,7 @@ def nft_files() -> Iterator[SavedFile]:
 
 
 def _included(folder: Path, name: str) -> Iterator[Path]:
-    """The files behind a name: beside the including file, in nft's folder, in the service's."""
+    """Yield the files that a name may mean: beside the includer, in nft's folder, the service's."""
     if "\0" in name:
         return
     for base in (folder, NFT_FOLDER, Path("/")):
@@ -133,7 +133,7 @@ def _included(folder: Path, name: str) -> Iterator[Path]:
 
 
 def unreadable(found: Iterable[SavedFile]) -> Iterator[Finding]:
-    """Files of which it is not known what they bring back."""
+    """Report unreadable files, whose effect at boot is unknown."""
     paths: dict[str, list[str]] = {}
     for file in found:
         if file.why:

@@ -1,4 +1,4 @@
-"""Fail2ban: jails that ban none of the friends, and release those they have banned."""
+"""Fail2ban: jails that ban no friend, and release friends they have banned."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What fail2ban-client prints, understood or refused. Pure.
+"""Strict parsers of fail2ban-client's output. Pure.
 
-A text that is not just as expected is never taken for an empty list: "no address is
-banned" would then be claimed without being known.
+An unexpected text never counts as an empty list: that would claim "no address is banned" without
+knowing it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _OF_INTEREST: Final = re.compile(r"\['(?:start|set', '[^']+', 'addignoreip)'")
 
 
 class NotUnderstood(Exception):
-    """A text that is not what was asked for."""
+    """The text is no answer to the question."""
 
 
 class Configured(Value):
-    """What Fail2ban makes of its configuration files.
+    """Fail2ban's configuration files, as it reads them.
 
     Attributes:
         jails: The jails it would start.
-        ignored: What each of them would ignore, as it is written, in its order.
+        ignored: The texts each of them would ignore, in its order.
     """
 
     jails: frozenset[str]
@@ -42,16 +42,16 @@ class Configured(Value):
 
 
 def by_network_text(texts: Iterable[str]) -> dict[Network, str]:
-    """Networks with the text each is written as. Names and other identifiers are left out."""
+    """Return networks with the text of each. Names and other identifiers are left out."""
     pairs = ((network_or_none(text), text) for text in texts)
     return {network: text for network, text in pairs if network is not None}
 
 
 def ignored(text: str) -> tuple[str, ...]:
-    """What a jail ignores, by `get JAIL ignoreip`: addresses, networks, names, files of such.
+    """Parse the output of `get JAIL ignoreip`: addresses, networks, names, files of such.
 
     Raises:
-        NotUnderstood: It is something else.
+        NotUnderstood: The text is something else.
     """
     first, *rest = text.rstrip("\n").split("\n")
     if first == _NONE_IGNORED and not rest:
@@ -65,10 +65,10 @@ def ignored(text: str) -> tuple[str, ...]:
 
 
 def banned(text: str) -> dict[str, tuple[str, ...]]:
-    """The jails that run, with whom each has banned, by `banned`.
+    """Parse the output of `banned`: the running jails, each with its banned addresses.
 
     Raises:
-        NotUnderstood: It is something else.
+        NotUnderstood: The text is something else.
     """
     listed = _literal(text)
     if not isinstance(listed, list):
@@ -82,15 +82,15 @@ def banned(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def configured(text: str) -> Configured:
-    """What the configuration says, by `-d`: one command to the server a line.
+    """Parse the output of `-d`: the configuration as one command to the server a line.
 
     Raises:
-        NotUnderstood: It is something else.
+        NotUnderstood: The text is something else.
     """
     jails: set[str] = set()
     ignoring: dict[str, tuple[str, ...]] = {}
     for line in text.splitlines():
-        # Most lines hold regular expressions and actions, and are none of our business.
+        # Most lines hold regular expressions and actions, which do not matter here.
         if _OF_INTEREST.match(line) is None:
             continue
         match _literal(line):
@@ -104,14 +104,14 @@ def configured(text: str) -> Configured:
 
 
 def _literal(text: str) -> object:
-    """What Python's own notation says.
+    """Parse a Python literal.
 
     Raises:
-        NotUnderstood: It is none.
+        NotUnderstood: The text is none.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes that are none
+            warnings.simplefilter("ignore")  # about invalid escapes
             value: object = ast.literal_eval(text.strip())
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise NotUnderstood(text[:200]) from error

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from allowsync_backends.fail2ban.answers import Configured
     from allowsync_backends.fail2ban.options import Fail2banOptions
 
-# A ban that was on its way comes in while we look; more often than that, something is wrong.
+# A pending ban may arrive while we read; with more of them, something is wrong.
 ROUNDS: Final = 3
 
-# The server shows a width of 0 as none at all, which is a single address.
+# The server prints a width of 0 as none at all, which is a single address.
 _PREFIXES: Final = {family: (1, family.bits) for family in Family}
 
 
 class Goal(Value):
-    """What one jail is to ignore.
+    """The networks that one jail has to ignore.
 
     Attributes:
-        wanted: What it is to ignore from now on.
-        held: All that stands in the file; what is not wanted of it is to be ignored no more.
+        wanted: The networks to ignore from now on.
+        held: All networks of the file; the unwanted ones of these are to be ignored no more.
     """
 
     wanted: frozenset[Network]
@@ -45,8 +45,8 @@ class Fail2banBackend(Value):
     """The jails of one target.
 
     Attributes:
-        allowlist: Whose networks they ignore.
-        options: Which jails, and where their server is.
+        allowlist: The allowlist whose networks they ignore.
+        options: The jails, and the place of their server.
     """
 
     allowlist: str
@@ -54,40 +54,40 @@ class Fail2banBackend(Value):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Any network but the whole internet; a jail after the other."""
+        """Any network but the whole internet; one jail after the other."""
         return Capabilities(prefixes=_PREFIXES)
 
     @property
     def client(self) -> Fail2banClient:
-        """What speaks to the server."""
+        """The client of the server."""
         return Fail2banClient(self.options.config, self.options.socket, self.options.inside)
 
     @property
     def record(self) -> Record:
-        """The file that says what is ours."""
+        """The file that records our networks."""
         return Record(self.allowlist, self.options.file(self.allowlist), self.options.jails)
 
     def check(self) -> Sequence[Finding]:
-        """Whether there is a server with these jails, and what its configuration says."""
+        """Check that a server with these jails runs, and that its configuration fits."""
         from allowsync_backends.fail2ban.check import check
 
         return check(self.client, self.observe, self.options.jails, self.allowlist)
 
     def read(self) -> Current:
-        """What the file holds. What a running server does not go by is a flaw.
+        """Return the networks of the file. Deviations of a running server are flaws.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be read.
         """
         observed = self.observe()
         flaws = (*observed.flaws, *observed.absent)
         return Current(frozenset(map(Entry, observed.networks)), flaws=flaws)
 
     def observe(self) -> Observation:
-        """The file, the running jails, and the differences between them.
+        """Return the file, the running jails, and the differences between them.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be read.
         """
         recorded = self.record.read()
         seen = look(self.client, self.options.jails)
@@ -95,7 +95,7 @@ class Fail2banBackend(Value):
         return Observation(recorded.networks, seen, flaws, self._absent(seen))
 
     def _absent(self, seen: JailSnapshot) -> tuple[str, ...]:
-        """Jails of the target that do not run, and would not if the server were started anew."""
+        """Return the target's jails that do not run, and would not after a server restart."""
         missing = sorted(set(self.options.jails) - seen.jails.keys()) if seen.up else []
         if not missing:
             return ()
@@ -111,10 +111,10 @@ class Fail2banBackend(Value):
                 yield f"jail {name} has banned {jail.banned[banned]}, which is on the allowlist"
 
     def apply(self, plan: Plan) -> None:
-        """Have the jails ignore what is new, release friends, and forget what is old.
+        """Make the jails ignore new networks, release friends, and forget old networks.
 
         Raises:
-            BackendError: Not all of it was done; what is in force of ours stands in the file.
+            BackendError: Not all of it was done; all networks of ours in force are in the file.
             OutcomeUnknown: The same.
         """
         if plan.idle:
@@ -137,10 +137,10 @@ class Fail2banBackend(Value):
             raise BackendError("; ".join(absent))
 
     def clear(self) -> None:
-        """Have the jails forget what is ours, then remove the file.
+        """Make the jails forget our networks, then remove the file.
 
         Raises:
-            BackendError: Something that is ours may be left.
+            BackendError: Some network of ours may be left.
         """
         from allowsync_backends.file.folder import NotOurs
 
@@ -154,13 +154,13 @@ class Fail2banBackend(Value):
         self.record.remove()
 
     def _settle(self, goals: Mapping[str, Goal]) -> JailSnapshot:
-        """Tell the server until it goes by what it was told; without one there is nothing to do.
+        """Command the server until its jails are in sync; does nothing without a server.
 
         Returns:
-            How it was seen at last.
+            The last snapshot of it.
 
         Raises:
-            BackendError: It does not, or could not be asked.
+            BackendError: It is not in sync, or could not be asked.
         """
         seen = look(self.client, goals)
         for _ in range(ROUNDS):
@@ -187,7 +187,7 @@ class Fail2banBackend(Value):
     def _spared(
         self, jail: str, held: Iterable[Network], configured: Configured
     ) -> frozenset[Network]:
-        """Networks that the jail also ignores by its configuration or another allowlist."""
+        """Return networks that the jail also ignores by its configuration or another allowlist."""
         ours = [str(network) for network in sorted(held, key=by_network)]
         theirs = reconcile.theirs(configured.ignored.get(jail, ()), ours)
         return theirs | self.record.of_others(jail)

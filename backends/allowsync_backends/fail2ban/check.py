@@ -1,4 +1,4 @@
-"""What `allowsync check` says about jails of Fail2ban."""
+"""The findings of `allowsync check` about jails of Fail2ban."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(
     jails: Sequence[str],
     allowlist: str,
 ) -> Sequence[Finding]:
-    """All findings about a target."""
+    """Return all findings about a target."""
     program = PROGRAM if client.inside is None else client.inside.runtime.value
     if not installed(program):
         what = MISSING if program == PROGRAM else f"{program} is not installed"
@@ -56,7 +56,7 @@ def _flaws(flaws: tuple[str, ...], seen: JailSnapshot) -> Iterator[Finding]:
 def _configured(
     client: Fail2banClient, observed: Observation, jails: Sequence[str], reference: str
 ) -> Iterator[Finding]:
-    """What would be so after a restart of Fail2ban."""
+    """Report the state after a restart of Fail2ban."""
     try:
         configured = client.configured()
     except BackendError as error:
@@ -87,7 +87,7 @@ def _jail(
 
 
 def _bans(seen: JailSnapshot, networks: frozenset[Network]) -> Iterator[Finding]:
-    """Bans that keep a friend out and that no run takes back."""
+    """Report bans that block a friend and that no run lifts."""
     friends = Coverage(networks)
     for name, banned in seen.banned.items():
         inside = reconcile.banned_by(banned, networks)

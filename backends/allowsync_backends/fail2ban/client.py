@@ -1,4 +1,4 @@
-"""Running fail2ban-client, which speaks to the server, and reads its configuration by itself."""
+"""Runs fail2ban-client, which speaks to the server, and reads its configuration by itself."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ MISSING: Final = (
 
 
 def usable() -> str:
-    """Why Fail2ban cannot be used here, or an empty string. In a container it may be all the same.
+    """Return why Fail2ban cannot be used here, or an empty string. A container may hold one.
 
-    Nothing is known of containers here, so only a machine without either is ruled out.
+    No container is known here, so only a machine without any runtime is ruled out.
     """
     return "" if any(map(installed, (PROGRAM, "docker", "podman"))) else MISSING
 
@@ -42,8 +42,8 @@ class Fail2banClient(Value):
 
     Attributes:
         config: The folder of its configuration.
-        socket: Where the server listens.
-        inside: The container both are in; None where they are right here.
+        socket: The server's socket.
+        inside: The container of both; None where they run on this machine.
     """
 
     config: Path
@@ -51,14 +51,14 @@ class Fail2banClient(Value):
     inside: Container | None = None
 
     def argv(self, *words: str) -> tuple[str, ...]:
-        """The command that runs the client with some words."""
+        """Return the command that runs the client with some words."""
         own = (PROGRAM, "-c", str(self.config), "-s", str(self.socket), *words)
         if self.inside is None:
             return own
         return (self.inside.runtime.value, "exec", "-i", self.inside.name, *own)
 
     def ask(self, *words: str) -> Completed:
-        """Ask something that changes nothing. It may fail; the caller sees its code.
+        """Send a read-only command. It may fail; the caller sees its code.
 
         Raises:
             BackendError: It could not be run, or did not end.
@@ -66,10 +66,10 @@ class Fail2banClient(Value):
         return tools.ask(Command(self.argv(*words), timeout=TIMEOUT), self._missing)
 
     def converse(self, lines: Sequence[str]) -> tuple[str, ...] | None:
-        """Have the server told and asked several things by one process, one after the other.
+        """Send several commands to the server by one process, one after the other.
 
         Returns:
-            What was said to each, as a client of its own would print it; None where that cannot be
+            The answer to each, as a client of its own would print it; None where they cannot be
             told apart.
 
         Raises:
@@ -89,7 +89,7 @@ class Fail2banClient(Value):
         """Whether no server runs: then the file is all there is to keep.
 
         Raises:
-            BackendError: That could not be found out.
+            BackendError: Its state is unknown.
         """
         if self.inside is not None:
             return self.inside.state() is State.STOPPED
@@ -105,10 +105,10 @@ class Fail2banClient(Value):
         return tools.ask(Command((PROGRAM, "-c", str(self.config), *words), timeout=TIMEOUT))
 
     def configured(self) -> Configured:
-        """What the configuration files say, as Fail2ban reads them. Asks no server.
+        """Return the configuration files, as Fail2ban reads them. Asks no server.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be read.
         """
         done = self.ask("-d")
         if done.code != 0:
@@ -120,7 +120,7 @@ def _listens(path: Path) -> bool:
     """Whether a server listens at a socket.
 
     Raises:
-        BackendError: That could not be found out.
+        BackendError: Its state is unknown.
     """
     import socket
 
@@ -136,10 +136,10 @@ def _listens(path: Path) -> bool:
 
 
 def understood(parse: Callable[[str], T], text: str) -> T:
-    """What an answer of the client says.
+    """Parse an answer of the client.
 
     Raises:
-        BackendError: It is not what was asked for.
+        BackendError: It is no answer to the question.
     """
     try:
         return parse(text)
@@ -149,9 +149,9 @@ def understood(parse: Callable[[str], T], text: str) -> T:
 
 
 def complaint(failed: Completed) -> str:
-    """What the client said first of what it failed for, in one line.
+    """Return the client's first error, in one line.
 
-    Its messages have a time, a name, a process and a level before them; only errors count.
+    Its messages are preceded by a time, a name, a process and a level; only errors count.
     """
     lines = [line.strip() for line in failed.stderr.splitlines() if line.strip()]
     errors = (line.partition(" ERROR ")[2].strip() for line in lines)

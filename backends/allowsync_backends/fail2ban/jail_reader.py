@@ -1,4 +1,4 @@
-"""What jails of a running server ignore and have banned."""
+"""The ignored and the banned networks of a running server's jails."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class JailState(Value):
-    """A jail that runs; networks with the text that Fail2ban has for each."""
+    """A running jail; networks with Fail2ban's text for each."""
 
     ignored: Mapping[Network, str]
     banned: Mapping[Network, str]
 
 
 class JailSnapshot(Value):
-    """A server as it was.
+    """The state of a server.
 
     Attributes:
         up: Whether it runs at all.
-        jails: Those asked for that run.
-        banned: Whom every jail has banned, by its name.
+        jails: The running ones of the requested jails.
+        banned: The networks that each jail has banned, by its name.
     """
 
     up: bool
@@ -56,7 +56,7 @@ class Observation(Value):
 def look(
     client: Fail2banClient, jails: Iterable[str], commands: Sequence[str] = ()
 ) -> JailSnapshot:
-    """Look at some jails, after some commands to the server where there are any.
+    """Read some jails, after commands to the server where there are any.
 
     Raises:
         BackendError: There is a server, but it could not be asked.
@@ -77,9 +77,9 @@ def look(
 
 
 def _one_by_one(client: Fail2banClient, jails: Iterable[str]) -> JailSnapshot:
-    """The same by a process for each question, and its exit code.
+    """Return the same by a process for each question, and its exit code.
 
-    A banned identifier may hold what looks like a prompt.
+    A banned identifier may contain the prompt.
     """
     done = client.ask("banned")
     if done.code != 0:
@@ -104,7 +104,7 @@ def _seen(running: Mapping[str, tuple[str, ...]], ignored: Mapping[str, str]) ->
 
 
 def _unanswered(client: Fail2banClient, complaint: str = "") -> JailSnapshot:
-    """There is no server.
+    """Return a snapshot without a server.
 
     Raises:
         BackendError: There is one.

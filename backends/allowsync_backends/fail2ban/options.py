@@ -1,4 +1,4 @@
-"""What a configuration says about jails of Fail2ban."""
+"""Options of jails of Fail2ban."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_JAILS: Final = frozenset({"DEFAULT", "INCLUDES"})
 
 
 class Fail2banOptions(Value, kw_only=True):
-    """Jails, and where their Fail2ban is."""
+    """Jails, and the place of their Fail2ban."""
 
     jails: tuple[str, ...] = option(
         lambda: kinds.ListOf(
@@ -60,15 +60,15 @@ class Fail2banOptions(Value, kw_only=True):
 
     @property
     def inside(self) -> Container | None:
-        """The container Fail2ban runs in; None where it runs right here."""
+        """The container Fail2ban runs in; None where it runs on this machine."""
         return None if self.container is None else Container(self.container, self.runtime)
 
     def file(self, allowlist: str) -> Path:
-        """The file that is kept for an allowlist."""
+        """Return the file that is kept for an allowlist."""
         return self.path or self.config / "jail.d" / f"allowsync-{allowlist}.local"
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into."""
+        """Return the file as the place of the entries."""
         return (Place("file", (str(self.file(allowlist)),)),)
 
 

@@ -1,4 +1,4 @@
-"""What to tell a server so that its jails go by an allowlist. Pure.
+"""The commands to a server that bring its jails in sync with an allowlist. Pure.
 
 A network that the configuration also ignores is never removed: the server has one list
 without owners, and would forget both.
@@ -22,12 +22,12 @@ BATCH: Final = 100  # networks in one command
 
 
 def not_ignored(jail: JailState, wanted: Iterable[Network]) -> list[Network]:
-    """Those of some networks that a jail does not ignore, sorted."""
+    """Return those of some networks that a jail does not ignore, sorted."""
     return sorted(set(wanted) - jail.ignored.keys(), key=by_network)
 
 
 def banned_by(banned: Iterable[Network], wanted: Iterable[Network]) -> list[Network]:
-    """Those of banned networks that lie within wanted ones, sorted."""
+    """Return the banned networks that lie within wanted ones, sorted."""
     friends = Coverage(wanted)
     return sorted((one for one in banned if friends.covering(one) is not None), key=by_network)
 
@@ -35,13 +35,13 @@ def banned_by(banned: Iterable[Network], wanted: Iterable[Network]) -> list[Netw
 def commands(
     name: str, jail: JailState, wanted: Collection[Network], leaving: Iterable[Network]
 ) -> Iterator[str]:
-    """What to tell the server about one jail, in an order in which no friend is banned between.
+    """Yield the commands for one jail, in an order in which no friend is banned in between.
 
     Args:
         name: The jail.
-        jail: How it was seen.
-        wanted: What it is to ignore; bans of those are lifted.
-        leaving: What it is to ignore no more.
+        jail: Its state.
+        wanted: The networks to ignore; bans of these are lifted.
+        leaving: The networks to ignore no more.
     """
     for some in _batches([_text(network) for network in not_ignored(jail, wanted)]):
         yield f"set {name} addignoreip {' '.join(some)}"
@@ -53,11 +53,11 @@ def commands(
 
 
 def theirs(configured: Sequence[str], ours: Sequence[str]) -> frozenset[Network]:
-    """Networks that a jail ignores by its own configuration.
+    """Return networks that a jail ignores by its own configuration.
 
     Args:
-        configured: All that it ignores by its configuration, as that is written.
-        ours: What our file holds, as that is written. Where it is referred to, it is all there.
+        configured: All texts that it ignores by its configuration.
+        ours: The texts in our file. Where the configuration refers to it, all of them are there.
     """
     rest, at = list(configured), _place(configured, ours)
     while at is not None:
@@ -67,7 +67,7 @@ def theirs(configured: Sequence[str], ours: Sequence[str]) -> frozenset[Network]
 
 
 def refers(configured: Sequence[str], ours: Sequence[str]) -> bool:
-    """Whether what a jail ignores by its configuration holds our file's networks."""
+    """Whether the texts that a jail ignores by its configuration include our file's networks."""
     return not ours or _place(configured, ours) is not None
 
 
@@ -79,13 +79,13 @@ def _place(configured: Sequence[str], ours: Sequence[str]) -> int | None:
 
 
 def _text(network: Network) -> str:
-    """A network as the server itself shows it: a single address has no width."""
+    """Format a network as the server itself prints it: a single address has no width."""
     single = network.prefixlen == network.max_prefixlen
     return str(network.network_address if single else network)
 
 
 def _network(text: str) -> Network | None:
-    """A network as the server understands it, which passes over bits beyond the width."""
+    """Parse a network as the server does, which ignores bits beyond the width."""
     try:
         return ip_network(text, strict=False)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The file that says what is ours: which networks, in which jails.
+"""The file that records our networks and jails.
 
-It is changed before anything that is new comes into force, and after all that is old has gone. So
-whatever of ours is in force stands in it, whenever a run ends.
+It is changed before any new network comes into force, and after all old ones are gone. So it lists
+every network of ours in force, whenever a run ends.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MODE: Final = 0o644
 
 
 class Recorded(Value):
-    """What stands in the file, and what is wrong with it.
+    """The content of the file, and its faults.
 
     Attributes:
         networks: The networks.
         jails: The jails, sorted.
-        flaws: What is wrong with the file, in words.
+        flaws: The faults of the file, in words.
     """
 
     networks: frozenset[Network]
@@ -41,9 +41,9 @@ class Record(Value):
     """The file of one allowlist.
 
     Attributes:
-        allowlist: Whose it is.
+        allowlist: Its allowlist.
         path: The file.
-        jails: The jails it is meant to name.
+        jails: The jails it should name.
     """
 
     allowlist: str
@@ -51,18 +51,18 @@ class Record(Value):
     jails: tuple[str, ...]
 
     def file(self, jails: Iterable[str]) -> FileBackend:
-        """The file as one that names some jails."""
+        """Return the file backend for some jails."""
         syntax = VariableSyntax(tuple(sorted(jails)))
         return FileBackend(self.allowlist, self.path, syntax, MODE, Commands())
 
     def read(self) -> Recorded:
-        """What is recorded.
+        """Return the recorded networks and jails.
 
         Raises:
             BackendError: It is a foreign file, or cannot be read.
         """
         current = self.file(self.jails).read()
-        # It is a file, and ours, or there is none.
+        # The file exists and is ours, or there is none.
         jails = jails_of(_text(self.path))
         flaws = current.flaws
         if jails and set(jails) != set(self.jails):
@@ -72,10 +72,10 @@ class Record(Value):
         return Recorded(networks, jails, flaws)
 
     def of_others(self, jail: str) -> frozenset[Network]:
-        """What other files of ours beside this one have a jail ignore.
+        """Return the networks that a jail ignores by other files of ours.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: They could not be read.
         """
         found: set[Network] = set()
         for path in set(_local_files(self.path.parent)) - {self.path}:
@@ -96,7 +96,7 @@ class Record(Value):
         self.file(jails).apply(Plan("", keep=entries, repair=("it is written anew",)))
 
     def remove(self) -> None:
-        """Remove the file. A stranger's stays.
+        """Remove the file. A foreign one stays.
 
         Raises:
             BackendError: It may be left.
@@ -105,7 +105,7 @@ class Record(Value):
 
 
 def _local_files(folder: Path) -> list[Path]:
-    """The files of a folder that Fail2ban reads last; none where there is no folder."""
+    """Return the files of a folder that Fail2ban reads last; none where there is no folder."""
     try:
         return [path for path in folder.iterdir() if path.suffix == ".local"]
     except FileNotFoundError:
@@ -115,7 +115,7 @@ def _local_files(folder: Path) -> list[Path]:
 
 
 def _text(path: Path) -> str:
-    """What a file holds; nothing where there is none."""
+    """Return the content of a file; empty where there is none."""
     try:
         return path.read_text(errors="replace") if path.is_file() else ""
     except FileNotFoundError:

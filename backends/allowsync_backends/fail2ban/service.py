@@ -1,4 +1,4 @@
-"""What a Fail2ban target needs of the service it runs in."""
+"""Needs of a Fail2ban target from its service."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def needs(options: Fail2banOptions) -> Needs:
-    """The folder of the file, and to speak to the server.
+    """Return the needs: the folder of the file, and the client of the server.
 
-    A jail forgets what it was told when it is started anew; but before Fail2ban has started there
-    is no server to configure, so nothing can be restored for it early at boot.
+    A jail forgets its commands when it is restarted; but before Fail2ban has started there is no
+    server to configure, so nothing can be restored for it early at boot.
     """
     return service.needs(options.file(""), (PROGRAM,))

@@ -1,9 +1,9 @@
-"""The file in jail.d: which networks are ours, in which jails, in a variable. Pure.
+"""The file in jail.d: our networks and their jails, in a variable. Pure.
 
 It sets no option of Fail2ban's, only a variable of its own. `ignoreip` itself is left to its owner:
-a jail has one, a later file replaces it, and what would carry the former one over,
-`%(known/ignoreip)s`, keeps Fail2ban from starting where there was none before, or where that one
-says the same (both seen in 1.0.2).
+a jail has one, a later file replaces it, and the reference that would keep the earlier one,
+`%(known/ignoreip)s`, stops Fail2ban from starting where there was none before, or where that one
+contains the same (both seen in 1.0.2).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _JAILS: Final = re.compile(r"# In jails: (\S+(?: \S+)*)")
 
 
 def variable(allowlist: str) -> str:
-    """The name by which a jail's `ignoreip` may refer to an allowlist."""
+    """Return the name by which a jail's `ignoreip` may refer to an allowlist."""
     return f"allowsync_{allowlist}"
 
 
@@ -32,13 +32,13 @@ class VariableSyntax(Value):
     """A file of Fail2ban's configuration with one variable, a network a line.
 
     Attributes:
-        jails: The jails that ignore what it holds.
+        jails: The jails that ignore its networks.
     """
 
     jails: tuple[str, ...]
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = (f"    {network}" for network in sorted(networks, key=by_network))
         head = (
             f"# {header(allowlist)}",
@@ -49,7 +49,7 @@ class VariableSyntax(Value):
         return "\n".join((*head, *lines, ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that are none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         allowlist = owner(text)
         if allowlist is None:
             return None
@@ -60,6 +60,6 @@ class VariableSyntax(Value):
 
 
 def jails_of(text: str) -> tuple[str, ...]:
-    """The jails a file of ours was written for, sorted; none when it does not say."""
+    """Return the jails a file of ours was written for, sorted; none when it names none."""
     found = next(filter(None, map(_JAILS.fullmatch, text.splitlines())), None)
     return () if found is None else tuple(sorted(found[1].split()))

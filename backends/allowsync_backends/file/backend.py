@@ -25,9 +25,9 @@ class FileBackend(Value):
     """Writes one file, and nothing into a foreign file.
 
     Attributes:
-        allowlist: Whose networks they are; it stands in the file.
+        allowlist: The allowlist of its networks; named in the file.
         path: The file.
-        syntax: How it is written.
+        syntax: Its syntax.
         mode: Its permission bits.
         reader: The program that reads it.
     """
@@ -44,11 +44,11 @@ class FileBackend(Value):
         return Capabilities(atomic=True)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the file can be written and is whole, and what its reader makes of it."""
+        """Check that the file can be written and is whole, and that its reader uses it."""
         return (*self._state(), *self.reader.findings(self.path))
 
     def trusted_proxies(self) -> TrustedProxies | None:
-        """Which proxies its reader believes; None where that is not known."""
+        """Return the trusted proxies of its reader; None where they are not known."""
         return self.reader.trusted_proxies(self.path)
 
     def _state(self) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ class FileBackend(Value):
         yield from flaw_findings(flaws)
 
     def read(self) -> Current:
-        """The networks in the file, and what is wrong with it.
+        """Return the networks in the file, and its faults.
 
         Raises:
             BackendError: It is foreign, or could not be read.
@@ -76,7 +76,7 @@ class FileBackend(Value):
         return Current(entries, flaws=flaws)
 
     def _ours(self, folder: Folder, found: Contents) -> FileContent:
-        """What a file of ours holds.
+        """Return the content of a file of ours.
 
         Raises:
             NotOurs: It is foreign.
@@ -111,7 +111,7 @@ class FileBackend(Value):
             yield f"{self.path} has mode {found.mode:04o} instead of {self.mode:04o}"
 
     def traces(self, folder: Folder) -> Iterator[str]:
-        """What an interrupted run left behind."""
+        """Report remains of an interrupted run."""
         new, undo = names(self.path.name)
         if folder.has(undo):
             yield f"a change of {self.path} was not confirmed: its reader may not know it yet"
@@ -119,11 +119,11 @@ class FileBackend(Value):
             yield f"{self.path.parent / new} is left over from an interrupted run"
 
     def apply(self, plan: Plan) -> None:
-        """Replace the file in one step, then let it be checked and taken notice of.
+        """Replace the file in one step, then have it checked and loaded by its reader.
 
         Raises:
-            BackendError: The old file is in place; the text says what else is known.
-            OutcomeUnknown: The new file is in place, but whether it is in force is not known.
+            BackendError: The old file is in place; the text holds what else is known.
+            OutcomeUnknown: The new file is in place, but may not be in force.
         """
         if plan.idle:
             return
@@ -133,7 +133,7 @@ class FileBackend(Value):
             FileChange(folder, self.path, self.reader).replace(text.encode(), self.mode)
 
     def _is_there(self, folder: Folder) -> bool:
-        """Whether there is a file, which is ours then.
+        """Whether the file exists; it is ours then.
 
         Raises:
             NotOurs: It is foreign.
@@ -146,11 +146,11 @@ class FileBackend(Value):
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
 
     def clear(self) -> None:
-        """Remove the file, and let its reader take notice. A stranger's file stays.
+        """Remove the file, and reload its reader. A foreign file stays.
 
         Raises:
             PartlyOurs: It is left, because others wrote into it.
-            BackendError: It is still there, or its reader may still go by it.
+            BackendError: It is still there, or its reader may still use it.
         """
         if not self.path.parent.is_dir():
             return

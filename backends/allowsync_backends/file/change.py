@@ -1,7 +1,7 @@
-"""One change of a file: new content in, checked, taken notice of; or the old content back.
+"""One change of a file: new content in, checked, loaded; or the old content back.
 
-A second name of the old file, the undo file, stands beside it from just before the change until
-everything about it has succeeded. Its presence means that a change was not confirmed.
+A second name of the old file, the undo file, exists beside it from just before the change until all
+of it has succeeded. Its presence means that a change was not confirmed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def names(name: str) -> tuple[str, str]:
-    """The names beside a file, of its next content and of its last confirmed one.
+    """Return the names beside a file, of its next content and of its last confirmed one.
 
     They start with a dot and end in no suffix that a server's `include *.conf` would pick up.
     """
@@ -27,7 +27,7 @@ def names(name: str) -> tuple[str, str]:
 
 
 class StillUsed(BackendError):
-    """A file was put back because its reader cannot do without it."""
+    """A file was restored because its reader needs it."""
 
 
 class FileChange(Value):
@@ -50,7 +50,7 @@ class FileChange(Value):
 
         Raises:
             BackendError: The old content is in place.
-            OutcomeUnknown: It is not known what is in force.
+            OutcomeUnknown: Either content may be in force.
         """
         try:
             self.folder.remove(self._new)
@@ -63,14 +63,14 @@ class FileChange(Value):
         self._confirm()
 
     def remove(self, *, there: bool) -> None:
-        """Take the file away.
+        """Remove the file.
 
         Args:
-            there: Whether there is one. Without one, only what an interrupted run left is done.
+            there: Whether it exists. Without it, only remains of an interrupted run are handled.
 
         Raises:
-            StillUsed: It is still there, as it was.
-            BackendError: It is still there, or its reader may still go by it.
+            StillUsed: It is still there, unchanged.
+            BackendError: It is still there, or its reader may still use it.
         """
         try:
             self.folder.remove(self._new)
@@ -98,7 +98,7 @@ class FileChange(Value):
             raise BackendError(f"{self.path} was not changed: {failure}")
 
     def _remember(self) -> None:
-        """Keep the last confirmed content. One that is there already is older, and confirmed."""
+        """Keep the last confirmed content. A present undo file is older, and confirmed."""
         if not self.reader.is_told or self.folder.has(self._undo):
             return
         if self.folder.has(self.path.name):
@@ -108,7 +108,7 @@ class FileChange(Value):
         self.folder.sync()
 
     def _confirm(self) -> None:
-        """Have the new content checked and taken notice of, or put the old one back."""
+        """Have the new content checked and loaded, or restore the old one."""
         try:
             self.folder.sync()
             objection = self.reader.objection()
@@ -124,14 +124,14 @@ class FileChange(Value):
             raise OutcomeUnknown(what) from error
 
     def _kept(self, objection: str) -> StillUsed:
-        """Put the file back where its reader cannot do without it: Apache ends, told to."""
+        """Restore a file that its reader needs: Apache would exit at a reload without it."""
         self._restore()
         self.folder.remove(self._undo)
         self.folder.sync()
         return StillUsed(f"{self.path} cannot be removed as long as it is used: {objection}")
 
     def _rolled_back(self, failure: str, *, told: bool) -> BackendError:
-        """Put the last confirmed content back; what is known after that, as an error."""
+        """Restore the last confirmed content; return the state after that as an error."""
         try:
             checked = self.folder.read(self.path.name)
             self._restore()
@@ -149,10 +149,10 @@ class FileChange(Value):
         return BackendError(f"{failure}; the old file is back in force")
 
     def _for_its_start(self, checked: Contents, failure: str) -> BackendError:
-        """Put content in place that was checked, for a reader that cannot be told of any.
+        """Put checked content in place for a reader that could not be reloaded.
 
-        It does not run, most likely, and may not start without the file. The undo file stays, so
-        that the next run asks for the reload again.
+        It is probably stopped, and may not start without the file. The undo file stays, so that the
+        next run asks for the reload again.
         """
         self.folder.create(self._new, checked.data, checked.mode)
         self.folder.replace(self.path.name, self._new)

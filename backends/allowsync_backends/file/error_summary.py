@@ -1,4 +1,4 @@
-"""What matters of what a program said when it failed. Pure; only ever shown, never gone by."""
+"""The gist of a failed program's output. Pure; only ever shown, never parsed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 300  # characters
 
-# How servers mark what is not why they failed: nginx, HAProxy, Caddy, CrowdSec, Apache.
+# Marks of lines that do not explain the failure: nginx, HAProxy, Caddy, CrowdSec, Apache.
 _ASIDE: Final = re.compile(
     r'\[(?:warn|notice|info)(?:ing)?\]|"level":"(?:debug|info|warn)"'
     r"|\blevel=(?:debug|info|warn(?:ing)?)\b|^AH00558:",
@@ -20,9 +20,9 @@ _ASIDE: Final = re.compile(
 
 
 def gist(stderr: str) -> str:
-    """The first line that is no warning, or the first of all; empty where nothing was said.
+    """Return the first line that is no warning, or the first of all; empty without output.
 
-    A line that ends in a colon comes with the one it announces; of a log line in JSON, the message.
+    A line that ends in a colon comes with the next one; of a log line in JSON, the message.
     """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     telling = [line for line in lines if not _ASIDE.search(line)] or lines

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NotOurs(BackendError):
-    """There is something of that name, but we did not put it there."""
+    """An object of that name exists, but we did not create it."""
 
 
 class PartlyOurs(NotOurs):
@@ -27,7 +27,7 @@ class PartlyOurs(NotOurs):
 
 
 class Contents(Value):
-    """A file as it was found: its bytes, permission bits and owner."""
+    """A file as found: its bytes, permission bits and owner."""
 
     data: bytes
     mode: int
@@ -35,7 +35,7 @@ class Contents(Value):
 
     @property
     def text(self) -> str:
-        """The bytes as UTF-8, as far as they are."""
+        """The bytes as UTF-8, with replacements for invalid ones."""
         return self.data.decode(errors="replace")
 
 
@@ -73,7 +73,7 @@ class Folder:
         os.close(self._fd)
 
     def read(self, name: str) -> Contents | None:
-        """A file's contents; None when there is none.
+        """Return a file's contents; None when there is none.
 
         Raises:
             NotOurs: It is a link or no regular file.
@@ -92,7 +92,7 @@ class Folder:
             return Contents(file.read(), stat.S_IMODE(opened.st_mode), opened.st_uid)
 
     def has(self, name: str) -> bool:
-        """Whether something of that name is there."""
+        """Whether a file of that name exists."""
         try:
             os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -100,10 +100,10 @@ class Folder:
         return True
 
     def create(self, name: str, data: bytes, mode: int) -> None:
-        """Write a new file, whole and on the disk; nothing is left of it when that fails.
+        """Write a new file, whole and on the disk; nothing is left of it on failure.
 
         Raises:
-            OSError: It could not be written, or there is one of that name.
+            OSError: It could not be written, or one of that name exists.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(name, flags, 0o600, dir_fd=self._fd)
@@ -126,7 +126,7 @@ class Folder:
         os.link(name, new, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
 
     def replace(self, name: str, by: str) -> None:
-        """Let one file take the place of another, which may be missing, in one step.
+        """Rename one file over another, which may be missing, in one step.
 
         Raises:
             OSError: It could not be done.
@@ -134,7 +134,7 @@ class Folder:
         os.rename(by, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def remove(self, name: str) -> None:
-        """Remove a file if it is there.
+        """Remove a file if it exists.
 
         Raises:
             OSError: It could not be removed.
@@ -146,7 +146,7 @@ class Folder:
         """Wait until new names and removals are on the disk.
 
         Raises:
-            OSError: It is not known whether they are.
+            OSError: They may not be.
         """
         os.fsync(self._fd)
 
@@ -154,7 +154,7 @@ class Folder:
 def _open_to_others(folder: os.stat_result) -> bool:
     """Whether another user could swap files in a folder that root writes to.
 
-    The sticky bit keeps others from renaming what is not theirs (inode(7)).
+    The sticky bit keeps others from renaming files that are not theirs (inode(7)).
     """
     if os.geteuid() != 0 or folder.st_mode & stat.S_ISVTX:
         return False

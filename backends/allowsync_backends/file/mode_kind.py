@@ -21,11 +21,11 @@ class ModeKind(Leaf[int]):
 
     @property
     def expected(self) -> str:
-        """An example says it best."""
+        """An example of permissions."""
         return "permissions such as 0644"
 
     def read(self, scalar: Scalar) -> int:
-        """The permission bits. A file that everybody may change is no allowlist."""
+        """Read the permission bits. A world-writable file is refused."""
         if _MODE.fullmatch(scalar.text) is None:
             raise UnfitError
         mode = int(scalar.text, 8)
@@ -34,9 +34,9 @@ class ModeKind(Leaf[int]):
         return mode
 
     def schema(self) -> dict[str, Any]:
-        """Octal digits, quoted or not."""
+        """Return the schema: octal digits, quoted or not."""
         return {"type": ["string", "integer"], "pattern": f"^(?:{_MODE.pattern})$"}
 
     def show(self, value: int) -> str:
-        """Four octal digits."""
+        """Format four octal digits."""
         return f"{value:04o}"

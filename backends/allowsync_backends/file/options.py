@@ -1,4 +1,4 @@
-"""What a configuration says about a file target."""
+"""Options of a file target."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ CHECK_HELP: Final = (
 
 
 class Format(Enum):
-    """How a file is written."""
+    """The format of a file."""
 
     TEXT = "text"
     JSON = "json"
 
 
 def _comment() -> Kind[str | None]:
-    """The kind of what begins a comment line."""
+    """Return the kind of a comment prefix."""
     return kinds.Optional(kinds.Text("what begins a comment line", longest=16))
 
 
 def mode_kind() -> Kind[int]:
-    """The kind of a file's permissions."""
+    """Return the kind of a file's permissions."""
     from allowsync_backends.file.mode_kind import ModeKind
 
     return ModeKind()
 
 
 def command() -> Kind[tuple[str, ...]]:
-    """The kind of a program with its arguments."""
+    """Return the kind of a program with its arguments."""
     return kinds.ListOf(kinds.Text("a program or one of its arguments"))
 
 
 def refuse_relative(**commands: tuple[str, ...]) -> None:
-    """Refuse programs given by a path that depends on where one stands.
+    """Refuse programs given by a path that depends on the working directory.
 
     Raises:
         ValueError: One is neither an absolute path nor a bare name.
@@ -61,7 +61,7 @@ def refuse_relative(**commands: tuple[str, ...]) -> None:
 class FileOptions(Value):
     """A file with one network a line, or as JSON, or made from a template."""
 
-    # Remembered, as what is removed there is but a file with our mark in it.
+    # Remembered: clearing removes nothing there but a file with our mark in it.
     path: Path = option(
         lambda: kinds.AbsolutePath("the path of a file"), help="The file to write.", remembered=True
     )
@@ -116,5 +116,5 @@ class FileOptions(Value):
             raise ValueError("path and template are the same file")
 
     def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - a file is a file
-        """What such a target puts its entries into."""
+        """Return the file as the place of the entries."""
         return (Place("file", (str(self.path),)),)

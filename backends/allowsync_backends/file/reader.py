@@ -1,4 +1,4 @@
-"""The program that reads a file: what it thinks of new content, and how it takes notice of it."""
+"""The program that reads a file: its check of new content, and its reload."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PLACEHOLDER = "{path}"
 
 
 class FileReader(Protocol):
-    """What a change of a file asks of the program that reads it.
+    """The operations of a file's reader that a change needs.
 
-    An answer is why something did not succeed, or an empty string.
+    A returned text is the reason for a failure, or an empty string.
     """
 
     @property
@@ -31,15 +31,15 @@ class FileReader(Protocol):
 
     @property
     def is_startable(self) -> bool:
-        """Whether it could start with content it does not object to, should it not run now."""
+        """Whether it could start with content it does not object to, should it be stopped now."""
         ...
 
     def objection_to(self, draft: str) -> str:
-        """What speaks against a file that is not in place yet. Empty, too, if it is not asked."""
+        """Return the error in a file that is not in place yet. Empty, too, without such a check."""
         ...
 
     def objection(self) -> str:
-        """What speaks against the file in place, or against there being none, not yet in force."""
+        """Return the error in the file in place, or in its absence, before it is in force."""
         ...
 
     def take_notice(self) -> str:
@@ -47,16 +47,16 @@ class FileReader(Protocol):
         ...
 
     def findings(self, path: Path) -> Sequence[Finding]:
-        """What keeps the file from having an effect. Changes nothing, raises nothing."""
+        """Report why the file has no effect. Changes nothing, raises nothing."""
         ...
 
     def trusted_proxies(self, path: Path) -> TrustedProxies | None:
-        """Which proxies the program believes about its clients; None where that is not known."""
+        """Return the program's trusted proxies; None where they are not known."""
         ...
 
 
 class Commands(Value):
-    """A reader of which nothing is known but two commands; empty for none.
+    """A reader known only by two commands; empty for none.
 
     A check that has `{path}` among its arguments is run on the new file before it takes the old
     one's place; any other after that.
@@ -67,7 +67,7 @@ class Commands(Value):
 
     @property
     def is_told(self) -> bool:
-        """Whether there is a command for when the new file is in place."""
+        """Whether there is a command to run after the new file is in place."""
         return bool(self.reload or (self.check and not checks_drafts(self.check)))
 
     @property
@@ -76,11 +76,11 @@ class Commands(Value):
         return bool(self.check)
 
     def objection_to(self, draft: str) -> str:
-        """What the check says of a file that is not in place yet."""
+        """Return the error of the check for a file that is not in place yet."""
         return failure(on_draft(self.check, draft)) if checks_drafts(self.check) else ""
 
     def objection(self) -> str:
-        """What the check says of the file that is in place."""
+        """Return the error of the check for the file in place."""
         return "" if checks_drafts(self.check) else failure(self.check)
 
     def take_notice(self) -> str:
@@ -88,11 +88,11 @@ class Commands(Value):
         return failure(self.reload)
 
     def findings(self, path: Path) -> Sequence[Finding]:  # noqa: ARG002 - whatever they read
-        """Whether the commands are there."""
+        """Check that the commands' programs are installed."""
         return tuple(missing_programs(self.check, self.reload))
 
     def trusted_proxies(self, path: Path) -> TrustedProxies | None:  # noqa: ARG002 - not known
-        """None: what reads the file is not known."""
+        """Return None: the reader is not known."""
         return None
 
 
@@ -102,12 +102,12 @@ def checks_drafts(check: tuple[str, ...]) -> bool:
 
 
 def on_draft(check: tuple[str, ...], draft: str) -> tuple[str, ...]:
-    """A check with a file's path where it has its place for it."""
+    """Return a check with a file's path in place of its placeholder."""
     return tuple(argument.replace(PLACEHOLDER, draft) for argument in check)
 
 
 def missing_programs(*commands: tuple[str, ...]) -> Iterator[Finding]:
-    """A finding for each command whose program cannot be found; none for an empty one."""
+    """Report each command whose program cannot be found; not an empty one."""
     for argv in commands:
         if argv and not installed(argv[0]):
             advice = "install it, or give its whole path"
@@ -115,11 +115,11 @@ def missing_programs(*commands: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def failure(argv: tuple[str, ...], name: str = "") -> str:
-    """Run a command; why it did not succeed, or an empty string. No command at all succeeds.
+    """Run a command; return why it failed, or an empty string. An empty command succeeds.
 
     Args:
         argv: The command.
-        name: What failed then, where the command only has it run somewhere else.
+        name: The program to blame, where the command only runs it somewhere else.
     """
     if not argv:
         return ""
@@ -129,7 +129,7 @@ def failure(argv: tuple[str, ...], name: str = "") -> str:
         return str(error)
     if done.code == 0:
         return ""
-    # Imported here: there is nothing to sum up in a run where all goes well.
+    # Imported here: a run without failures has no output to summarize.
     from allowsync_backends.file.error_summary import gist
 
     said = gist(done.stderr)

@@ -1,4 +1,4 @@
-"""What a file needs of the service it is written by; for every backend that is built on one."""
+"""Needs of a file from the service that writes it; for every backend built on a file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def needs(path: Path, *commands: tuple[str, ...]) -> Needs:
-    """What a target needs that keeps one file, and has some commands run.
+    """Return the needs of a target that keeps one file, and runs some commands.
 
-    A file is replaced by another of its name, so the folder is what is written to. Where that is
-    not root's own, root needs the capability that lets it disregard whose it is.
+    A file is replaced by another of its name, so its folder must be writable. Where that is not
+    root's own, root needs the capability to bypass permissions.
     """
     return Needs(
         capabilities=() if _roots(path.parent) else ("CAP_DAC_OVERRIDE",),

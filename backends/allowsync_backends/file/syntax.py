@@ -1,4 +1,4 @@
-"""How networks are written into a file and read from it again. Pure."""
+"""Syntaxes of networks in a file, written and read. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GENERATOR: Final = "allowsync"
 
 _HEADER: Final = re.compile(r'Written by allowsync for allowlist "([^"\n]*)"\.')
 
-# How a file names its list, in its heading or as a key of JSON: of an allowlist, of a denylist.
+# The name of its list in a file's heading or JSON key: of an allowlist, of a denylist.
 _NAMED: Final = (
     ('Written by allowsync for allowlist "', 'Written by allowsync for denylist "'),
     ('"allowlist": "', '"denylist": "'),
@@ -38,7 +38,7 @@ _FAR: Final = 120  # characters: a comment's beginning, and the words
 
 
 class FileContent(Value):
-    """What a file of ours holds: whose it is, and the networks that could be understood."""
+    """The content of a file of ours: its allowlist, and its readable networks."""
 
     allowlist: str
     networks: frozenset[Network]
@@ -50,30 +50,30 @@ class FileContent(Value):
 
 
 class Syntax(Protocol):
-    """One way of writing an allowlist down.
+    """One syntax of an allowlist.
 
-    `render` gives the same text for the same networks in any order, and never an empty one, and
-    `parse` gives back what `render` was given.
+    `render` returns the same text for the same networks in any order, and never an empty one, and
+    `parse` returns the networks given to `render`.
     """
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         ...
 
     def parse(self, text: str) -> FileContent | None:
-        """What a file holds; None when it was not written by us."""
+        """Return the content of a file; None when it was not written by us."""
         ...
 
 
 def header(allowlist: str) -> str:
-    """The words that make a file ours, to stand in a comment of its first line."""
+    """Return the words that mark a file as ours, for a comment in its first line."""
     return (
         f'Written by allowsync for allowlist "{allowlist}". Do not edit: changes are overwritten.'
     )
 
 
 def owner(text: str, comment: str = "# ") -> str | None:
-    """The allowlist a file was written for, by its first line; None when it is not ours."""
+    """Return the allowlist a file was written for, by its first line; None when it is not ours."""
     first, _, _ = text.partition("\n")
     if not first.startswith(comment):
         return None
@@ -82,43 +82,43 @@ def owner(text: str, comment: str = "# ") -> str | None:
 
 
 def claimed(text: str) -> str | None:
-    """The same, whatever stands before the words: another comment, say."""
+    """Return the same with any text before the words: another comment, say."""
     first, _, _ = text.partition("\n")
     match = _HEADER.search(first, 0, _FAR)
     return match[1] if match else None
 
 
 class DenySyntax(Value):
-    """A way of writing an allowlist, for a denylist: the file says that it is one.
+    """An allowlist's syntax, used for a denylist: the file names its kind.
 
-    So neither is ever taken for the other, by people, by a program, or by a target of that name.
+    So neither is ever mistaken for the other, by people, by a program, or by a target of that name.
     """
 
     form: Syntax
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         return _renamed(self.form.render(allowlist, networks), dict(_NAMED))
 
     def parse(self, text: str) -> FileContent | None:
-        """What a file of a denylist holds."""
+        """Return the content of a denylist's file."""
         written = _renamed(text, {deny: allow for allow, deny in _NAMED})
         return None if written == text else self.form.parse(written)
 
 
 def of_effect(form: Syntax, effect: Effect) -> Syntax:
-    """A way of writing networks that are let in, or blocked."""
+    """Return the syntax of networks to admit, or to block."""
     return DenySyntax(form) if effect is Effect.DENY else form
 
 
 def marked_for(effect: Effect, text: str) -> str:
-    """Lines that are made ours by their heading, as those of a denylist where they are of one."""
+    """Return lines with our heading, with that of a denylist where they are of one."""
     allow, deny = _NAMED[0]
     return text.replace(allow, deny) if effect is Effect.DENY else text
 
 
 def unmarked_for(effect: Effect, text: str) -> str:
-    """Such lines as `marked_for` was given them; without a heading where it is of the other."""
+    """Undo `marked_for`; without a heading where that is of the other effect."""
     if effect is Effect.ALLOW:
         return text
     allow, deny = _NAMED[0]
@@ -126,19 +126,19 @@ def unmarked_for(effect: Effect, text: str) -> str:
 
 
 def named_list(text: str) -> str:
-    """The list that a file of ours says it is of: `denylist "x"`; empty where it names none."""
+    """Return the list that a file of ours names: `denylist "x"`; empty where it names none."""
     found = _LIST.search(text)
     return f'{found[1] or found[3]} "{found[2] or found[4]}"' if found else ""
 
 
 def is_preceded(text: str) -> bool:
-    """Whether lines stand above the heading of a file of ours, which is then taken for foreign."""
+    """Whether lines precede the heading of a file of ours, which then counts as foreign."""
     found = _LIST.search(text)
     return found is not None and bool(found[1]) and "\n" in text[: found.start()]
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:
-    """A text with the first of some names in it replaced."""
+    """Return a text with the first of some names in it replaced."""
     for old, new in names.items():
         if old in text:
             return text.replace(old, new, 1)
@@ -146,7 +146,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
 
 
 def network_or_none(text: str) -> Network | None:
-    """A network in text, strictly: host bits, zones and octal are no network."""
+    """Parse a network, strictly: host bits, zones and octal are no network."""
     try:
         return ip_network(text)
     except ValueError:
@@ -157,12 +157,12 @@ class TextSyntax:
     """Comment lines, then one network in CIDR form a line, IPv4 first, sorted."""
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = (str(network) for network in sorted(networks, key=by_network))
         return "\n".join((f"# {header(allowlist)}", *lines, ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines; lines that are none are passed over."""
+        """Read the networks of its lines; lines without one are skipped."""
         allowlist = owner(text)
         if allowlist is None:
             return None
@@ -176,7 +176,7 @@ class JsonSyntax:
     """An object with `generator`, `allowlist` and the sorted list `networks`."""
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         document = {
             "generator": GENERATOR,
             "allowlist": allowlist,
@@ -185,9 +185,9 @@ class JsonSyntax:
         return json.dumps(document, indent=2) + "\n"
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its list; items that are none are passed over.
+        """Read the networks of its list; items without one are skipped.
 
-        What is no JSON any more is ours by how it begins, as a file of lines is.
+        Damaged JSON is ours by its beginning, as a file of lines is.
         """
         try:
             document = json.loads(text)
@@ -202,7 +202,7 @@ class JsonSyntax:
 
 
 def _damaged(text: str) -> FileContent | None:
-    """What is left of a file of `JsonSyntax` behind its beginning."""
+    """Return the content left of a damaged `JsonSyntax` file behind its beginning."""
     head = _JSON_HEAD.match(text)
     if head is None:
         return None

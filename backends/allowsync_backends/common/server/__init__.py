@@ -1,1 +1,1 @@
-"""Servers that read a file of ours: how they run, are checked, reloaded, and looked after."""
+"""Servers that read a file of ours: their processes, checks, reloads and verification."""

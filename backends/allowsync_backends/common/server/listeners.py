@@ -1,4 +1,4 @@
-"""Where a server listens, and which proxies it believes there. Pure."""
+"""Listening addresses of a server, and its trusted proxies. Pure."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 _WIDEST: Final = 4  # bits: 268 million addresses of IPv4, or half of all IPv6 there is
 _NEAR: Final = ("127.", "localhost", "[::1]", "::1:", "unix:")
-_NETWORK: Final = re.compile(r"^tcp[46]?/")  # as Caddy writes it
+_NETWORK: Final = re.compile(r"^tcp[46]?/")  # in Caddy's form
 _ADDRESS: Final = re.compile(
     r"(?:(?P<host>\[[^\]]*\]|[^\[\]]*):)?(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?"
 )
 
 
 def listening_ports(addresses: Iterable[str], default: int | None = None) -> tuple[int, ...]:
-    """The ports of addresses to listen at that packets from elsewhere come to.
+    """Return the ports of listening addresses that are reachable from other hosts.
 
-    `443`, `*:443`, `[::]:443`, `:::443`, `tcp4/0.0.0.0:443`, `:8000-8010`; `192.0.2.1` is at the
-    default. They do not come to a Unix socket or the loopback interface.
+    `443`, `*:443`, `[::]:443`, `:::443`, `tcp4/0.0.0.0:443`, `:8000-8010`; `192.0.2.1` has the
+    default port. A Unix socket or the loopback interface is not reachable.
     """
     return tuple(port for one in addresses for port in _ports(one, default))
 
@@ -42,7 +42,7 @@ def _ports(address: str, default: int | None) -> Iterable[int]:
 
 
 def is_open(address: str) -> bool:
-    """Whether strangers may connect where a server listens: not at a private address alone."""
+    """Whether strangers may connect to a listening address: not a private address alone."""
     address = _NETWORK.sub("", address)
     if address.startswith(_NEAR) or "/" in address:
         return False
@@ -54,12 +54,12 @@ def is_open(address: str) -> bool:
 
 
 def everybody(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """Those of some networks, joined, that are so wide that strangers come from them."""
+    """Return those of some networks, joined, that are wide enough to include strangers."""
     return tuple(one for one in joined(networks) if one.prefixlen <= _WIDEST)
 
 
 def joined(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """The same addresses in as few networks as possible."""
+    """Return the same addresses in as few networks as possible."""
     several = tuple(networks)
     return (
         *collapse_addresses(one for one in several if isinstance(one, IPv4Network)),
@@ -68,9 +68,9 @@ def joined(networks: Iterable[Network]) -> tuple[Network, ...]:
 
 
 def together(found: Iterable[TrustedProxies | None], advice: str) -> TrustedProxies | None:
-    """What places of one server believe: where one believes nothing, that place alone.
+    """Merge the trusted proxies of a server's places: of a place that trusts none, that alone.
 
-    None where nothing is known of any.
+    None where all places are unknown.
     """
     known = [one for one in found if one is not None]
     if not known:

@@ -1,4 +1,4 @@
-"""What a configuration says about a file that a server reads, whichever server it is."""
+"""Options of a file that a server reads, for any server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.common.server.supervisor import Supervisor
 
-# What systemd takes for the name of a unit (systemd.unit(5)), and Docker for one of a container.
+# Names that systemd accepts for a unit (systemd.unit(5)), and Docker for a container.
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}")
 _CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
@@ -26,8 +26,8 @@ class ServerOptions(Value, kw_only=True):
     """A file, the server that reads it, and how that server runs.
 
     Attributes of the class:
-        UNIT: The unit the server runs as, where nothing else is said.
-        NAMES: What its main process may be called.
+        UNIT: The default unit of the server.
+        NAMES: The possible names of its main process.
     """
 
     UNIT: ClassVar[str]
@@ -80,12 +80,12 @@ class ServerOptions(Value, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What its main process may be called here; a server with another program says so."""
+        """The possible names of its main process; a server with another program overrides it."""
         return self.NAMES
 
     @property
     def running(self) -> Supervisor:
-        """How the server runs."""
+        """The way the server runs."""
         if self.container is not None:
             return Container(self.container, self.runtime, self.path, self.NAMES)
         if self.pid_file is not None:
@@ -93,12 +93,12 @@ class ServerOptions(Value, kw_only=True):
         return Unit(self.unit or self.UNIT, self.NAMES)
 
     def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - a file is a file
-        """What such a target puts its entries into."""
+        """Return the file as the place of the entries."""
         return (Place("file", (str(self.path),)),)
 
 
 def _named(key: str, value: str | None, allowed: re.Pattern[str]) -> None:
-    """Refuse what a program could take for an option, or for several words.
+    """Refuse a text that a program could read as an option, or as several words.
 
     Raises:
         ValueError: It is no name.

@@ -1,4 +1,4 @@
-"""What the kernel tells about processes, by proc(5) and cgroups(7)."""
+"""Facts about processes, from proc(5) and cgroups(7)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _CGROUP: Final = Path("/sys/fs/cgroup")
 
 
 def called(program: str) -> str:
-    """The name of a process that runs a program: the kernel keeps 15 bytes of it (proc(5))."""
+    """Return the name of a process that runs a program: the kernel keeps 15 bytes (proc(5))."""
     return os.fsencode(program.rpartition("/")[2])[:15].decode(errors="replace")
 
 
 def name_of(pid: int) -> str:
-    """The name of a process; empty when there is none of that id, or only a dead one."""
+    """Return the name of a process; empty when there is none of that id, or only a dead one."""
     state, name, _ = _stat(pid)
     return "" if state in {"Z", "X"} else name
 
 
 def is_hidden(pid: int) -> bool:
-    """Whether there is a process of that id that is not shown to us (`hidepid`, proc(5))."""
+    """Whether a process of that id exists and is hidden from us (`hidepid`, proc(5))."""
     if (_PROC / str(pid)).exists():
         return False
     try:
@@ -34,11 +34,11 @@ def is_hidden(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return not name_of(pid)  # it may have begun between the two looks
+    return not name_of(pid)  # it may have started between the two checks
 
 
 def takes(pid: int, what: signal.Signals) -> bool | None:
-    """Whether a process handles a signal when it is sent now; None when that cannot be seen."""
+    """Whether a process handles a signal when it is sent now; None when that is not visible."""
     try:
         lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
     except OSError:
@@ -52,7 +52,7 @@ def takes(pid: int, what: signal.Signals) -> bool | None:
 
 
 def command_line(pid: int) -> str:
-    """What a process was started as, or calls itself by now; empty when that cannot be seen."""
+    """Return a process's command line, as started or set later; empty when it is not visible."""
     try:
         text = (_PROC / str(pid) / "cmdline").read_text(errors="replace")
     except OSError:
@@ -61,7 +61,7 @@ def command_line(pid: int) -> str:
 
 
 def descendants(pid: int) -> frozenset[int]:
-    """The children of a process, theirs, and so on: those that are alive and can be seen."""
+    """Return the descendants of a process: those that are alive and visible."""
     below: dict[int, list[int]] = {}
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
@@ -78,10 +78,10 @@ def descendants(pid: int) -> frozenset[int]:
 
 
 def group(name: str) -> frozenset[int]:
-    """The processes of a control group and of those below; none where it cannot be read.
+    """Return the processes of a control group and of those below; none where it cannot be read.
 
     Args:
-        name: Its path as systemd gives it, `/system.slice/nginx.service`.
+        name: Its path in systemd's form, `/system.slice/nginx.service`.
     """
     if not name.startswith("/") or name == "/":
         return frozenset()
@@ -96,7 +96,7 @@ def group(name: str) -> frozenset[int]:
 
 
 def _stat(pid: int) -> tuple[str, str, int]:
-    """State, name and parent of a process; the name stands in brackets and may hold any."""
+    """Return state, name and parent of a process; the name is in brackets and may hold any."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:

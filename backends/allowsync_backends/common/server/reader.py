@@ -1,4 +1,4 @@
-"""A server as the reader of a file: checked by itself, told, and looked at afterwards."""
+"""A server as the reader of a file: checked, reloaded, and verified."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from allowsync_backends.common.server.supervisor import Supervisor
 
 PATIENCE = 10.0  # seconds for a server to start its new processes
-LINGER = 1.0  # seconds for the former ones to stop taking new connections
-SETTLE = 0.05  # seconds after which a new process that is a former one in truth has gone, too
+LINGER = 1.0  # seconds for the old ones to stop accepting connections
+SETTLE = 0.05  # seconds after which a new process of the old generation has gone, too
 STEP = 0.01
 
 
 def _unknown(_: Path) -> None:
-    """Where nothing is known of the proxies that a server believes."""
+    """Return no trusted proxies: they are unknown."""
 
 
 class ServerProgram(Value):
-    """What is particular about one kind of server.
+    """The particulars of one kind of server.
 
     Attributes:
-        name: What it is called in messages.
-        check: Its own check of its whole configuration, as run where it is.
-        notice: How it is told to read that again.
-        renews: Whether it shows in new processes that it has. One that does not answers the
-            notice itself, with an exit code.
-        inspect: What keeps a file from having an effect in a running configuration.
-        leaving: Words in the command line of a former process that takes nothing new any more, but
-            still has something to finish. Empty where it does not say so.
-        spawns: Whether it starts processes unasked, too: one of those goes with the former ones.
-        proxies: Which proxies a running configuration believes; None where that is not known.
+        name: Its name in messages.
+        check: Its own check of its whole configuration, run where the server is.
+        notice: The method to reload it.
+        renews: Whether a reload shows in new processes. A server without reports the result of the
+            reload itself, by an exit code.
+        inspect: Reports why a file has no effect in a running configuration.
+        leaving: Words in the command line of an old process that accepts nothing new any more, but
+            still has requests to finish. Empty for a server without such words.
+        spawns: Whether it starts processes unasked, too: one of those ends with the old ones.
+        proxies: The trusted proxies of a running configuration; None where they are not known.
     """
 
     name: str
@@ -63,13 +63,13 @@ class ServerProgram(Value):
 
 
 class ServerReader(Value):
-    """A server that is checked and told by what is known of it, or as the configuration says.
+    """A server checked and reloaded by its own commands, or by those of the configuration.
 
-    A server that does not run needs not be told: it reads the file when it starts.
+    A stopped server needs no reload: it reads the file when it starts.
 
     Attributes:
-        server: What kind of server it is.
-        running: How it runs.
+        server: The kind of server.
+        running: The way it runs.
         check: A command in place of its own check; empty for that.
         reload: A command in place of its own reload; empty for that.
     """
@@ -81,20 +81,20 @@ class ServerReader(Value):
 
     @property
     def is_told(self) -> bool:
-        """Always: by a configured command, or by its own means."""
+        """Always true: by a configured command, or by its own method."""
         return True
 
     @property
     def is_startable(self) -> bool:
-        """False: a server that does not run is not told, so a notice that fails means something."""
+        """Always false: a stopped server gets no reload, so a failing reload is a real failure."""
         return False
 
     def objection_to(self, draft: str) -> str:
-        """What a check of drafts says, where the configuration has one."""
+        """Return the error of a check of drafts, where the configuration has one."""
         return failure(on_draft(self.check, draft)) if checks_drafts(self.check) else ""
 
     def objection(self) -> str:
-        """What the server's check says of its configuration with the file that is in place."""
+        """Return the error of the server's check with the file in place."""
         if checks_drafts(self.check):
             return ""
         if self.check:
@@ -102,7 +102,7 @@ class ServerReader(Value):
         if isinstance(self.running, Container):
             try:
                 blindness = self.running.blindness()
-                # Nothing can be run in a container that does not run.
+                # No command can run in a stopped container.
                 if blindness or self.running.state() is State.STOPPED:
                     return blindness
             except BackendError as error:
@@ -113,7 +113,7 @@ class ServerReader(Value):
         return failure(self.running.inside(self.server.check), self.server.check[0])
 
     def take_notice(self) -> str:
-        """Tell the server, and wait until it goes by what it was told."""
+        """Reload the server, and wait until the new configuration is in force."""
         if self.reload:
             return failure(self.reload)
         try:
@@ -125,10 +125,10 @@ class ServerReader(Value):
             return str(error)
 
     def _followed(self, before: frozenset[int]) -> str:
-        """Wait for processes that were not there before, and for the former ones to step back.
+        """Wait for new processes, and for the old ones to stop.
 
         Raises:
-            BackendError: The processes could not be looked at.
+            BackendError: The processes could not be listed.
         """
         if not self.server.renews or not before:
             return ""
@@ -145,9 +145,9 @@ class ServerReader(Value):
         return ""
 
     def _is_renewed(self, before: frozenset[int]) -> bool:
-        """Whether there are processes that were not there before, and that stay.
+        """Whether there are new processes that stay.
 
-        A script has the name of the server that starts it, until it is executed.
+        A script has the name of the server that starts it, until exec.
         """
         if not self.running.processes() - before:
             return False
@@ -157,9 +157,9 @@ class ServerReader(Value):
         return bool(self.running.processes() - before)
 
     def _let_go(self, before: frozenset[int]) -> None:
-        """Wait a moment for the former processes, which may take connections until they are told.
+        """Wait a moment for the old processes, which may accept connections until then.
 
-        The main one stays. One that has something to finish may stay as long as that takes.
+        The main one stays. One with requests to finish may stay as long as that takes.
         """
         deadline = time.monotonic() + LINGER
         while time.monotonic() < deadline:
@@ -172,7 +172,7 @@ class ServerReader(Value):
         return bool(self.server.leaving) and self.server.leaving in command_line(pid)
 
     def findings(self, path: Path) -> Sequence[Finding]:
-        """Whether it runs, sees the file, takes its own configuration, and uses the file."""
+        """Check that it runs, sees the file, accepts its own configuration, and uses the file."""
         found = [*missing_programs(self.check, self.reload), *self.running.findings(path)]
         if not found and not self.check:
             objection = self._checked()
@@ -182,19 +182,19 @@ class ServerReader(Value):
         return (*found, *self.server.inspect(path), *self._about_gateways(path))
 
     def _about_gateways(self, path: Path) -> Iterator[Finding]:
-        """Whether headers are believed of clients that Docker's own proxy passes on."""
+        """Report trusted headers of clients that arrive through Docker's own proxy."""
         if isinstance(self.running, Container):
             from allowsync_backends.common.server.userland_proxy import about_gateways
 
             yield from about_gateways(self.running.networking(), self.trusted_proxies(path))
 
     def trusted_proxies(self, path: Path) -> TrustedProxies | None:
-        """Which proxies the server believes."""
+        """Return the trusted proxies of the server."""
         return self.server.proxies(path)
 
 
 def printed(running: Supervisor, argv: tuple[str, ...]) -> str | None:
-    """What a program prints that is run where a server is; None where it does not succeed."""
+    """Return the output of a program run where a server is; None where it fails."""
     try:
         done = run(Command(running.inside(argv), timeout=TIMEOUT))
     except CommandError:

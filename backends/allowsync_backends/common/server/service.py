@@ -1,4 +1,4 @@
-"""What a server's file needs of the service it is written by."""
+"""Needs of a server's file from the service that writes it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def needs(options: ServerOptions) -> Needs:
-    """What a target needs that keeps a server's file, and tells that server.
+    """Return the needs of a target that keeps a server's file, and reloads that server.
 
     A service sees no processes but its own users' (`ProtectProc=`, systemd.exec(5)), unless it may
-    trace others; and only who may kill a process of another user may tell it by a signal. Those of
-    a unit are listed in its control group, and systemd tells them.
+    trace others; and signalling a process of another user takes CAP_KILL. Those of a unit are
+    listed in its control group, and systemd reloads them.
     """
     found = replace(service.needs(options.path), commands=True)
     if options.reload:

@@ -1,6 +1,6 @@
 """The ways a server runs: as a systemd unit, as a process with a pid file, in a container.
 
-Each answers the same few questions, and knows how to have a program run where the server is.
+Each implements the same interface, and runs programs where the server is.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ LARGEST_ID = 1 << 22  # of a process (proc(5), pid_max)
 
 
 class State(Enum):
-    """Whether a server runs, and so whether anything has to be told to it."""
+    """Whether a server runs, and so whether it needs a reload."""
 
-    RUNNING = "running"  # or about to: it may have read the former file
+    RUNNING = "running"  # or starting: it may have read the old file
     STOPPED = "stopped"  # it reads the file when it starts
 
 
 class ReloadMethod(Value):
-    """How a server is told to read its configuration again.
+    """The method by which a server reloads its configuration.
 
     Attributes:
-        command: Its own command for that, where it is one; run where the server is.
-        signal: What its main process takes for it; None when it takes none.
+        command: Its own command for that, if there is one; run where the server is.
+        signal: The signal that its main process handles; None without one.
     """
 
     command: tuple[str, ...] = ()
@@ -52,47 +52,47 @@ class Supervisor(Protocol):
         """Whether it runs.
 
         Raises:
-            BackendError: That could not be found out.
+            BackendError: Its state is unknown.
         """
         ...
 
     def processes(self) -> frozenset[int]:
-        """The process ids of the server, seen from here; none when they cannot be seen.
+        """Return the process ids of the server, in our namespace; none when they are not visible.
 
         Raises:
-            BackendError: They could not be found out.
+            BackendError: They could not be listed.
         """
         ...
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """The command that runs a program where the server is, with a server's rights."""
+        """Return the command that runs a program where the server is, with a server's rights."""
         ...
 
     def tell(self, notice: ReloadMethod) -> str:
-        """Tell it to read its configuration again; why that failed, or an empty string."""
+        """Reload its configuration; return the error, or an empty string."""
         ...
 
     def findings(self, path: Path) -> Iterator[Finding]:
-        """What keeps the server from seeing a file of ours."""
+        """Report why the server does not see a file of ours."""
         ...
 
 
 class Unit(Value):
     """A unit of systemd.
 
-    Programs are started by systemd in a unit of their own, not by us: a service that is shut in
-    could neither open the server's logs nor bind its ports, which a check of some servers does.
+    systemd starts programs in a unit of their own, outside our sandbox, where a check can open the
+    server's logs and bind its ports, as some servers do.
 
     Attributes:
-        name: What it is called.
-        names: What processes of the server are called; empty where that does not matter.
+        name: The name of the unit.
+        names: The names of the server's processes; empty where they do not matter.
     """
 
     name: str
     names: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> State:
-        """By its ActiveState (systemctl(1))."""
+        """Return the state by its ActiveState (systemctl(1))."""
         shown = self._shown("LoadState", "ActiveState")
         if shown.get("LoadState") == "not-found":
             raise BackendError(f"there is no unit {self.name}")
@@ -100,27 +100,27 @@ class Unit(Value):
         return State.STOPPED if stopped else State.RUNNING
 
     def is_reloading(self) -> bool:
-        """Whether it is reading its configuration, as far as systemd or the server itself say so.
+        """Whether it is reading its configuration, as reported by systemd or the server itself.
 
         Raises:
-            BackendError: That could not be found out.
+            BackendError: Its state is unknown.
         """
         return self._shown("ActiveState").get("ActiveState") == "reloading"
 
     def processes(self) -> frozenset[int]:
-        """All of its control group: those of other users are hidden from a service in /proc."""
+        """Return its control group: processes of other users are hidden from a service in /proc."""
         return _of_server(group(self._shown("ControlGroup").get("ControlGroup", "")), self.names)
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """Run by systemd, with what it says passed on."""
+        """Return a command for systemd, which passes on the output."""
         return ("systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--", *argv)
 
     def tell(self, notice: ReloadMethod) -> str:  # noqa: ARG002 - the unit says how
-        """`systemctl reload`, which waits for the unit's own ExecReload."""
+        """Run `systemctl reload`, which waits for the unit's own ExecReload."""
         return failure(("systemctl", "reload", self.name))
 
     def findings(self, path: Path) -> Iterator[Finding]:  # noqa: ARG002 - it sees what we see
-        """Whether there is such a unit, and whether it runs."""
+        """Check that the unit exists and runs."""
         return _findings(self, f"unit {self.name}")
 
     def _shown(self, *properties: str) -> dict[str, str]:
@@ -130,31 +130,31 @@ class Unit(Value):
 
 
 class Process(Value):
-    """A process that wrote its id into a file.
+    """A process with a pid file.
 
     Attributes:
-        pid_file: That file.
-        names: What the program may be called (`comm` in proc(5)): an id is given anew one day.
+        pid_file: The pid file.
+        names: The possible names of the program (`comm` in proc(5)): ids are reused.
     """
 
     pid_file: Path
     names: tuple[str, ...]
 
     def state(self) -> State:
-        """Whether the process of that id is there, and is the server."""
+        """Return whether the process of that id exists, and is the server."""
         return State.STOPPED if self._main() is None else State.RUNNING
 
     def processes(self) -> frozenset[int]:
-        """It and all that descend from it."""
+        """Return it and its descendants."""
         main = self._main()
         return frozenset() if main is None else _of_server({main, *descendants(main)}, self.names)
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """Just as it is: the server is where we are."""
+        """Return the command unchanged: the server runs in our namespace."""
         return argv
 
     def tell(self, notice: ReloadMethod) -> str:
-        """Its own command where it has one, else the signal."""
+        """Reload by its own command where it has one, else by the signal."""
         if notice.signal is None:
             return failure(notice.command)
         try:
@@ -169,14 +169,14 @@ class Process(Value):
         return ""
 
     def findings(self, path: Path) -> Iterator[Finding]:  # noqa: ARG002 - it sees what we see
-        """Whether it runs."""
+        """Check that it runs."""
         return _findings(self, f"the server of {self.pid_file}")
 
     def _main(self) -> int | None:
-        """Its id; None when it does not run.
+        """Return its id; None when it does not run.
 
         Raises:
-            BackendError: The file, or the process, cannot be looked at.
+            BackendError: The file, or the process, cannot be read.
         """
         try:
             text = self.pid_file.read_text(errors="replace").strip()
@@ -184,7 +184,7 @@ class Process(Value):
             return None
         except OSError as error:
             raise BackendError(f"{self.pid_file} cannot be read: {error.strerror}") from error
-        if not text:  # so a check of nginx leaves it that finds none
+        if not text:  # a check of nginx leaves an empty one
             return None
         if not (text.isascii() and text.isdigit() and 0 < int(text[:8]) <= LARGEST_ID):
             raise BackendError(f"{self.pid_file} holds no process id")
@@ -196,7 +196,7 @@ class Process(Value):
         return pid if name_of(pid) in self.names else None
 
     def _send(self, main: int, what: signal.Signals) -> None:
-        """Send a signal to the process looked at, never to one that came to its id since."""
+        """Send a signal to the verified process, never to a later one with the same id."""
         with suppress(ProcessLookupError):
             handle = os.pidfd_open(main)
             try:
@@ -207,7 +207,7 @@ class Process(Value):
 
 
 class Runtime(Enum):
-    """The program that runs containers; both understand what is asked of them here."""
+    """The container runtime; both accept the commands used here."""
 
     DOCKER = "docker"
     PODMAN = "podman"
@@ -217,10 +217,10 @@ class Container(Value):
     """A container of Docker or Podman.
 
     Attributes:
-        name: What it is called.
+        name: The name of the container.
         runtime: The program that runs it.
-        path: Our file, where it matters that the container sees it.
-        names: What processes of the server are called; empty where that does not matter.
+        path: Our file, where the container has to see it.
+        names: The names of the server's processes; empty where they do not matter.
     """
 
     name: str
@@ -229,34 +229,34 @@ class Container(Value):
     names: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> State:
-        """By what the runtime says of it."""
+        """Return the state that the runtime reports."""
         running = self._inspected("{{.State.Running}}")
         return State.RUNNING if running == "true" else State.STOPPED
 
     def processes(self) -> frozenset[int]:
-        """Its first process and all that descend from it, by their ids out here."""
+        """Return its first process and descendants, by their ids on the host."""
         first = self._inspected("{{.State.Pid}}")
         if not first.isdigit() or first == "0" or not name_of(int(first)):
             return frozenset()
         return _of_server({int(first), *descendants(int(first))}, self.names)
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """Run in the container, by a running one."""
+        """Return a command that runs in the container, while it runs."""
         return (self.runtime.value, "exec", self.name, *argv)
 
     def tell(self, notice: ReloadMethod) -> str:
-        """The server's own command in the container, else the signal to its first process."""
+        """Reload by the server's own command in the container, else signal its first process."""
         if notice.signal is None or notice.command:
             return failure(self.inside(notice.command), notice.command[0])
         return failure((self.runtime.value, "kill", "--signal", notice.signal.name, self.name))
 
     def blindness(self) -> str:
-        """Why it would not see a file that takes the place of another, or an empty string.
+        """Return why it would not see a replacement of our file, or an empty string.
 
-        A file that is mounted by itself stays what it was when another takes its name.
+        A file mounted by itself stays the old one when another takes its name.
 
         Raises:
-            BackendError: There is no such container, or it could not be looked at.
+            BackendError: There is no such container, or it could not be inspected.
         """
         mounted = self._inspected("{{range .Mounts}}{{println .Source}}{{end}}").splitlines()
         if self.path is None or os.path.realpath(self.path) not in map(os.path.realpath, mounted):
@@ -266,7 +266,7 @@ class Container(Value):
         )
 
     def findings(self, path: Path) -> Iterator[Finding]:
-        """Whether it is there and runs, and sees what takes the place of the file."""
+        """Check that it exists and runs, and sees a replacement of the file."""
         yield from _findings(self, f"container {self.name}")
         try:
             blindness = self.blindness()
@@ -276,7 +276,7 @@ class Container(Value):
             yield Finding(Severity.ERROR, blindness, f"mount the folder {path.parent} instead")
 
     def networking(self) -> str:
-        """Its ports and networks as JSON, for `userland_proxy`; empty where they are not told."""
+        """Return its ports and networks as JSON, for `userland_proxy`; empty if unknown."""
         from allowsync_backends.common.server.userland_proxy import TEMPLATE
 
         try:
@@ -290,9 +290,9 @@ class Container(Value):
 
 
 def _of_server(pids: Iterable[int], names: tuple[str, ...]) -> frozenset[int]:
-    """Those that are the server's own, and not programs it has started, such as scripts.
+    """Return the server's own processes, without programs it has started, such as scripts.
 
-    One that is hidden from us may be either.
+    A hidden one may be either.
     """
     return frozenset(pid for pid in pids if not names or name_of(pid) in {"", *names})
 
@@ -309,10 +309,10 @@ def _findings(server: Supervisor, what: str) -> Iterator[Finding]:
 
 
 def _said(argv: tuple[str, ...]) -> str:
-    """What a program prints on standard output.
+    """Return the standard output of a program.
 
     Raises:
-        BackendError: It did not succeed.
+        BackendError: It failed.
     """
     try:
         done = run(Command(argv, timeout=TIMEOUT))

@@ -1,8 +1,8 @@
-"""Whether a server in a container believes what clients write that Docker's own proxy passes on.
+"""Whether a server in a container trusts headers of clients behind Docker's own proxy.
 
-Docker forwards to published ports by address translation, which keeps the address of a client. Of
-IPv6, where the container's network has none, each connection ends at a process of Docker's, and a
-new one arrives from the gateway of that network (docs.docker.com, "Packet filtering").
+Docker forwards to published ports by address translation, which keeps a client's address. For IPv6,
+where the container's network has none, each connection ends at a process of Docker's, and a new one
+arrives from the gateway of that network (docs.docker.com, "Packet filtering").
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ TEMPLATE: Final = (
 
 
 def gateways(inspected: str) -> tuple[Address, ...]:
-    """Where clients arrive from that Docker's proxy passes on; none where it passes on none.
+    """Return the source addresses of clients behind Docker's proxy; none where it serves none.
 
     Args:
-        inspected: What an inspection of the container by `TEMPLATE` prints.
+        inspected: The output of an inspection of the container by `TEMPLATE`.
     """
     try:
         said = json.loads(inspected)
@@ -42,7 +42,7 @@ def gateways(inspected: str) -> tuple[Address, ...]:
 
 
 def about_gateways(inspected: str, proxies: TrustedProxies | None) -> Iterator[Finding]:
-    """That a header is believed of the gateway that Docker's proxy connects from."""
+    """Report trusted headers of the gateway that Docker's proxy connects from."""
     for gateway in () if proxies is None else gateways(inspected):
         if proxies is not None and any(gateway in one for one in proxies.networks):
             what = (
@@ -58,6 +58,6 @@ def about_gateways(inspected: str, proxies: TrustedProxies | None) -> Iterator[F
 
 
 def _values(said: Any, key: str) -> list[Any]:
-    """The values of an object in a document; none where it is null, as in the host's network."""
+    """Return the values of an object in a document; none for null, as in the host's network."""
     found = said.get(key) if isinstance(said, dict) else None
     return list(found.values()) if isinstance(found, dict) else []
