@@ -1,4 +1,4 @@
-"""The configuration with what was ordered by command."""
+"""The configuration with access orders given by command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OrderedConfig(NamedTuple):
-    """A configuration with the orders that stand, and what could not be read of them."""
+    """A configuration with the access orders in force, and notices of unreadable ones."""
 
     config: Config
     orders: StandingOrders
@@ -31,13 +31,13 @@ class OrderedConfig(NamedTuple):
 def ordered(
     config: Config, store: Store, pulse: Pulse, assumed: Iterable[Order] = ()
 ) -> OrderedConfig:
-    """The configuration with what was granted and revoked by command. Raises StateError.
+    """The configuration with grants and revocations by command. Raises StateError.
 
     Args:
         config: The configuration.
-        store: What is known.
+        store: The state.
         pulse: The machine's clocks.
-        assumed: What is ordered besides.
+        assumed: Further orders to assume.
     """
     orders, notices = standing(config.state, store)
     for one in assumed:
@@ -58,7 +58,7 @@ def ordered(
 
 
 def _with(orders: StandingOrders, one: Order) -> StandingOrders:
-    """The orders once access is ended by one more."""
+    """The orders with one more that ends access."""
     if isinstance(one, Revocation):
         return replace(orders, revocations=(*orders.revocations, one))
     if isinstance(one, LiftedOrder):
@@ -68,7 +68,7 @@ def _with(orders: StandingOrders, one: Order) -> StandingOrders:
 
 
 def standing(state: Path, store: Store) -> tuple[StandingOrders, tuple[Notice, ...]]:
-    """The orders that are not over, by the state and by the file beside it. Raises StateError."""
+    """The orders in force, from the state and the file beside it. Raises StateError."""
     orders = store.orders() or StandingOrders()
     if not os.path.lexists(f"{state}.revoked"):
         return orders, ()

@@ -1,6 +1,6 @@
-"""Takes over entries that were added by hand just as allowsync would have added them.
+"""Adoption of entries that were added by hand exactly as allowsync would have added them.
 
-What is wanted is what is remembered of the last run; no DNS is asked.
+The wanted entries are those remembered from the last run; no DNS query is sent.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Adoptable(Value):
 
     Attributes:
         target: The target's full name.
-        entries: What could be made ours, or was.
-        reason: Why that could not be found out or done; empty when it could.
-        backend: What makes it ours; None where there is nothing to do.
+        entries: The entries to adopt, or adopted.
+        reason: The reason why that failed; empty when it succeeded.
+        backend: The backend that adopts them; None where there is nothing to do.
     """
 
     target: str
@@ -50,7 +50,7 @@ def adoptable(
     """Look at the targets of some allowlists, or of all when none is named. Changes nothing.
 
     Raises:
-        StateError: What is remembered cannot be read.
+        StateError: The state cannot be read.
     """
     config = ordered(config, store, Pulse(now)).config
     known = recalled(config, store, known_lists(config, now)).config.hosts
@@ -78,7 +78,7 @@ def _look(target: Target, wanted: Mapping[Network, tuple[str, ...]]) -> Adoptabl
 
 
 def adopt(found: Iterable[Adoptable]) -> list[Adoptable]:
-    """Make everything ours that was found. One target that fails stops no other."""
+    """Adopt all adoptable entries. One target that fails stops no other."""
     return [_adopt(one) for one in found]
 
 

@@ -1,6 +1,6 @@
-"""What a run leaves for those who watch: a file of metrics, and a heartbeat.
+"""Post-run exports: metrics file and heartbeat.
 
-Neither can fail a run: what goes wrong is said, and the exit code stays.
+Neither can fail a run: a failure becomes a notice, and the exit code stays.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]
     """Write the metrics and ping the heartbeat, as far as they are configured.
 
     Yields:
-        What could not be done.
+        The notices of failures.
     """
     if config.metrics is not None:
         why = _write_metrics(config.metrics, config, report, code)
@@ -35,13 +35,13 @@ def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]
 
 
 def broke(config: Config) -> None:
-    """Ping the heartbeat after a run that ended in a defect of ours."""
+    """Ping the heartbeat after a run that ended in an internal error."""
     if _beats(config):
         list(_beat(config, ExitCode.FAILED, 0.0, "internal error; see the log"))
 
 
 def _beats(config: Config) -> bool:
-    """Whether there is a heartbeat whose URL can be read; the run says where it cannot."""
+    """Whether there is a heartbeat with a readable URL; the run reports an unreadable one."""
     return config.heartbeat is not None and not config.heartbeat.kept.unreadable
 
 

@@ -1,7 +1,7 @@
-"""Carrying out what is meant to happen to targets: apply, and look again.
+"""Applying of plans to targets, and verification.
 
-Targets are independent: whatever happens to one is an outcome of that one, never an exception that
-would keep another from being repaired.
+Targets are independent: a failure of one is an outcome of that one, never an exception that would
+keep another from being repaired.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _WRONG = (Outcome.FAILED, Outcome.UNKNOWN)
 
 
 def enforce(drafts: Sequence[Draft]) -> list[Draft]:
-    """Carry out drafts, what is new everywhere before what is old goes. Raises nothing.
+    """Apply drafts, all additions before any removal. Raises nothing.
 
     Returns:
-        What came of each, in the order of the drafts.
+        The result of each, in the order of the drafts.
     """
     done = list(drafts)
     for step in steps(drafts):
@@ -54,7 +54,7 @@ def enforce(drafts: Sequence[Draft]) -> list[Draft]:
 
 
 def _only_first(one: Draft) -> Draft:
-    """The same with nothing but the first part of its plan, now and by a fresh look."""
+    """The same with the first part of its plan alone, now and after a fresh read."""
     again = one.again
     return replace(
         one,
@@ -64,10 +64,10 @@ def _only_first(one: Draft) -> Draft:
 
 
 def _completed(one: Draft, first: Draft) -> Draft:
-    """Carry out what is left of a draft after its first part, and tell of both.
+    """Apply the rest of a draft after its first part, and report both as one.
 
-    What a plan takes out may only go once what it puts in is there: a limit lets a host lose an
-    address because it has another one.
+    Removals of a plan may only follow its additions: a limit lets a host lose an address because it
+    has another one.
     """
     done = first.report
     if done.outcome is Outcome.FAILED:
@@ -84,10 +84,10 @@ def _sum(
     """The report of a target that was changed in two steps, as if it had been one.
 
     Args:
-        meant: What was known before both.
-        first: What came of the first.
-        halfway: What the first one changed.
-        second: What came of the second.
+        meant: The report before both.
+        first: The report of the first step.
+        halfway: The changes of the first step.
+        second: The report of the second step.
     """
     plan = meant.plan if second.plan is None else joined(halfway, second.plan)
     report = replace(second, plan=plan, current=first.current)
@@ -106,14 +106,14 @@ class _Interfered(Value):
 
 
 def _carried_out(one: Draft) -> Draft:
-    """Carry out a draft and look at what came of it. Raises nothing."""
+    """Apply a draft and verify the result. Raises nothing."""
     first = _attempt(one)
     done = first if isinstance(first, Draft) else _enforce_again(one)
     return _ended(one, done) if done.report.outcome is Outcome.FAILED else done
 
 
 def _ended(one: Draft, failed: Draft) -> Draft:
-    """Where something could not be put in, take out at least those who may have no access at all.
+    """Remove at least entries of ended access where an addition fails.
 
     Nothing extends `until`: not even a list that is full for good.
     """
@@ -135,7 +135,7 @@ def _ended(one: Draft, failed: Draft) -> Draft:
 
 
 def _ending(one: Draft) -> Plan | None:
-    """What to end in any case; what waits for a confirmation is not that."""
+    """The unconditional removals; none while the target waits for a confirmation."""
     return None if one.situation is None or one.unconfirmed else ending(one.situation)
 
 
@@ -153,7 +153,7 @@ def _attempt(one: Draft) -> Draft | _Interfered:
 
 
 def _enforce_again(one: Draft) -> Draft:
-    """Look, plan and apply anew, a few times with a growing random pause."""
+    """Read, plan and apply anew, a few times with a growing random pause."""
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
     def attempt() -> Draft | _Interfered:
@@ -190,7 +190,7 @@ def _applied(one: Draft, backend: Driver, plan: Plan) -> Draft:
 
 
 def _difference(plan: Plan, after: Current) -> str:
-    """What differs between a plan and what is there afterwards; empty when nothing does."""
+    """The difference between a plan and the entries afterwards; empty when there is none."""
     meant = {entry.network for entry in plan.final}
     there = {entry.network for entry in after.entries}
     others = Coverage(after.others)  # as another allowlist's, which came first in this run

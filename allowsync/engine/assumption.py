@@ -1,4 +1,4 @@
-"""Answers that are assumed of names, in the place of the DNS, for a rehearsal."""
+"""Assumed answers in place of the DNS, for a rehearsal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Assumption(Value):
-    """What is assumed of a host or of one hostname.
+    """The assumed answers for a host or for one hostname.
 
     Attributes:
-        subject: The host or the hostname, as it was given.
-        said: The answer in short, as it was given: `SERVFAIL`, `203.0.113.9`.
+        subject: The host or the hostname, as written.
+        said: The answer in short, as written: `SERVFAIL`, `203.0.113.9`.
         answers: The answer to each question about it.
     """
 
@@ -30,15 +30,15 @@ class Assumption(Value):
 
 
 class AssumedDns:
-    """Answers what is assumed, and asks the DNS the rest, each question once.
+    """Returns assumed answers, and queries the DNS for the others, each question once.
 
-    Every nameserver gives what is assumed. Made-up names are other ones in each run: those of the
-    first run beside a parent stand for those of later ones.
+    Every nameserver gives the assumed answers. Made-up names differ in each run: those of the first
+    run beside a parent stand for those of later ones.
 
     Args:
-        resolve: Asks the DNS.
-        nameservers: The names of those that are asked.
-        assumptions: What is assumed; of the same question the last one counts.
+        resolve: Queries the DNS.
+        nameservers: The names of the configured nameservers.
+        assumptions: The assumptions; for the same question the last one counts.
         known: The questions about configured names: all others are about made-up ones.
     """
 
@@ -59,7 +59,7 @@ class AssumedDns:
         self._surveys: dict[str, Mapping[str, Answer]] = {}
 
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
-        """Answer everything."""
+        """Answer all questions."""
         keys = self._keys(queries)
         missing = [query for query, key in keys.items() if key and key not in self._answers]
         given = self._resolve(missing) if missing else {}
@@ -70,7 +70,7 @@ class AssumedDns:
         }
 
     def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
-        """The same of every nameserver, by its name."""
+        """Answer all questions once for every nameserver, by its name."""
         keys = self._keys(queries)
         missing = [query for query, key in keys.items() if key and key not in self._surveys]
         given = self._resolve.survey(missing) if missing else {}
@@ -83,7 +83,7 @@ class AssumedDns:
         }
 
     def _keys(self, queries: Iterable[Query]) -> dict[Query, str]:
-        """What each question is remembered by; empty where its answer is assumed."""
+        """The cache key of each question; empty where its answer is assumed."""
         keys, counts = {}, Counter[str]()
         for query in dict.fromkeys(queries):
             name = query.hostname

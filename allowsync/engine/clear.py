@@ -1,4 +1,4 @@
-"""Removing everything allowsync owns, from targets that are configured and from those that were."""
+"""Removal of all entries that allowsync owns, from configured and orphaned targets."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 
 class Owned(Value):
-    """A target something may be in, and how to remove that.
+    """A target that may hold entries, and the way to remove them.
 
     Attributes:
         name: The target.
         allowlist: Its allowlist.
-        clear: Removes what is in it. Raises `BackendError` when it cannot.
-        remembered: What the state calls the target, where that is another name.
-        guard: What it guards in this machine's packet filter, as far as that is known.
-        configured: Whether a run would put it back.
-        denies: Whether it is a denylist's: what is in it is blocked.
-        held: Tells what it holds in the firewall, where it is known by its mark there.
+        clear: Removes its entries. Raises `BackendError` when it cannot.
+        remembered: The target's name in the state, where that differs.
+        guard: The ports it guards in this machine's packet filter, as far as known.
+        configured: Whether a run would restore it.
+        denies: Whether it belongs to a denylist: its entries are blocked.
+        held: Returns its networks in the firewall, where it is known by its mark there.
     """
 
     name: str
@@ -63,12 +63,12 @@ class Owned(Value):
 
 
 class Cleared(Value):
-    """What came of clearing a target.
+    """The result of clearing a target.
 
     Attributes:
         name: The target.
-        reason: Why something of ours may be left there; empty where nothing is.
-        unrecorded: Why the state does not know that it was cleared; empty where it does.
+        reason: The reason why entries may be left there; empty where none are.
+        unrecorded: The reason why the state does not record it; empty where it does.
     """
 
     name: str
@@ -77,10 +77,10 @@ class Cleared(Value):
 
 
 def opened(state: Path) -> Store:
-    """The state to clear by: as it can be read where it cannot be written, or none at all.
+    """Open the state for clearing: read-only where it cannot be written, or without contents.
 
     An administrator who is locked out opens a gate by this command. It waits for no disk, and a
-    state that is damaged is left for the next run to set aside.
+    damaged state is left for the next run to set aside.
     """
     try:
         store = Store.writing(state)
@@ -106,7 +106,7 @@ def _unwritable(state: Path, error: StateError) -> Store:
 
 
 def everything(config: Config, store: Store) -> list[Owned]:
-    """Every target that is configured, and every one that was and may still be enforced."""
+    """Every configured target, and every orphaned one that may still be enforced."""
     return [
         *(_configured(target, config) for target in config.targets),
         *(_orphaned(one, config) for one in orphans(config, store)),
@@ -116,15 +116,15 @@ def everything(config: Config, store: Store) -> list[Owned]:
 def clear_all(
     owned: Iterable[Owned], store: Store, at: datetime, configuration: Path
 ) -> list[Cleared]:
-    """Clear each target and forget it. One that fails is remembered, and stops no other.
+    """Clear each target and delete its record. A failed one keeps it, and stops no other.
 
-    Where none is left, no run has to answer for a state that is gone afterwards.
+    Where none is left, the marks of runs are deleted: no later run misses the state.
 
     Args:
         owned: The targets.
-        store: What is remembered of them.
-        at: The instant at which the history tells of it.
-        configuration: Whose they are.
+        store: The state.
+        at: The instant for the history.
+        configuration: The owner of the state.
     """
     done = list(_clear_each(owned, store, at))
     if not (any(one.reason or one.unrecorded for one in done) or store.targets()):
@@ -144,7 +144,7 @@ def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[
 
 
 def _forgotten(one: Owned, store: Store, at: datetime) -> str:
-    """Forget a target that was cleared. Why that cannot be written; empty where it is."""
+    """Delete the record of a cleared target. Return why that failed; empty where it did not."""
     try:
         store.forget_target(one.remembered or one.name, at)
     except StateError as error:
@@ -165,7 +165,7 @@ def _configured(target: Target, config: Config) -> Owned:
 
 
 def _orphaned(one: OrphanTarget, config: Config) -> Owned:
-    """What was found in the firewall is cleared there, whatever the state says of it."""
+    """Clear a target by its mark in the firewall, where found there, regardless of the state."""
     found, record = one.driver, one.record
 
     def clear() -> None:
@@ -194,15 +194,15 @@ def _held(one: OrphanTarget) -> tuple[Network, ...]:
 
 
 def _clear_recorded(record: TargetRecord, config: Config) -> None:
-    """Remove what a target left that is no longer configured, by what may be believed of it.
+    """Remove the entries of an orphaned target by its credible records.
 
     Raises:
-        BackendError: It is not known how, or something is left.
+        BackendError: It is not known how, or entries are left.
     """
     used = {_key(place) for target in config.targets for place in target.places}
     there = [place for place in record.places if _key(place) not in used]
     if record.places and not there:
-        return  # what is there now is a configured target's
+        return  # the entries there now belong to a configured target
     if len(there) < len(record.places):
         raise BackendError(_back(f"{record.places[0]} is partly used by another target"))
     _leftover(record, config).clear()
@@ -212,7 +212,7 @@ def _clear_recorded(record: TargetRecord, config: Config) -> None:
 
 
 def _leftover(record: TargetRecord, config: Config) -> Driver:
-    """The backend of a target that is no longer configured. Raises BackendError."""
+    """The backend of an orphaned target. Raises BackendError."""
     try:
         return recorded_target(record, config.state).driver()
     except NotBelieved as error:

@@ -1,7 +1,7 @@
-"""What denylists have to say in a run: their lists, less what is never blocked.
+"""Content of denylists in a run: their lists, without the never-blocked networks.
 
-It is kept beside the state with a digest of all that it is made of. As long as that is the same, no
-list is read; and where it is refused, what was accepted last is there to be put up again.
+It is kept beside the state with a digest of all its inputs. As long as that is unchanged, no list
+is read; and where it is refused, the last accepted content can be restored.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ if TYPE_CHECKING:
     from allowsync.policy.denylist import NeverBlocked, Spans
     from allowsync.state.lists import KeptList
 
-FORM: Final = 2  # of what is made of the same lists; another one is made anew
+FORM: Final = 2  # of the derived content; a kept one of another form is derived anew
 
 
 class BlockRefusal(LimitRefusal):
-    """Why a denylist blocks nothing that it does not block already."""
+    """The reason why a denylist adds no networks."""
 
     why: str
 
     @property
     def said(self) -> str:
-        """What is refused, why, and what stays."""
+        """The refusal, its reason, and its effect."""
         return f"refused: {self.why}; what was blocked before stays"
 
 
 def refused(why: str) -> BlockRefusal:
-    """A refusal for a reason."""
+    """A refusal for the given reason."""
     return BlockRefusal((), 0, 0, emptied=False, entries=(), why=why)
 
 
 class ListSaid(Value):
-    """What a list says to denylists.
+    """The content of a list, as denylists use it.
 
     Attributes:
-        kept: What is known of it.
-        keep: How long it counts when nothing newer can be had.
-        over: Whether it is too old to count: an old block list harms the innocent.
+        kept: The kept state of the list.
+        keep: Its life without a newer content.
+        over: Whether it is too old to count: an outdated block list harms the innocent.
     """
 
     kept: KeptList
@@ -66,26 +66,26 @@ class ListSaid(Value):
 
     @property
     def digest(self) -> str:
-        """What tells what it says from anything else."""
+        """The digest of its effective content."""
         return "over" if self.over else self.kept.digest
 
     def spans(self) -> Spans | None:
-        """Its networks; None where they are not known."""
+        """Its networks; None where they are unknown."""
         return NOTHING if self.over else self.kept.spans()
 
 
 class Listed(Value):
-    """What a denylist has to say, and what is never blocked by it.
+    """The content of a denylist, and its never-blocked networks.
 
     Attributes:
-        meant: What is blocked of its lists, as far as they are known.
-        never: What is never blocked.
-        lacking: Its lists of which nothing is known.
+        meant: The effective content, as far as its lists are known.
+        never: The never-blocked networks.
+        lacking: Its unknown lists.
         over: Its lists that are too old to count.
-        refusal: Why nothing may be added; None where it may.
+        refusal: The reason why nothing may be added; None where it may.
         adds: Whether anything is added at all; not so offline.
-        unknown: Why nothing is added to what is blocked already: hosts that may be anywhere.
-        accepted: What it came to last that was accepted; None where that is not known.
+        unknown: The reasons why nothing is added to the blocked networks: hosts of unknown address.
+        accepted: The last accepted content; None where unknown.
     """
 
     meant: Blocked
@@ -101,7 +101,7 @@ class Listed(Value):
 def lists_said(
     config: Config, denylists: Iterable[Denylist], now: datetime, *, force: bool = False
 ) -> dict[str, ListSaid]:
-    """What each list says that denylists name. Raises nothing."""
+    """The content of each list that denylists name. Raises nothing."""
     names = dict.fromkeys(name for one in denylists for name in one.lists)
     if not names:
         return {}
@@ -129,17 +129,17 @@ def listed(
     unknown: tuple[str, ...] = (),
     keep: bool = False,
 ) -> Listed:
-    """What a denylist has to say now. Raises nothing.
+    """The content of a denylist now. Raises nothing.
 
     Args:
         config: The configuration.
         denylist: The denylist.
-        never: What is never blocked by any.
-        decisions: What was decided about hosts.
-        said: What its lists say.
+        never: The networks that no denylist blocks.
+        decisions: The decisions about hosts.
+        said: The contents of its lists.
         now: The instant.
-        unknown: Why nothing is added: hosts that may be anywhere.
-        keep: Whether what it comes to is kept for runs to come.
+        unknown: The reasons why nothing is added: hosts of unknown address.
+        keep: Whether the result is kept for later runs.
     """
     known = {one.network for one in never}
     own = (one for one in spared_by(denylist, decisions) if one.network not in known)
@@ -166,7 +166,7 @@ def listed(
 
 
 def _forget_damaged(config: Config, mine: Mapping[str, ListSaid], lacking: Iterable[str]) -> None:
-    """Let lists that are known and cannot be read be read anew, or fetched."""
+    """Delete known lists that cannot be read, so that they are read or fetched anew."""
     for name in lacking:
         if _is_known(mine[name]):
             from allowsync.state.lists import forget_list
@@ -179,7 +179,7 @@ def _is_known(one: ListSaid) -> bool:
 
 
 def _aged(one: ListSaid, since: datetime | None, now: datetime) -> ListSaid:
-    """A list of which nothing is known counts as it was last, and no longer than any other."""
+    """A list; an unknown one counts as it was last, and no longer than any other."""
     if _is_known(one) or since is None or now - since <= one.keep:
         return one
     return ListSaid(one.kept, one.keep, over=True)
@@ -188,7 +188,7 @@ def _aged(one: ListSaid, since: datetime | None, now: datetime) -> ListSaid:
 def _digest(
     denylist: Denylist, never: tuple[NeverBlocked, ...], mine: Mapping[str, ListSaid]
 ) -> str:
-    """What tells all that a denylist comes to from anything else."""
+    """The digest of all inputs of a denylist's content."""
     spared = [(str(one.network), one.why) for one in (*SPECIAL_PURPOSE, *never)]
     lists = [(name, one.digest if _is_known(one) else "") for name, one in mine.items()]
     said = (FORM, LARGEST_SHARE, lists, list(map(str, denylist.networks)), spared)
@@ -204,7 +204,7 @@ def _keep(
     mine: Mapping[str, ListSaid],
     now: datetime,
 ) -> None:
-    """Keep what it comes to, and as of when its lists are; unless that is kept already."""
+    """Keep the content, and the dates of its lists, unless they are kept already."""
     as_of = {
         name: (one.kept.as_of if one.kept.is_known else None) or kept.as_of.get(name, now)
         for name, one in mine.items()

@@ -1,10 +1,10 @@
-"""Blocks what denylists say, once every allowlist is enforced.
+"""Enforcement of denylists, once every allowlist is enforced.
 
-A denylist never delays or fails an allowlist: its targets are looked at when those of allowlists
-are done, and what goes wrong is an outcome of its own target. Where something is not known, less
-is blocked: nothing is added, and what must never be blocked is taken out all the same.
+A denylist never delays or fails an allowlist: its targets are read when those of allowlists are
+done, and a failure is an outcome of its own target. Where facts are unknown, less is blocked:
+nothing is added, and never-blocked networks are removed all the same.
 
-A target's entries are not remembered, only that there is one: what is ours is marked in the
+A target's entries are not remembered, only its existence: entries of allowsync are marked in the
 firewall, and an entry that no list has is of no use to anyone.
 """
 
@@ -47,15 +47,15 @@ if TYPE_CHECKING:
 def block(
     memory: Memory, decisions: Mapping[str, Decision], done: Sequence[TargetReport]
 ) -> tuple[BlockReport, ...]:
-    """Look at the targets of denylists, and let them hold what is to be blocked. Raises nothing.
+    """Read the targets of denylists and apply their content. Raises nothing.
 
-    A run that is offline adds nothing, and takes out what must not be blocked: at boot it is not
-    known yet which networks are this machine's own. A dry run only looks.
+    An offline run adds nothing, and removes never-blocked networks: at boot this machine's own
+    networks are not known yet. A dry run only reads.
 
     Args:
-        memory: What the run goes by.
-        decisions: What was decided about its hosts.
-        done: What came of the targets of allowlists.
+        memory: The input of the run.
+        decisions: The decisions about its hosts.
+        done: The reports of the targets of allowlists.
     """
     request = memory.request
     if request.rehearsed:
@@ -86,9 +86,9 @@ def block(
 
 
 def _apart(memory: Memory, done: Sequence[TargetReport]) -> Iterator[tuple[str, Iterable[Entry]]]:
-    """What targets of allowlists hold that a run with `--only` leaves out, as far as it is known.
+    """The entries of allowlists' targets outside a run with `--only`, as far as readable.
 
-    At boot they may not be there yet, and nothing is added.
+    At boot they may not exist yet, and nothing is added.
     """
     if not memory.request.only or memory.request.offline:
         return
@@ -101,7 +101,7 @@ def _apart(memory: Memory, done: Sequence[TargetReport]) -> Iterator[tuple[str, 
 
 
 def _unknown(memory: Memory, decisions: Mapping[str, Decision], *, keep: bool) -> tuple[str, ...]:
-    """Why nothing is added: hosts that may be anywhere, and lists of which no host is known."""
+    """The reasons why nothing is added: hosts of unknown address, and unknown followed lists."""
     view, lost = memory.fleet, memory.behind or memory.chronology.last is None
     hosts = unheard_hosts(memory.config.state, decisions, memory.now, lost=lost, keep=keep)
     if view is None or view.is_whole:
@@ -110,7 +110,7 @@ def _unknown(memory: Memory, decisions: Mapping[str, Decision], *, keep: bool) -
 
 
 def _blocked(target: Target, given: Listed, memory: Memory) -> BlockReport:
-    """Let one target hold what is to be blocked; in a dry run, say what it would."""
+    """Apply a denylist's content to one target; in a dry run, plan only."""
     if memory.request.offline:
         given = replace(given, meant=Blocked(NOTHING), adds=False, accepted=None)
     since = memory.unconfirmed.get(target.name)
@@ -131,10 +131,10 @@ def _blocked(target: Target, given: Listed, memory: Memory) -> BlockReport:
 def drafted(
     target: Target, given: Listed, names: Callable[[], Iterable[str]], memory: Memory | None = None
 ) -> tuple[Draft, tuple[NeverBlocked, ...]]:
-    """Look at a target and plan what it is to hold. Raises nothing.
+    """Read a target and plan its entries. Raises nothing.
 
     Returns:
-        That, and what is never blocked of what it would block otherwise.
+        The draft, and the never-blocked networks that it would block otherwise.
     """
     try:
         backend = target.driver()
@@ -171,7 +171,7 @@ def drafted(
 
 
 def _may_be_anothers(target: Target, current: Current, memory: Memory | None) -> bool:
-    """Whether it is to be asked whose a target is: of one that is known and whole, it is not."""
+    """Whether the owner of a target must be checked: not for a known target without flaws."""
     if memory is None:
         return bool(current.flaws)
     known = target.name in memory.store.targets()
@@ -189,7 +189,7 @@ def _again(
 
 
 def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | None]:
-    """What a target is to hold: no more than it does, where more is refused."""
+    """The desired content of a target: no more than its entries, where more is refused."""
     refusal = given.refusal
     meant = given.meant
     if refusal is None and meant.refusal:
@@ -197,7 +197,7 @@ def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | Non
     adds = refusal is None and given.adds
     if adds and not (given.lacking or given.unknown):
         return meant, None
-    # What was accepted is put up again after a flush; where that is not known, what is there stays.
+    # The accepted content is restored after a flush; where it is unknown, present entries stay.
     before = given.accepted
     held = spans_of(one.network for one in current.entries) if before is None else before.spans
     if adds and given.unknown and any(held):
@@ -208,7 +208,7 @@ def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | Non
 
 
 def _enforced(one: Draft) -> Draft:
-    """Carry a draft out. Where that fails, take out at least what must not be blocked."""
+    """Apply a draft. Where that fails, remove at least the never-blocked networks."""
     done = enforce([one])[0]
     plan = one.report.plan
     if done.report.outcome is not Outcome.FAILED or plan is None or one.again is None:
@@ -225,7 +225,7 @@ def _enforced(one: Draft) -> Draft:
 
 
 def _remember(one: Draft, memory: Memory) -> str:
-    """Let the state know that there is such a target. Why it does not; empty where it does."""
+    """Record a target in the state. Return why that failed; empty where it did not."""
     target, store = one.target, memory.store
     kind, kept = target.backend.name, target.remembered
     record = TargetRecord(target.name, target.allowlist, kind, kept, one.places)

@@ -1,4 +1,4 @@
-"""Hosts that were taken off a list elsewhere, as the limits of this machine count them."""
+"""Hosts removed from an externally managed list, as this machine's limits count them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def departed(allowlist: Allowlist, memory: Memory, held: TargetMemory | None) -> list[Decision]:
-    """Decisions about hosts that a target lets in, and that its list lacks.
+    """Decisions about hosts that a target admits, and that are not on its list any more.
 
-    The administrator took them out of the configuration, which no limit holds up, unless the list
-    is made elsewhere: by another machine, which may be wrong about thousands of targets, or by a
-    program that writes a file. Then they are hosts that lose access. Where nothing is known of the
-    list, so it is of them, but for when their access ends, as the state has it: that is read where
-    a host is gone alone.
+    No limit applies to hosts that the administrator removed from the configuration, unless the list
+    is managed elsewhere: by another machine, which may be wrong about thousands of targets, or by a
+    program that writes a file. Then they count as hosts that lose access. Where the list is
+    unknown, so are they, except for the recorded end of their access: that is read only where a
+    host is gone.
     """
     unknown = _is_unknown(allowlist, memory)
     if held is None or unknown is None:
@@ -34,7 +34,7 @@ def departed(allowlist: Allowlist, memory: Memory, held: TargetMemory | None) ->
 
 
 def _is_unknown(allowlist: Allowlist, memory: Memory) -> bool | None:
-    """Whether nothing is known of a list that is made elsewhere; None for any other."""
+    """Whether an externally managed list is unknown; None for any other list."""
     view, config = memory.fleet, memory.config
     if view is not None and allowlist.follow:
         return None if allowlist.name in view.retired else allowlist.name not in view.documents

@@ -1,4 +1,4 @@
-"""Publishes what a run decided about the lists that this machine leads."""
+"""Publication of a run's decisions about the lists that this machine leads."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MOST_NAMES: Final = 5
 
 
 class Publication(Value):
-    """What became of a publication.
+    """The result of a publication.
 
     Attributes:
-        view: What is known of the fleet after it.
-        notices: Why it could not be done.
+        view: The view of the fleet after it.
+        notices: The notices of failures.
     """
 
     view: FleetView
@@ -43,7 +43,7 @@ class Publication(Value):
 
 
 def publish(view: FleetView, memory: Memory, decisions: Mapping[str, Decision]) -> Publication:
-    """Publish every list that changed, and every one whose time has come. Raises nothing."""
+    """Publish every list that changed, and every one whose interval has passed. Raises nothing."""
     fleet, request = memory.config.fleet, memory.request
     if fleet is None or view.lead is None or request.dry_run or request.confirming:
         return Publication(view)
@@ -68,12 +68,12 @@ def _due(
     memory: Memory,
     decisions: Mapping[str, Decision],
 ) -> ListDocument | None:
-    """The next document of a list; None where there is no need of one, or this run lacks hosts.
+    """The next document of a list; None where it is not due, or this run lacks hosts.
 
     Raises DocumentError for one that could not be read.
 
-    Its number is the second it is decided in, so that it is greater than those that a machine which
-    led before gave away, and which neither this machine nor a store from a backup knows.
+    Its number is the second of the decision, so that it exceeds the numbers of a former leader that
+    neither this machine nor a store from a backup knows.
     """
     if not decisions.keys() >= set(allowlist.hosts):
         return None
@@ -109,10 +109,10 @@ def _due(
 def _published(
     due: Mapping[str, ListDocument], fleet: Fleet, view: FleetView, memory: Memory
 ) -> Publication:
-    """Publish documents. Where that ends early, the next run goes on with those that are left.
+    """Publish documents. Where that ends early, the next run publishes the rest.
 
-    They come in another order each time: so the last ones are never left out for good, where time
-    is short or one of them cannot be published.
+    Their order differs each time: so the last ones are not left out for good, where time is short
+    or one of them cannot be published.
     """
     where, state = f"fleet {fleet.name}", memory.config.state
     assert view.lead is not None  # noqa: S101 - the caller looked
@@ -120,7 +120,7 @@ def _published(
     marks: dict[str, str] = {}
     notices: tuple[Notice, ...] = ()
     try:
-        # One at a time: what came before an error is kept.
+        # One at a time: documents published before an error stay.
         sealed_ones = _sealed(_in_any_order(due, memory.now.instant), fleet)
         marks.update(writable_store(fleet).publish(sealed_ones, view.lead))
     except Superseded as error:
@@ -144,7 +144,7 @@ def _with_published(
     fleet: Fleet,
     state: Path,
 ) -> FleetView:
-    """What is known after it, which is kept."""
+    """The view with the published documents, which are kept."""
     place, seal = fleet.store.said, _seal(fleet)
     kept = {name: KeptDocument(one, marks[name], place, seal) for name, one in published.items()}
     for name, one in kept.items():
@@ -154,23 +154,23 @@ def _with_published(
 
 
 def _in_any_order(due: Mapping[str, ListDocument], now: datetime) -> dict[str, ListDocument]:
-    """Documents in an order that is another one each time."""
+    """Documents in an order that differs each time."""
     ordered = sorted(due, key=lambda name: digest_of(f"{now} {name}".encode()))
     return {name: due[name] for name in ordered}
 
 
 def _said(names: Iterable[str]) -> str:
-    """Some of them by name."""
+    """The first few names, and the number of the others."""
     ordered = sorted(names)
     rest = len(ordered) - _MOST_NAMES
     return ", ".join(ordered[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _seal(fleet: Fleet) -> str:
-    """What tells the keys of now from others, without the arithmetic of signatures.
+    """A digest of the present keys, without the cost of signatures.
 
-    Where they changed, every list is due: a key that is not trusted any more is told at once, and
-    a new one is in use before the old one is taken out.
+    After a change, every list is due: a key that is not trusted any more is reported at once, and a
+    new one is in use before the old one is removed.
     """
     kept = fleet.signing_key
     private = "" if kept is None or kept.unreadable else kept.secret.value
@@ -178,13 +178,13 @@ def _seal(fleet: Fleet) -> str:
 
 
 def _sealed(due: Mapping[str, ListDocument], fleet: Fleet) -> dict[str, bytes]:
-    """The documents, signed. Raises DocumentError: the key does not do."""
+    """The documents, signed. Raises DocumentError: the key is unusable."""
     key = usable_key(fleet)
     return {name: sealed(encoded(one), key) for name, one in due.items()}
 
 
 def usable_key(fleet: Fleet) -> str:
-    """The private key to publish with. Raises DocumentError: it does not do."""
+    """The private key to publish with. Raises DocumentError: it is unusable."""
     kept = fleet.signing_key
     if kept is None or kept.unreadable:
         raise DocumentError(f"the signing key cannot be read: {kept.unreadable if kept else ''}")

@@ -1,4 +1,4 @@
-"""What targets guarded that are no longer configured, as far as the state can be believed."""
+"""Guards of orphaned targets, as far as the state is credible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def guard_of_kind(kind: AnyBackendType, options: object) -> Guard | None:
-    """What a target guards, as far as that can be found out."""
+    """The guard of a target, as far as it can be determined."""
     from allowsync.backend.declared import guard_of
 
     with suppress(BackendError):
@@ -32,7 +32,7 @@ def guard_of_kind(kind: AnyBackendType, options: object) -> Guard | None:
 
 
 def guarded_once(record: TargetRecord) -> Guard | None:
-    """What a target guarded when it was configured, as far as the state knows it."""
+    """The former guard of an orphaned target, as far as the state records it."""
     if denied(record):
         return None
     with suppress(BackendError, ConfigError):
@@ -41,28 +41,28 @@ def guarded_once(record: TargetRecord) -> Guard | None:
 
 
 def denied(record: TargetRecord) -> bool:
-    """Whether a target was a denylist's: it closed nothing to others."""
+    """Whether a target belonged to a denylist: it closed no port to others."""
     from allowsync.config.targets import effect_of
 
     return effect_of(record.written) is Effect.DENY
 
 
 class NotBelieved(BackendError):
-    """What the state says of a target is not to be acted on."""
+    """The state's record of a target is not credible."""
 
 
 def recorded_target(record: TargetRecord, state: Path, installation: str = "") -> Target:
-    """A target as the state remembers it, by what may be believed of that.
+    """A target from its credible record in the state.
 
     Args:
-        record: What the state knows of it.
-        state: The state. What another user may have written there is believed only where any user
+        record: The record.
+        state: The state. A record that another user may have written is trusted only where any user
             could do as much.
-        installation: What tells the configuration whose target it is from others.
+        installation: The identifier of the owning configuration.
 
     Raises:
-        BackendError: There is no such backend any more.
-        NotBelieved: It is not known enough of it, or that does not fit together.
+        BackendError: The backend is not installed any more.
+        NotBelieved: The record is incomplete or inconsistent.
     """
     from allowsync.config.allowlists import is_name
     from allowsync.config.settings import Target
@@ -94,10 +94,10 @@ def recorded_target(record: TargetRecord, state: Path, installation: str = "") -
 
 
 def rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:
-    """The backend of a target as the state remembers it, and its options.
+    """The backend and options of a recorded target.
 
     Raises:
-        BackendError: There is no such backend any more.
+        BackendError: The backend is not installed any more.
         ConfigError: The state does not hold all of its options.
     """
     from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
@@ -111,11 +111,11 @@ def rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:
 
 
 def succeeds(target: Target, places: Collection[Place], former: Iterable[TargetRecord]) -> bool:
-    """Whether a target takes the place of one that is configured no more.
+    """Whether a target replaces an orphaned one.
 
-    Its allowlist was renamed, or its backend is another: where ports are guarded, it guards some of
-    those, and else it is for the same allowlist or in the same place. A target that only adds to
-    what a firewall allows closed nothing.
+    Its allowlist was renamed, or its backend changed: where ports are guarded, it guards some of
+    the same, and else it has the same allowlist or the same place. A target that only adds to what
+    a firewall allows closed nothing.
     """
     guard = guard_of_kind(target.backend, target.options)
     for record in former:

@@ -1,4 +1,4 @@
-"""What is remembered of a run: what its targets hold, and what was changed. Pure."""
+"""Records of a run: the entries of its targets, and their changes. Pure."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 def settled(
     reports: Iterable[TargetReport], reasons: Reasons
 ) -> tuple[list[tuple[str, TargetMemory]], list[EntryChange], list[str]]:
-    """What to remember once everything was applied.
+    """The records once everything was applied.
 
     Returns:
-        What the targets hold, what was changed, and the names of those targets of which this tells
-        all. One that failed may have been changed in part: the next look at it shows that.
+        The entries of the targets, the changes, and the names of the targets fully covered by
+        these. A failed one may have been changed in part: the next read of it shows that.
     """
     contents: list[tuple[str, TargetMemory]] = []
     changes: list[EntryChange] = []
@@ -68,7 +68,7 @@ def _left_of(inherited: tuple[Inherited, ...], plan: Plan) -> tuple[Inherited, .
 
 
 def changes_of(plan: Plan, reasons: Reasons, *, confirmed: bool = True) -> list[EntryChange]:
-    """What a plan changes, and why."""
+    """The changes of a plan, with reasons."""
     return [
         *(
             EntryChange(plan.target, "add", entry, reasons.added(entry), confirmed)
@@ -91,11 +91,11 @@ _WRONG = {
 def began(
     decisions: Mapping[str, Decision], known: Mapping[str, Collection[str]]
 ) -> Iterator[AccessStart]:
-    """Which access begins.
+    """The access that begins.
 
     Args:
-        decisions: What was decided about each host of the run.
-        known: Which networks each host could come from by what is written down, in CIDR form.
+        decisions: The decision about each host of the run.
+        known: The recorded networks of each host, in CIDR form.
     """
     for name, decision in decisions.items():
         before = known.get(name, ())
@@ -111,14 +111,14 @@ def ended(
     lost: Callable[[Entry, str], str],
     kept: Collection[tuple[str, Network]] = (),
 ) -> Iterator[AccessEnd]:
-    """Which access ends, and why. A host that the run was not about keeps what it has.
+    """The access that ends, with reasons. A host outside the run keeps its access.
 
     Args:
-        decisions: What was decided about each host of the run.
-        known: Which networks each host could come from by what is written down, in CIDR form.
-        configured: Every host there is.
-        lost: Tells why a host of the run lost an entry.
-        kept: Hosts with networks that are not granted any more, but do not go from a target yet.
+        decisions: The decision about each host of the run.
+        known: The recorded networks of each host, in CIDR form.
+        configured: Every configured host.
+        lost: Returns the reason why a host of the run lost an entry.
+        kept: Hosts with networks that are not granted any more, but retained at a target.
     """
     for name, before in known.items():
         decision = decisions.get(name)
@@ -135,7 +135,7 @@ def ended(
 
 
 def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[TargetTransition]:
-    """How each target came out of the run, as far as that may be worth a line."""
+    """The outcome of each target in the run, as far as it may be recorded."""
     for one in reports:
         wrong = _WRONG.get(one.outcome, "failed" if one.lacking else RECOVERED)
         if one.plan is not None and one.plan.repair and one.outcome is Outcome.APPLIED:
@@ -144,7 +144,7 @@ def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[TargetTrans
 
 
 def changed(blocked: Iterable[BlockReport], at: datetime) -> Iterator[TargetTransition]:
-    """What targets of denylists block otherwise than before, a line each: there are thousands."""
+    """The changes of denylists' targets, a line each: there are thousands of entries."""
     for one in (each.report for each in blocked):
         plan = one.plan
         if plan is not None and (plan.add or plan.remove) and one.outcome in DONE:

@@ -1,4 +1,4 @@
-"""Asks the DNS about the hosts of a run, and decides where each may come from."""
+"""Queries about the hosts of a run, and the decisions about their grants."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class Judgement(Value):
-    """What was decided about the hosts of a run, and the evidence to remember.
+    """The decisions about the hosts of a run, and the evidence to remember.
 
     Attributes:
         decisions: The decision about each host.
         ledger: The evidence.
-        again: What was remembered before of each host that nothing is new of but the time.
+        again: The former memory of each host of which only the time is new.
     """
 
     decisions: dict[str, Decision]
@@ -42,11 +42,11 @@ class Judgement(Value):
 
 
 def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
-    """Decide where each host of a run may come from.
+    """Decide the grants of each host of a run.
 
     Args:
-        memory: What is known before the run.
-        resolve: Asks the DNS; it is left alone in an offline run.
+        memory: The input of the run.
+        resolve: Queries the DNS; unused in an offline run.
     """
     every, now, ledger = memory.hosts_of_run, memory.now, memory.ledger
     followed = {} if memory.fleet is None else memory.fleet.followed
@@ -93,7 +93,7 @@ def _guarded(
 ) -> tuple[
     dict[str, tuple[ScreenedAnswer, ...]], Ledger, Refuted, Mapping[Query, Mapping[str, Answer]]
 ]:
-    """What is believed and on record once guards have seen what is new, and what they heard."""
+    """The screened answers and sightings after the guards, refuted networks, and evidence."""
     from allowsync.policy.newcomers import newcomers
 
     known, ledger, now = memory.hosts, memory.ledger, memory.now
@@ -117,7 +117,7 @@ def _with_followed(
     followed: Mapping[str, str],
     memory: Memory,
 ) -> dict[str, Decision]:
-    """The decisions about all hosts, those that other machines decide about among them."""
+    """The decisions about all hosts, including those that other machines decide about."""
     from allowsync.policy.fleet import follow
 
     return {
@@ -129,7 +129,7 @@ def _with_followed(
 
 
 def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Query, Answer]:
-    """What the DNS says; an absence counts only where nameservers agree on it."""
+    """The DNS answers; an absence counts only where nameservers agree on it."""
     settings = memory.config.resolver
     asking = [host for host in hosts if not has_ended(host, memory.now)]
     queries = dict.fromkeys(query for host in asking for query in host.queries)
@@ -171,7 +171,7 @@ def _contested(
     heard: Mapping[Query, Mapping[str, Answer]],
     resolve: Resolve,
 ) -> dict[str, dict[Query, frozenset[Network]]]:
-    """What hosts hold and too few nameservers left out; nothing where one is enough."""
+    """Held networks that too few nameservers omitted; none where one nameserver is enough."""
     agreement = memory.config.resolver.agreement
     if agreement <= 1:
         return {}
@@ -199,7 +199,7 @@ def _contested(
 def _evidence(
     new: Collection[NewAddress], ledger: Ledger, agreement: int, resolve: Resolve
 ) -> Evidence:
-    """Put the further questions that new addresses raise; none where nothing is new."""
+    """Send the probes for new addresses; none where nothing is new."""
     from allowsync.policy.dns64 import PROBE
     from allowsync.policy.evidence import Evidence, disputed, siblings, to_prove
 
@@ -210,7 +210,7 @@ def _evidence(
         asked += disputed(new)
     heard = dict(_heard(asked, agreement, resolve))
     if any(one.query.family is Family.IPV6 for one in arrivals):
-        heard.update(resolve.survey([PROBE]))  # the one that does it may have answered, or another
+        heard.update(resolve.survey([PROBE]))  # any of the nameservers may do DNS64
     return Evidence(arrivals, agreement, beside, heard)
 
 
@@ -221,8 +221,8 @@ def _heard(
         return {}
     if agreement > 1:
         return resolve.survey(asked)
-    # One nameserver's word was enough for the address, so it is for the sibling: a nameserver that
-    # is down does not hold up a friend who moved.
+    # One nameserver's answer was enough for the address, so it is for the sibling: a nameserver
+    # that is down does not delay a friend who moved.
     return {query: {"": answer} for query, answer in resolve(asked).items()}
 
 

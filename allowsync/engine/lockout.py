@@ -1,4 +1,4 @@
-"""Whether a plan would cut off the user's own SSH session."""
+"""Detection of plans that would cut off the user's own SSH session."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SSH = "SSH_CONNECTION"
 _ADVICE = (
     "Allow it first: 'allowsync host add NAME {}'; then try it with 'allowsync apply --confirm 60s'"
 )
-_LONGEST_LINE = 32  # processes between us and the session; more is no terminal
+_LONGEST_LINE = 32  # ancestors up to the session; more is no terminal
 
 
 class Session(Value):
-    """An SSH session: where it comes from, and the port of this machine it came to.
+    """An SSH session: its source address, and the port of this machine it connects to.
 
-    `source` is the port it comes from.
+    `source` is its source port.
     """
 
     peer: Address
@@ -40,9 +40,9 @@ class Session(Value):
 
 
 def current() -> Session | None:
-    """The session we run in; None when there is none, or it is unknown.
+    """The session of this process; None when there is none, or it is unknown.
 
-    `sudo` takes the variable away, so the processes above us are asked for it (ssh(1), proc(5)).
+    `sudo` removes the variable, so it is looked up in the parent processes (ssh(1), proc(5)).
     """
     found = parse(os.environ.get(SSH, ""))
     return found or next(filter(None, map(parse, _above(os.getpid()))), None)
@@ -57,16 +57,16 @@ def parse(text: str) -> Session | None:
         peer = ip_address(words[0].partition("%")[0])
     except ValueError:
         return None
-    # A socket for both families tells of IPv4 in IPv6's words; the packets are IPv4.
+    # A socket for both families maps IPv4 addresses into IPv6; the packets are IPv4.
     mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
     source = int(words[1]) if words[1].isdecimal() and len(words[1]) <= 5 else 0
     return Session(mapped or peer, int(words[3]), source)
 
 
 def is_open(session: Session) -> bool:
-    """Whether the connection of a session still stands, by the kernel's table (proc_pid_net(5)).
+    """Whether the connection of a session is still open, by the kernel's table (proc_pid_net(5)).
 
-    What a terminal multiplexer or mosh was started from may be over for long.
+    The session that started a terminal multiplexer or mosh may have ended long ago.
     """
     ends = (session.peer, session.source, session.port)
     return any(ends in _connections(f"/proc/self/net/{name}") for name in ("tcp", "tcp6"))
@@ -97,7 +97,7 @@ def _kernels(digits: str) -> Address:
 
 
 def _above(process: int) -> Iterator[str]:
-    """What the processes above one were started with, the nearest first."""
+    """The variable's values in the environments of the parent processes, the nearest first."""
     for _ in range(_LONGEST_LINE):
         try:
             with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123 - no Path here
@@ -115,11 +115,11 @@ def _values(variables: Mapping[bytes, bytes]) -> Iterator[str]:
 
 
 def guard_at(target: Target, port: int) -> Guard | None:
-    """What a target guards, where a TCP port of this machine is among it."""
+    """The guard of a target, where it includes a TCP port of this machine."""
     try:
         guard = target.guard
     except BackendError:
-        return None  # it says nothing that could be said here
+        return None  # the error is reported elsewhere
     if guard is None or guard.forwarded:
         return None
     at = (one for one in guard.ports if one.protocol == "tcp")
@@ -127,9 +127,9 @@ def guard_at(target: Target, port: int) -> Guard | None:
 
 
 def cut_offs(drafts: Iterable[Draft], session: Session, advice: str = _ADVICE) -> Iterator[Notice]:
-    """The targets of a run that would cut off a session, each with what to do.
+    """The targets of a run that would cut off a session, each with the remedy.
 
-    What comes in although a whole guard does not list it, comes in by another way, which stays.
+    A session whose address a guard without flaws does not list has another way in, which stays.
     """
     for one in drafts:
         held = one.report.current
@@ -139,7 +139,7 @@ def cut_offs(drafts: Iterable[Draft], session: Session, advice: str = _ADVICE) -
 
 
 def cut_off(target: Target, plan: Plan | None, session: Session, advice: str = _ADVICE) -> str:
-    """What a plan would do to a session, in words; empty when it leaves it alone."""
+    """The effect of a plan on a session, as text; empty when there is none."""
     if plan is None or plan.idle or session.peer.is_loopback:
         return ""
     guard = guard_at(target, session.port)

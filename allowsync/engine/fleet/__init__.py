@@ -1,1 +1,1 @@
-"""A run's part in a fleet: what it follows, whether it leads, what it publishes."""
+"""A run's part in a fleet: followed lists, the lead, and publication."""

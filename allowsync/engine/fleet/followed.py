@@ -1,4 +1,4 @@
-"""A configuration filled in with what the fleet says of the lists that it follows."""
+"""A configuration completed by the fleet's documents of followed lists."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def with_kept(config: Config) -> Config:
-    """The configuration with the hosts of lists that it follows, as far as they are known here."""
+    """The configuration with the hosts of followed lists, as far as kept here."""
     return config if config.fleet is None else filled(config, kept_documents(config))
 
 
 def kept_documents(config: Config) -> dict[str, KeptDocument]:
-    """The documents of lists that are followed or published, as they were believed last."""
+    """The last accepted documents of lists that are followed or published."""
     assert config.fleet is not None  # noqa: S101 - the callers looked
     found = {}
     for name in shared(config):
@@ -38,10 +38,9 @@ def shared(config: Config) -> list[str]:
 
 
 def filled(config: Config, kept: Mapping[str, KeptDocument]) -> Config:
-    """The configuration with the hosts of documents on the lists that it follows.
+    """The configuration with the hosts of documents on the followed lists.
 
-    A list of which nothing is known has one host, of which nothing is known: what its targets hold
-    stays.
+    An unknown list has one host of unknown networks: so the entries of its targets stay.
     """
     own = {name: host for name, host in config.hosts.items() if not host.followed}
     hosts, allowlists = dict(own), dict(config.allowlists)
@@ -57,9 +56,9 @@ def filled(config: Config, kept: Mapping[str, KeptDocument]) -> Config:
 
 
 def name_of(host: Host, fleet: str, own: Mapping[str, Host]) -> str:
-    """What a host of the fleet is called here, where the configuration has hosts of its own.
+    """The local name of a host of the fleet, where the configuration has hosts of its own.
 
-    No host can be written that begins so; and so it is a name for marks of backends.
+    No configured host's name can begin so, and it is valid in marks of backends.
     """
     taken = host.name in own and not own[host.name].followed
     return f"_{fleet}.{host.name}" if taken else host.name

@@ -1,7 +1,7 @@
-"""Tells the store how this machine's run ended, for `allowsync fleet status` of those that decide.
+"""Report of this machine's last run to the store, for `allowsync fleet status` on resolvers.
 
-On a change, and else once an hour. It is for display: where it cannot be told, nothing is said and
-the run is none the worse.
+Sent on a change, and else once an hour. It is for display: a failure is silent and does not affect
+the run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Revocations that another machine published, taken over by one that may lead after it."""
+"""Adoption of published revocations by a machine that may lead later."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def take_over(view: FleetView, store: Store) -> None:
-    """Remember what was revoked on the machine that leads: access must not return with its end.
+    """Record the leading machine's revocations: access must not return when its lead ends.
 
-    What was approved there is not taken over: it stays revoked here until it is approved here, too.
-    What cannot be written is tried again in the next run.
+    An approval there is not adopted: the subject stays revoked here until it is approved here, too.
+    A failed write is tried again in the next run.
     """
     published = {one.subject: one for one in _revoked(view)}
     if not published:

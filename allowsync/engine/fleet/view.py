@@ -1,4 +1,4 @@
-"""What a run knows of its fleet: one look at the store, what is believed of it, and who leads."""
+"""A run's knowledge of its fleet: one look at the store, accepted documents, and the lead."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _NOTHING_THERE: Final = "the store holds no document for it"
 
 
 class FleetView(Value):
-    """What a run knows of its fleet.
+    """A run's knowledge of its fleet.
 
     Attributes:
-        config: The configuration, with the hosts of lists that it follows.
-        documents: What is believed, by allowlist.
-        troubles: By allowlist, why nothing new is known; empty where it is.
+        config: The configuration, with the hosts of followed lists.
+        documents: The accepted documents, by allowlist.
+        troubles: By allowlist, the reason why no new document arrived; empty where one did.
         lead: The lead of this machine; None where it does not lead.
-        leader: Which machine leads, in words; empty where that is not known.
+        leader: The machine that leads, as text; empty where unknown.
         asked: Whether the store was asked.
-        trouble: What went wrong beside that.
+        trouble: Notices of other failures.
         heard: Whether the store answered.
     """
 
@@ -62,9 +62,9 @@ class FleetView(Value):
 
     @property
     def followed(self) -> dict[str, str]:
-        """The hosts that other machines decide about, each with why nothing new is known of it.
+        """The hosts that other machines decide about, each with the reason why no news arrived.
 
-        A machine that could lead decides by itself where it hears of none that does.
+        A machine that could lead decides by itself where no other one is known to.
         """
         found: dict[str, str] = {}
         for name, allowlist in self.config.allowlists.items():
@@ -75,25 +75,25 @@ class FleetView(Value):
         return found
 
     def follows_as_resolver(self, name: str) -> bool:
-        """Whether a list that this machine could publish is another's for now."""
+        """Whether another machine leads a list that this one could publish."""
         published = self.config.allowlists[name].publish
         return published and self.lead is None and self.asked and not self.troubles.get(name)
 
     @property
     def retired(self) -> frozenset[str]:
-        """The lists that were given up."""
+        """The retired lists."""
         return frozenset(name for name, one in self.documents.items() if one.document.retired)
 
     @property
     def is_whole(self) -> bool:
-        """Whether something is known of each list that this machine follows."""
+        """Whether each followed list has a document."""
         lists = self.config.allowlists.values()
         return all(one.name in self.documents for one in lists if one.follow)
 
     def known(self, remembered: Mapping[str, HostMemory], now: Now) -> dict[str, HostMemory]:
-        """What is known of hosts, by what was published and by what this machine remembers.
+        """The memory of hosts, from published documents and this machine's own memory.
 
-        Of a host on several lists the latest word counts.
+        For a host on several lists the latest document counts.
         """
         found = dict(remembered)
         ordered = sorted(
@@ -111,17 +111,17 @@ class FleetView(Value):
         return found
 
     def _is_fresh(self, name: str) -> bool:
-        """Whether the machine that decides about a list, which is another, says so now."""
+        """Whether another machine decides about a list, and its document is current."""
         follows = self.config.allowlists[name].follow or self.follows_as_resolver(name)
         return follows and self.asked and not self.troubles.get(name)
 
     def _own(self, name: str) -> Mapping[str, Host]:
-        """The hosts whose names are not the fleet's: none on a list that is published here."""
+        """The hosts with names of their own: none for a list that is published here."""
         return self.config.hosts if self.config.allowlists[name].follow else {}
 
     @property
     def report(self) -> FleetReport:
-        """The same as values for a report."""
+        """The view as values for a report."""
         leads = self.lead is not None
         lists = tuple(self._shared(name, why) for name, why in self.troubles.items())
         heard = self.asked and self.heard
@@ -136,7 +136,7 @@ class FleetView(Value):
 
     @property
     def notices(self) -> Iterator[Notice]:
-        """What went wrong: what is held stays."""
+        """Notices of failures; entries stay."""
         yield from self.trouble
         for name, why in self.troubles.items():
             if why and self.config.allowlists[name].follow:
@@ -152,7 +152,7 @@ class FleetView(Value):
 def view_of(config: Config, request: Request, now: Now) -> FleetView:
     """Look at the store, and take or keep the lead where this machine may publish.
 
-    Offline, and in a rehearsal, neither is done, but for an order by command. Raises nothing.
+    Offline, and in a rehearsal, neither is done, except for an order by command. Raises nothing.
     """
     fleet, kept = config.fleet, kept_documents(config)
     assert fleet is not None  # noqa: S101 - the caller looked
@@ -194,7 +194,7 @@ def _leadership(
 def _looked(
     config: Config, fleet: Fleet, kept: Mapping[str, KeptDocument], now: Now
 ) -> tuple[dict[str, KeptDocument], dict[str, str], bool]:
-    """What is believed after one look, what is wrong, by allowlist, and whether it answered."""
+    """The accepted documents after one look, the problems by allowlist, and whether it answered."""
     names = shared(config)
     troubles = dict.fromkeys(names, "")
     documents = dict(kept)
@@ -214,7 +214,7 @@ def _looked(
 
 
 def _mark(fleet: Fleet, kept: KeptDocument | None, now: Now) -> str:
-    """What is held already. Where its age is wrong all is asked for: the mark may be wrong, too."""
+    """The held mark. Where the document's age is wrong it is empty: the mark may be wrong, too."""
     if kept is None or kept.store != fleet.store.said or kept.age(now):
         return ""
     return kept.mark
@@ -223,7 +223,7 @@ def _mark(fleet: Fleet, kept: KeptDocument | None, now: Now) -> str:
 def _believed(
     seen: Seen, name: str, fleet: Fleet, kept: KeptDocument | None, config: Config, now: Now
 ) -> KeptDocument:
-    """The document that counts after a look. Raises DocumentError where what is there does not."""
+    """The document that counts after a look. Raises DocumentError where the new one does not."""
     match seen:
         case Look.UNCHANGED if kept is not None:
             return kept
@@ -248,7 +248,7 @@ def _check(
     config: Config,
     now: Now,
 ) -> None:
-    """Raise DocumentError for a document that is another's, or older than what is known."""
+    """Raise DocumentError for a foreign document, or one older than the known one."""
     if document.fleet != fleet.name:
         raise DocumentError(f"its document is of another fleet, {document.fleet!r}")
     if document.allowlist != name:

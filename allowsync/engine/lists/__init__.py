@@ -1,1 +1,1 @@
-"""Lists of networks that others keep: read from files, fetched, and what of them is in force."""
+"""Third parties' lists of networks: reading of files, fetching, and the content in force."""

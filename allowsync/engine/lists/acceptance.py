@@ -1,4 +1,4 @@
-"""Whether what a list says takes the place of what is in force."""
+"""Acceptance of a list's new content in place of the one in force."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def accepted(
     grants: bool,
     force: bool,
 ) -> KeptList:
-    """What is known of a list once it said something: in force, or why not.
+    """The state of a list after a new content: in force, or rejected with the reason.
 
     Args:
-        content: What it said.
-        source: What the configuration demands of it.
-        before: What was known.
+        content: The new content.
+        source: The list's configuration.
+        before: The state before.
         now: The instant.
         grants: Whether hosts have its networks.
-        force: Whether it may have far fewer or far more of them than before.
+        force: Whether far fewer or far more networks than before are accepted.
     """
     same = before.is_known and before.source == identity(source)
     why = refusal(content, source, before.count if same else 0, force=force)
@@ -53,14 +53,14 @@ def accepted(
 
 
 def refused(before: KeptList, why: str, now: datetime, source: ListSource) -> KeptList:
-    """What is known of a list that gave nothing to be believed: all it was, and why."""
+    """The state of a list after a failure: unchanged, with the reason."""
     trouble = abridge(printable(why), 250)
     again = before.failures + 1 if before.asked == identity(source) else 1
     return replace(before, trouble=trouble, failures=again, tried=now, asked=identity(source))
 
 
 def _unfit(entries: Iterable[Entry]) -> str:
-    """Why no host may have these networks: what a configuration could not name; else empty."""
+    """The reason why no host may have these networks, as for configured ones; else empty."""
     kind = FixedNetwork()
     for one in entries:
         try:

@@ -1,7 +1,7 @@
-"""The process that fetches a list: loads what it needs, gives up its rights, then asks once.
+"""The process that fetches a list: it loads its modules, drops its privileges, then asks once.
 
-It is told which address to connect to, so it looks up no name and can open no file. It reads the
-list as well: the run gets networks, a line each, and believes no more of them than of any text.
+It is given the address to connect to, so it resolves no name and can open no file. It parses the
+list as well: the run gets networks, a line each, and trusts them no more than any text.
 
 One JSON document comes on standard input, and one line of JSON goes to standard output, followed by
 the networks where there are any.
@@ -37,16 +37,16 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 _UNCHANGED: Final = 304
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _OK: Final = 200
-# What is loaded only when it is needed, and cannot be any more by then.
+# Modules that are imported late, which is impossible once privileges are dropped.
 _LATER: Final = ("csv", "encodings.idna", "hashlib", "httpcore", "ipaddress")
 
 
 class Refusal(Exception):
-    """The server gave no list. The text says why."""
+    """The server gave no list. The text gives the reason."""
 
 
 def main() -> None:
-    """Fetch the list that standard input describes, and write what it says."""
+    """Fetch the list that standard input describes, and write its content."""
     task = json.load(sys.stdin)
     context = _context() if task["url"].startswith("https:") else None
     lacking = _confine(task["port"])
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _context() -> SSLContext:
-    """Whose certificates count: this system's, or those that came along where it has none."""
+    """The trusted certificates: this system's, or the bundled ones where it has none."""
     load()
     context = trust()
     if not context.cert_store_stats()["x509_ca"]:
@@ -70,7 +70,7 @@ def _context() -> SSLContext:
 
 
 def _confine(port: int) -> str:
-    """Give up all rights. Why too many are left, if they are."""
+    """Drop all privileges. Return why too many are left, if they are."""
     from allowsync.system.sandbox import confine
 
     for name in _LATER:
@@ -85,11 +85,11 @@ def _confine(port: int) -> str:
 def fetched(
     task: Mapping[str, Any], context: SSLContext | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """What a server says: about the list, and the networks on it.
+    """The server's description of the list, and the networks on it.
 
     Raises:
-        Refusal: It gives no list, or not in time.
-        ListError: What it gives is none.
+        Refusal: The server gives no list, or not in time.
+        ListError: The content is no list.
     """
     ends = time.monotonic() + task["seconds"]
     failed: httpx.HTTPError | None = None
@@ -116,7 +116,7 @@ def _client(context: SSLContext | None, ends: float) -> httpx.Client:
 
 
 def _asked(client: httpx.Client, task: Mapping[str, Any], address: str) -> Any:
-    """Ask at an address, and for the host all the same: by name, and by its certificate."""
+    """Send the request to an address, with the host's name in it and in its certificate check."""
     url = httpx.URL(task["url"])
     host = url.host
     headers = {"Host": url.netloc.decode(), "Accept": "*/*", **task["headers"]}
@@ -150,10 +150,10 @@ def _understood(
 
 
 def _body(response: httpx.Response, ends: float) -> bytes:
-    """All of a body, unpacked, within bounds of size and time.
+    """The whole body, decompressed, within bounds of size and time.
 
     Raises:
-        Refusal: It is too large or too slow, or may have been cut short.
+        Refusal: It is too large or too slow, or may be truncated.
     """
     headers = response.headers
     if "Content-Length" not in headers and "chunked" not in headers.get("Transfer-Encoding", ""):
@@ -191,7 +191,7 @@ def _unpacked(encoding: str, response: httpx.Response, ends: float) -> Iterator[
 
 
 def _header(response: httpx.Response, name: str) -> str:
-    """A header that can be sent back; empty where it has none."""
+    """A header that can be sent back; empty where there is none."""
     value = response.headers.get(name, "")
     return value if value.isascii() and value.isprintable() and len(value) <= 200 else ""
 

@@ -1,7 +1,7 @@
-"""Fetching lists whose time has come: after a run, and by a process without rights.
+"""Fetching of due lists: after a run, and by a process without privileges.
 
-The run looks up the name once and says which address to connect to, so that a name cannot point at
-the LAN when it is looked up again. A redirect comes back here and is judged like a URL.
+The run resolves the name once and passes the address to connect to, so that a name cannot point to
+the LAN at a second lookup. A redirect comes back here and is judged like a URL.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from allowsync.model.list_source import ListSource
 
 EACH: Final = 20.0  # seconds
-ALL: Final = 45.0  # seconds; what is not reached is due in the next run
+ALL: Final = 45.0  # seconds; lists not reached by then are due in the next run
 _GRACE: Final = 2.0  # seconds, for the process to start and end
 _REDIRECTS: Final = 3
 _LARGEST: Final = 64 * 2**20  # octets that the process may write
@@ -50,14 +50,14 @@ _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class FetchError(Exception):
-    """A list was not fetched. Its text says why."""
+    """A list was not fetched. Its text gives the reason."""
 
 
 class Reply(Value):
-    """What the process says.
+    """The output of the process.
 
     Attributes:
-        heading: What it says about the list.
+        heading: Its description of the list.
         networks: The networks, a text each.
     """
 
@@ -66,10 +66,10 @@ class Reply(Value):
 
 
 def fetch_due(config: Config, resolve: Resolve, now: datetime, *, force: bool) -> Iterator[Notice]:
-    """Fetch each list in use whose time has come, and keep what it says.
+    """Fetch each due list in use, and keep its content.
 
     Yields:
-        What was not believed, and what could not be had of lists that are not known.
+        Notices of rejected contents, and of failures with unknown lists.
     """
     ends = time.monotonic() + ALL
     for name in due(config, now, force=force):
@@ -90,9 +90,9 @@ def _refresh(
     *,
     force: bool,
 ) -> Iterator[Notice]:
-    """Fetch a list. That it was tried is on record before, so that it is not asked in each run."""
+    """Fetch a list. The attempt is recorded before, so that it is not repeated in each run."""
     grants = is_granted(config, before.name)
-    if before.body() is None:  # it is damaged: nothing of it is believed, nor that it was fetched
+    if before.body() is None:  # damaged: nothing of it counts, not even that it was fetched
         before = KeptList(before.name, now)
     begun = refused(before, before.trouble or "fetching it did not end", now, source)
     if not write_list(config.state, begun):
@@ -144,7 +144,7 @@ def _concluded(
 
 
 def _content(reply: Reply) -> ListContent:
-    """What the process read, looked at once more: it has read what a stranger wrote."""
+    """The content parsed by the process, checked once more: it read a stranger's text."""
     entries = [entry(one) for one in reply.networks]
     unread, promised = reply.heading.get("unread"), reply.heading.get("promised")
     numbers = isinstance(unread, int) and 0 <= unread <= MOST_ENTRIES
@@ -157,7 +157,7 @@ def _content(reply: Reply) -> ListContent:
 
 
 def _fetched(source: ListSource, before: KeptList, resolve: Resolve, seconds: float) -> Reply:
-    """Ask for a list, through redirects. Raises FetchError."""
+    """Request a list, through redirects. Raises FetchError."""
     assert source.url is not None  # noqa: S101 - the caller looked
     url, ends = source.url, time.monotonic() + seconds
     for _ in range(_REDIRECTS + 1):
@@ -170,7 +170,7 @@ def _fetched(source: ListSource, before: KeptList, resolve: Resolve, seconds: fl
 
 
 def _onward(url: str, location: str) -> str:
-    """Where a redirect leads. Raises FetchError where it may not."""
+    """The target of a redirect. Raises FetchError where it is not allowed."""
     try:
         onward = urljoin(url, location)
         parts, before = urlsplit(onward), urlsplit(url)
@@ -187,8 +187,8 @@ def _onward(url: str, location: str) -> str:
 def _addresses(url: str, written: str, resolve: Resolve) -> tuple[list[str], bool]:
     """The addresses to connect to, and whether the URL names one itself.
 
-    An address that the configuration names is meant. Any other must not be special: a list that
-    strangers publish has no business on the LAN.
+    An address in the configuration is intended. Any other must not be special: a public list has no
+    business on the LAN.
 
     Raises:
         FetchError: There are none.
@@ -252,7 +252,7 @@ def _answer(
     *,
     literal: bool,
 ) -> Reply:
-    """Let the process ask once. Raises FetchError."""
+    """Have the process send one request. Raises FetchError."""
     seconds = ends - time.monotonic()
     task = {
         "url": url,
@@ -282,7 +282,7 @@ def _answer(
 
 
 def _conditions(source: ListSource, before: KeptList) -> dict[str, str]:
-    """What makes the server say that nothing has changed, where that can be believed."""
+    """The headers for an answer without content if unchanged, where the kept one is credible."""
     if not before.is_known or before.source != identity(source) or before.body() is None:
         return {}
     held = {"If-None-Match": before.etag, "If-Modified-Since": before.modified}

@@ -1,6 +1,6 @@
-"""What lists say in a run: files that were changed are read, and hosts are given their networks.
+"""Lists in force in a run: changed files are read, and hosts get their networks.
 
-What is fetched is fetched after a run (`allowsync.engine.lists.download`): no name waits for it.
+Downloads follow a run (`allowsync.engine.lists.download`): no name waits for them.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def looked_at(
     keep: bool = False,
     names: Iterable[str] | None = None,
 ) -> dict[str, KeptList]:
-    """What is known of each list in use. Raises nothing.
+    """The state of each list in use. Raises nothing.
 
     Args:
         config: The configuration.
         now: The instant.
-        force: Whether a file counts that has far fewer networks than before, or far more.
-        keep: Whether what files say is kept for runs to come.
+        force: Whether a file with far fewer or far more networks than before is accepted.
+        keep: Whether contents of files are kept for later runs.
         names: The lists to look at, if not all.
     """
     found = {}
@@ -46,13 +46,13 @@ def looked_at(
         kept = read_list(config.state, name)
         known = kept or KeptList(name, now)
         grants = is_granted(config, name)
-        if grants and known.body() is None:  # then nothing of it is believed
+        if grants and known.body() is None:  # then nothing of it counts
             known = KeptList(name, now)
             if keep:
                 forget_list(config.state, name)
         source = config.lists[name]
         if source.file is None and now - known.tried > source.keep:
-            # It was not in use: what it said then lets no one in now.
+            # It was not in use: its old content admits no host now.
             known = KeptList(name, now, trouble="it was not asked for longer than `keep`")
         if source.file is not None:
             known = _of_file(source, known, now, grants=grants, force=force)
@@ -63,7 +63,7 @@ def looked_at(
 
 
 def records(config: Config, kept: Mapping[str, KeptList]) -> dict[str, SourceRecord]:
-    """What hosts go by, as of any source of networks. Lists that no host has are left out."""
+    """The records of lists that hosts have, as of any source of networks."""
     return {
         LISTS + name: _record(config.lists[name], one)
         for name, one in kept.items()
@@ -72,7 +72,7 @@ def records(config: Config, kept: Mapping[str, KeptList]) -> dict[str, SourceRec
 
 
 def due(config: Config, now: datetime, *, force: bool) -> list[str]:
-    """The lists in use that are to be fetched now."""
+    """The lists in use that are due for fetching."""
     fetched = [name for name in config.lists_in_use if config.lists[name].url is not None]
     return [
         name
@@ -93,7 +93,7 @@ def is_granted(config: Config, name: str) -> bool:
 
 
 def notices(config: Config, kept: Mapping[str, KeptList], now: datetime) -> Iterator[Notice]:
-    """What is wrong with lists in use. Where a host rests on one, its knowledge is old."""
+    """Notices of problems with lists in use. Where a host needs one, its knowledge is old."""
     for name, one in kept.items():
         grants = is_granted(config, name)
         if what := complaint(config.lists[name], one, now, grants=grants):
@@ -102,7 +102,7 @@ def notices(config: Config, kept: Mapping[str, KeptList], now: datetime) -> Iter
 
 
 def complaint(source: ListSource, kept: KeptList, now: datetime, *, grants: bool) -> str:
-    """What is wrong with a list that is worth saying in every run; empty where nothing is."""
+    """The problem of a list to report in every run; empty where there is none."""
     confirmed = kept.as_of
     if not kept.is_known:
         return f"its networks are not known: {kept.trouble or 'it was not fetched yet'}"
@@ -120,7 +120,7 @@ def complaint(source: ListSource, kept: KeptList, now: datetime, *, grants: bool
 def _of_file(
     source: ListSource, known: KeptList, now: datetime, *, grants: bool, force: bool
 ) -> KeptList:
-    """What is known of a list in a file; the file is read where it was changed."""
+    """The state of a list in a file; the file is read where it was changed."""
     assert source.file is not None  # noqa: S101 - the caller looked
     trouble, stamp = "", tuple[int, ...]()
     try:
@@ -157,7 +157,7 @@ def _read(
 
 
 def _stamp(found: os.stat_result, source: ListSource, *, grants: bool) -> tuple[int, ...]:
-    """What a file is like, and what else decides whether it is believed."""
+    """The status of a file, and the settings that affect its acceptance."""
     changed = (found.st_mtime_ns, found.st_ctime_ns)
     return (*changed, found.st_dev, found.st_ino, found.st_size, source.max_networks, int(grants))
 
