@@ -1,1 +1,1 @@
-"""A first configuration: what the machine has, the answers given, and the text."""
+"""A first configuration: detection of the machine, the user's answers, and the text."""

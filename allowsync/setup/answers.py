@@ -1,4 +1,4 @@
-"""The answers to the questions, each checked as the configuration will check it."""
+"""The answers to the questions, each validated like the configuration."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ PORTS = "ports"
 
 
 class InvalidAnswer(ValueError):
-    """An answer that cannot be used; the text says why."""
+    """An answer that is not valid; the text says why."""
 
 
 class HostAnswer(Value):
-    """A host to let in.
+    """A host to allow.
 
     Attributes:
-        name: What they are called.
-        hostnames: Their dynamic-DNS names.
-        networks: Where they always are.
+        name: Its label.
+        hostnames: Its dynamic-DNS names.
+        networks: Its fixed networks.
     """
 
     name: str
@@ -58,20 +58,20 @@ class HostAnswer(Value):
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """What is asked of the DNS about them."""
+        """The DNS queries for the host."""
         return Host(self.name, self.hostnames, self.networks).queries
 
 
 class SetupAnswers(Value):
-    """All that goes into a first configuration.
+    """All answers for a first configuration.
 
     Attributes:
-        friends: The trusted hosts; no name twice.
-        ports: What is guarded, as it is written: `8096/tcp`.
+        friends: The trusted hosts, with unique names.
+        ports: The guarded ports, as written: `8096/tcp`.
         backend: The name of the firewall's backend.
-        allowlist: What the allowlist is called.
-        nameservers: Who is asked; the system's where there are none.
-        state: Where the state is to be; None for the usual place.
+        allowlist: The name of the allowlist.
+        nameservers: The nameservers; empty for the system's.
+        state: The state database; None for the default path.
         options: Other options of the target, each with its value.
     """
 
@@ -84,7 +84,7 @@ class SetupAnswers(Value):
     options: tuple[tuple[str, str], ...] = ()
 
     def befriend(self, friend: HostAnswer) -> SetupAnswers:
-        """The same with one more host. One who is there already gets the other names as well."""
+        """The same with one more host. A known host gets the further names and networks."""
         known = {one.name: one for one in self.friends}
         before = known.get(friend.name, HostAnswer(friend.name))
         known[friend.name] = HostAnswer(
@@ -95,15 +95,15 @@ class SetupAnswers(Value):
         return replace(self, friends=tuple(known.values()))
 
     def without(self, name: str) -> SetupAnswers:
-        """The same without a host, if it was there."""
+        """The same without a host."""
         return replace(self, friends=tuple(one for one in self.friends if one.name != name))
 
 
 def friend(text: str) -> HostAnswer:
-    """A friend as typed: `alice alice.duckdns.org`, `alice=alice.duckdns.org`, `office=192.0.2.7`.
+    """A host as typed: `alice alice.duckdns.org`, `alice=alice.duckdns.org`, `office=192.0.2.7`.
 
     Raises:
-        InvalidAnswer: It is something else.
+        InvalidAnswer: It is malformed.
     """
     words = text.replace("=", " ", 1).split()
     if len(words) < 2:
@@ -146,25 +146,25 @@ def label(text: str) -> str:
 
 
 def network(text: str) -> Network:
-    """A network that a host may always come from. Raises InvalidAnswer."""
+    """A fixed network of a host. Raises InvalidAnswer."""
     return _fitting(FixedNetwork(), text)
 
 
 def duration(text: str) -> timedelta:
-    """How long something lasts. Raises InvalidAnswer."""
+    """A duration. Raises InvalidAnswer."""
     return _fitting(Duration(zero=False), text)
 
 
 def moment(text: str) -> datetime:
-    """When access ends, as it is written in a configuration. Raises InvalidAnswer."""
+    """The end of an access, as written in a configuration. Raises InvalidAnswer."""
     return _fitting(Moment(), text)
 
 
 def nameserver(text: str) -> Nameserver:
-    """A nameserver as it is written in a configuration.
+    """A nameserver as written in a configuration.
 
     Raises:
-        InvalidAnswer: It is something else.
+        InvalidAnswer: It is malformed.
     """
     return _fitting(NameserverKind(), text)
 
@@ -173,13 +173,13 @@ def allowlist(text: str) -> str:
     """The name of an allowlist.
 
     Raises:
-        InvalidAnswer: It cannot be one.
+        InvalidAnswer: It is not valid as one.
     """
     return _fitting(NAME, text)
 
 
 def guarding() -> tuple[AnyBackendType, ...]:
-    """The backends that guard ports and have to be told no more than these, sorted by name."""
+    """The backends that guard ports and require no other options, sorted by name."""
     from allowsync.config.targets import loadable
 
     return tuple(one for one in loadable() if _asks_for_ports_alone(options_kind(one).options))
@@ -201,7 +201,7 @@ def backend(text: str) -> AnyBackendType:
     """The backend of that name.
 
     Raises:
-        InvalidAnswer: There is none, or it neither guards ports nor is one of the others known.
+        InvalidAnswer: There is none, or it is neither one of `guarding` nor of `fronts`.
     """
     known = (*guarding(), *fronts())
     found = next((one for one in known if one.name == text), None)
@@ -216,10 +216,10 @@ def backend(text: str) -> AnyBackendType:
 
 
 def ports(text: str, chosen: AnyBackendType) -> tuple[str, ...]:
-    """Ports as typed, apart by spaces or commas, each with its protocol: TCP where none is said.
+    """Ports as typed, separated by spaces or commas, each with its protocol: TCP by default.
 
     Raises:
-        InvalidAnswer: Something among them is no port.
+        InvalidAnswer: One of them is no port.
     """
     typed = text.replace(",", " ").split()
     words = [f"{one}/tcp" if one.replace("-", "").isdecimal() else one for one in typed]
@@ -241,7 +241,7 @@ def option(text: str, chosen: AnyBackendType) -> tuple[str, str]:
 
 
 def option_value(key: str, text: str, chosen: AnyBackendType) -> str:
-    """The value of an option. A secret may be put where it says later. Raises InvalidAnswer."""
+    """The value of an option. A secret need not be in its place yet. Raises InvalidAnswer."""
     known = options_kind(chosen).options
     if key not in known or key == PORTS:
         if key == PORTS and key in known:
@@ -254,10 +254,10 @@ def option_value(key: str, text: str, chosen: AnyBackendType) -> str:
 
 
 def _fitting(kind: Kind[T], value: Any) -> T:
-    """A value as the configuration will read it.
+    """A value as the configuration will parse it.
 
     Raises:
-        InvalidAnswer: It will not.
+        InvalidAnswer: It is not valid.
     """
     reading = Reading(Path("answer"))
     with reading.missing_secrets():

@@ -1,4 +1,4 @@
-"""What is on this machine: its firewalls, and who is connected right now. Changes nothing."""
+"""Detection of this machine's firewalls and of the clients connected now. Changes nothing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 ESTABLISHED: Final = "01"  # TCP_ESTABLISHED, linux/tcp_states.h
 LISTENS: Final = "0A"  # TCP_LISTEN
-JELLYFIN: Final = 8096  # its port, unless it was given another
+JELLYFIN: Final = 8096  # its default port
 _CONNECTIONS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
-# Where several firewalls can be used: a gate in front of everything comes first.
+# The order among usable firewalls: a gate before all other rules comes first.
 _PREFERRED: Final = ("nftables", "ipset", "ufw")
 
 
@@ -30,8 +30,8 @@ class Firewall(Value):
 
     Attributes:
         name: Its backend.
-        summary: What it does, in a line.
-        unusable: Why it cannot be used here; empty when it can.
+        summary: Its description, in a line.
+        unusable: The reason why it cannot be used here; empty if it can.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Firewall(Value):
 
 
 def firewalls(types: Iterable[AnyBackendType]) -> list[Firewall]:
-    """The firewalls there could be, the usable and the preferred first."""
+    """The possible firewalls, the usable and the preferred first."""
     found = [Firewall(one.name, one.summary, _unusable(one)) for one in types]
     return sorted(found, key=lambda one: (bool(one.unusable), _rank(one.name), one.name))
 
@@ -57,10 +57,10 @@ def _rank(name: str) -> int:
 
 
 def suggested(found: Sequence[Firewall], *, ufw_active: bool, docker: bool) -> str:
-    """The firewall to suggest; empty when none can be used.
+    """The firewall to suggest; empty if none is usable.
 
-    Where UFW is at work it shuts ports itself, so that it has to let friends in. Ports published by
-    Docker never meet it: those need a gate in front.
+    An active UFW blocks ports itself, so it has to allow the hosts. Ports published by Docker
+    bypass it: those need a gate in front.
     """
     usable = [one.name for one in found if not one.unusable]
     if ufw_active and not docker and "ufw" in usable:
@@ -74,7 +74,7 @@ def ufw_active(settings: Path = Path("/etc/ufw/ufw.conf")) -> bool:
 
 
 def _said(settings: Path, key: str) -> str:
-    """What a file of settings, `KEY=value` a line, says of a key; empty where it says nothing."""
+    """The value of a key in a file of `KEY=value` lines; empty without one."""
     try:
         lines = settings.read_text(errors="replace").splitlines()
     except OSError:
@@ -84,7 +84,7 @@ def _said(settings: Path, key: str) -> str:
 
 
 def default_zone(settings: Path = Path("/etc/firewalld/firewalld.conf")) -> str:
-    """The zone of all interfaces that are bound to no other (firewalld.conf(5))."""
+    """The zone of all interfaces without an explicit one (firewalld.conf(5))."""
     return _said(settings, "DefaultZone") or "public"
 
 
@@ -94,14 +94,14 @@ def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:
 
 
 def listens(port: int, tables: Iterable[str] = _CONNECTIONS) -> bool:
-    """Whether a socket of this machine listens at a port of TCP, as Docker's for its ports do."""
+    """Whether a socket of this machine listens at a TCP port, as Docker's do for its ports."""
     listening = f":{port:04X}"
     rows = (row for path in tables for row in _rows(_text(Path(path))))
     return any(row[1].endswith(listening) and row[3] == LISTENS for row in rows)
 
 
 class Connection(Value):
-    """A client: where it comes from, and the port of this machine it came to."""
+    """A client: its source address, and the port of this machine."""
 
     peer: Address
     port: int
@@ -109,12 +109,12 @@ class Connection(Value):
 
     @property
     def service(self) -> str:
-        """What it is connected to, as a configuration names it: `8096/tcp`."""
+        """The client's service as a configuration names it: `8096/tcp`."""
         return f"{self.port}/{self.protocol}"
 
 
 def connections() -> list[Connection]:
-    """The TCP connections of this machine's own sockets, loopback left out."""
+    """The TCP connections of this machine's own sockets, without loopback."""
     found = (one for path in _CONNECTIONS for one in parse(_text(Path(path))))
     return [one for one in found if not one.peer.is_loopback]
 
@@ -135,13 +135,13 @@ def parse(table: str) -> Iterator[Connection]:
 
 
 def _rows(table: str) -> Iterator[list[str]]:
-    """Its lines as words: number, local address, peer, state, and more."""
+    """The rows as words: number, local address, peer, state, and more."""
     rows = (line.split() for line in table.splitlines()[1:])
     return (row for row in rows if len(row) > 3)
 
 
 def _address(text: str) -> Address:
-    """An address as /proc writes it: 32-bit words, each in the byte order of the machine."""
+    """An address in /proc's format: 32-bit words, each in the byte order of the machine."""
     import sys
 
     raw = bytes.fromhex(text)

@@ -1,7 +1,7 @@
-"""The configuration of one machine, as those of a machine that decides and of others. Pure.
+"""The configuration of one machine, split for the machine that decides and the others. Pure.
 
-Both are the text that is there with a few values put in or taken out, so comments and order stay.
-What the texts say then is for the caller to validate.
+Both are the existing text with a few values inserted or removed, so comments and order stay.
+The caller validates the resulting texts.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _ROLES = ("publish", "follow")
 
 
 class FleetHalves(Value):
-    """Two configurations.
+    """The two configurations.
 
     Attributes:
         publisher: For the machine that decides: hosts, and every list published.
-        follower: For each other: the same lists and targets, without hosts.
+        follower: For every other: the same lists and targets, without hosts.
     """
 
     publisher: str
@@ -38,10 +38,10 @@ def split(text: str, publisher: Mapping[str, Any], follower: Mapping[str, Any]) 
     Args:
         text: The configuration of one machine.
         publisher: The section `fleet` of the machine that decides.
-        follower: That of each other.
+        follower: That of every other.
 
     Raises:
-        UneditableError: It is part of a fleet already, or written in a way that is not edited.
+        UneditableError: It belongs to a fleet already, or its syntax is not supported.
     """
     root = ConfigurationText(text).root
     if root.at("fleet") is not None:
@@ -55,7 +55,7 @@ def split(text: str, publisher: Mapping[str, Any], follower: Mapping[str, Any]) 
 
 
 def _lists(root: Span) -> Iterator[tuple[str, Span]]:
-    """The allowlists, each written out in a place of its own."""
+    """Yield the allowlists, each a literal mapping."""
     section = root.at("allowlists")
     if section is None or section.form not in _MAPPINGS:
         raise UneditableError("allowlists: expected a mapping that is written out")
@@ -72,7 +72,7 @@ def _published(text: str, body: Span) -> list[Edit]:
 
 
 def _followed(text: str, body: Span) -> list[Edit]:
-    """Following takes the place of the hosts, where they are named."""
+    """The edits that replace the hosts, if named, by `follow`."""
     for key, value in body.pairs:
         if key.text == "hosts":
             return [Edit(key.start, max(key.end, value.end), "follow: true")]

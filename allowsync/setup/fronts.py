@@ -1,4 +1,4 @@
-"""What a target has to be told at first, and which of them guard no ports."""
+"""The questions about targets, and the backends that guard no ports."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 
 class FrontQuestion(Value):
-    """What is asked about a target.
+    """A question about a target.
 
     Attributes:
         key: Its option.
         text: The question.
-        usual: The answer where nothing else is said, with `{allowlist}` or `{zone}` in it; empty
-            where there is none.
+        usual: The default answer, with `{allowlist}` or `{zone}` in it; empty without one.
         instead: Options that make it needless.
     """
 
@@ -28,7 +27,7 @@ class FrontQuestion(Value):
     instead: tuple[str, ...] = ()
 
     def answer(self, allowlist: str) -> str:
-        """The usual answer for an allowlist."""
+        """The default answer for an allowlist."""
         return self.usual.format(allowlist=allowlist, zone=default_zone())
 
 
@@ -70,7 +69,7 @@ _ASKED: Final = {
     "firewalld": (FrontQuestion("zone", "Zone that packets arrive in", "{zone}"),),
 }
 
-# Where clients are connected to what decides. To Cloudflare they never are.
+# The ports of the enforcing server where clients connect. Cloudflare has none on this machine.
 _SERVED: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(FRONTS, ("80/tcp", "443/tcp")),
     "cloudflare": (),
@@ -79,7 +78,7 @@ _SERVED: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def open_questions(backend: str, said: Iterable[str]) -> tuple[FrontQuestion, ...]:
-    """What is still to be asked about a target, by the options that are known."""
+    """The remaining questions about a target, given the known options."""
     known = set(said)
     return tuple(
         one for one in _ASKED.get(backend, ()) if known.isdisjoint((one.key, *one.instead))
@@ -87,5 +86,5 @@ def open_questions(backend: str, said: Iterable[str]) -> tuple[FrontQuestion, ..
 
 
 def watched(backend: str, ports: tuple[str, ...]) -> tuple[str, ...]:
-    """The ports whose clients will be judged by a target."""
+    """The ports whose clients a target will allow or block."""
     return ports or _SERVED.get(backend, ())

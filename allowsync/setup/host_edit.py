@@ -1,7 +1,7 @@
-"""Adding a host to the text of a configuration, and taking one out. Pure.
+"""Edits of a configuration's text that add or remove a host. Pure.
 
-What is not edited stays as it is written, to the byte. The result is held against what it has to
-say: an edit that would change anything else, through an anchor for instance, is not made.
+All other text stays as it is, to the byte. The result is compared with the intended document: an
+edit that would change anything else, for instance through an anchor, is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BY_HAND: Final = "; change it with an editor"
 
 
 class NewHost(Value):
-    """A host to be added: its names, its fixed networks, and when its access ends, as written."""
+    """A host to add: its names, its fixed networks, and the end of its access, as written."""
 
     name: str
     hostnames: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class NewHost(Value):
 
     @property
     def values(self) -> dict[str, str | list[str]]:
-        """What its long form says."""
+        """The values of its long form."""
         hostnames: str | list[str] = list(self.hostnames)
         if len(self.hostnames) == 1:
             hostnames = self.hostnames[0]
@@ -52,13 +52,13 @@ class NewHost(Value):
 
     @property
     def single(self) -> str:
-        """The hostname, where that is all there is to say; else empty."""
+        """The hostname, if the host has nothing else; otherwise empty."""
         only = len(self.hostnames) == 1 and not self.networks and not self.until
         return self.hostnames[0] if only else ""
 
 
 class ConfigurationText:
-    """The text of a configuration, and where its values stand.
+    """The text of a configuration, with the positions of its values.
 
     Raises:
         UneditableError: It is no YAML mapping.
@@ -78,14 +78,14 @@ class ConfigurationText:
 
     @property
     def hosts(self) -> dict[str, int]:
-        """Every host that is written, and its place among them."""
+        """Every host that is written, with its index."""
         section = self._resolved(self.root.at("hosts"))
         if section is None or section.form not in (Form.BLOCK_MAPPING, Form.FLOW_MAPPING):
             return {}
         return {key.text: number for number, (key, _) in enumerate(section.pairs)}
 
     def places(self, name: str) -> tuple[str, ...]:
-        """The hostnames and networks that are written at a host, as far as they are plain."""
+        """The plain hostnames and networks of a host."""
         section = self.plain.get("hosts")
         value = section.get(name) if isinstance(section, dict) else None
         if not isinstance(value, dict):
@@ -98,7 +98,7 @@ class ConfigurationText:
 
     @property
     def lists(self) -> dict[str, Span | None]:
-        """Where each allowlist names its hosts; None for one that has every host."""
+        """The position of each allowlist's hosts; None for one that has every host."""
         section = self._resolved(self.root.at("allowlists"))
         if section is None or section.form not in (Form.BLOCK_MAPPING, Form.FLOW_MAPPING):
             return {}
@@ -109,7 +109,7 @@ class ConfigurationText:
         }
 
     def added(self, host: NewHost, on: tuple[str, ...]) -> str:
-        """The text with one host more, on those allowlists that name their hosts.
+        """The text with one more host, on the given allowlists that name their hosts.
 
         Raises:
             UneditableError: It cannot be added without changing something else.
@@ -124,10 +124,10 @@ class ConfigurationText:
         return self._checked(edits, _listed(wanted, named, host.name))
 
     def removed(self, name: str) -> str:
-        """The text without a host, on no allowlist any more.
+        """The text without a host, and without its name on allowlists.
 
         Raises:
-            UneditableError: It is the only one somewhere, or something else would change.
+            UneditableError: It is the only one of a section, or something else would change.
         """
         section = self._resolved(self.root.at("hosts"))
         edits = [] if section is None else [self._out(section, self.hosts[name], "hosts")]
@@ -163,7 +163,7 @@ class ConfigurationText:
         return insertion(self.text, section, [one[step:] for one in _block(host, step)])
 
     def _first(self, host: NewHost, key: Span, section: Span | None) -> list[Edit]:
-        """The edit that puts a host where nothing, or `null`, is written."""
+        """The edits that add a host to an empty or `null` section."""
         colon = self.text.index(":", key.end) + 1
         end = max(colon, section.end if section is not None else colon)
         if section is not None and section.anchor is not None:
@@ -181,7 +181,7 @@ class ConfigurationText:
         return span
 
     def _checked(self, edits: list[Edit], wanted: Any) -> str:
-        """The text after edits, once it was seen to say what it has to."""
+        """The edited text, if it has the intended content."""
         text = edited(self.text, edits)
         try:
             read = read_yaml(text.encode())
@@ -198,7 +198,7 @@ def _holds(span: Span, name: str) -> bool:
 
 
 def _listed(document: Any, lists: Any, name: str, *, out: bool = False) -> Any:
-    """What a document has to say once a host is on allowlists, or off them."""
+    """The intended document once a host is on allowlists, or off them."""
     if not lists:
         return document
     every = dict(document["allowlists"])
@@ -244,7 +244,7 @@ def _value(value: str | list[str]) -> str:
 
 
 def scalar(text: str) -> str:
-    """A text as YAML, in quotes where it could be read as something else."""
+    """A text as a YAML scalar, quoted if it could be parsed as another type."""
     if _PLAIN.fullmatch(text) and plain_type(text) is ScalarType.TEXT:
         return text
     if not text.isprintable():
@@ -254,7 +254,7 @@ def scalar(text: str) -> str:
 
 
 def _plain(node: Node) -> Any:
-    """A document as values that compare; a key that stands there twice counts once."""
+    """A document as comparable values; a duplicate key counts once."""
     match node:
         case Scalar(text, type_):
             return (type_, text)

@@ -1,4 +1,4 @@
-"""Putting a configuration into place: whole and valid, or not at all."""
+"""Installation of a configuration: whole and valid, or not at all."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class NotWritten(Exception):
-    """The file was not written; the text says why. What was there is as it was."""
+    """The file was not written; the text says why. An existing one is unchanged."""
 
 
 def write(path: Path, text: str, *, force: bool) -> Config:
-    """Write a configuration only its owner may read or write, once it was seen to be valid.
+    """Write a configuration that only its owner may read or write, once it is valid.
 
     Args:
-        path: Where it goes. Its folder is made where it does not exist.
+        path: The file. Its folder is made if it does not exist.
         text: The configuration.
-        force: Whether a file that is there already is replaced.
+        force: Whether to replace an existing file.
 
     Raises:
-        NotWritten: There is one already, or it could not be written.
+        NotWritten: The file exists, or could not be written.
         ConfigError: It would not be valid; nothing is left of it.
     """
     if not force and os.path.lexists(path):
@@ -56,7 +56,7 @@ def write(path: Path, text: str, *, force: bool) -> Config:
 
 
 def _checked(draft: Path, path: Path) -> None:
-    """Load a draft; what is wrong with it is said of the file it was meant for."""
+    """Load a draft; its problems are reported for the intended file."""
     try:
         load(draft, environ=os.environ, uid=os.geteuid())
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""What a wish would mean right now: where friends are, and who would be cut off."""
+"""A preview of the answers: the addresses of hosts, and the clients that would be cut off."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class HostPreview(Value):
-    """Where a friend is now.
+    """The present addresses of a host.
 
     Attributes:
-        networks: From where they would be let in.
-        lines: What to say of it.
-        doubtful: Whether that needs attention.
+        networks: The networks that would be granted.
+        lines: The text for the user.
+        doubtful: Whether the host needs attention.
     """
 
     networks: tuple[Network, ...]
@@ -35,7 +35,7 @@ class HostPreview(Value):
 
 
 def whereabouts(friend: HostAnswer, answers: Mapping[Query, Answer]) -> HostPreview:
-    """Where a friend is by what the DNS answers now, and what is odd about it."""
+    """A host's networks by the present answers of the DNS, with any oddities."""
     networks: list[Network] = list(friend.networks)
     lines: list[str] = []
     doubtful = False
@@ -71,7 +71,7 @@ def _reason(answer: Answer) -> str:
 def cut_off(
     connections: Iterable[Connection], ports: Iterable[str], allowed: Iterable[Network]
 ) -> list[Connection]:
-    """Who is connected to a port that will be guarded, and would not be let in any more."""
+    """The clients connected to a port that will be guarded, and not allowed any more."""
     ranges = [(one.partition("/")[2], _range(one)) for one in ports]
     inside = tuple(allowed)
     found = [
@@ -84,9 +84,9 @@ def cut_off(
 
 
 def offered(connection: Connection) -> Network | None:
-    """What to let in of a client that is connected; None where that may not be granted.
+    """The network to offer for a connected client; None if it may not be granted.
 
-    Of IPv6 that is the network of one home, as the addresses in it change by the hour.
+    For IPv6 it is the network of one home, since the addresses in it change by the hour.
     """
     network = network_of(connection.peer, Host("guest"))
     return None if rejection(network) else network

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from allowsync.setup.answers import HostAnswer, SetupAnswers
 
-# What no YAML reader takes for anything but this very text. All else is quoted.
+# Scalars that every YAML reader parses as this very text. All others are quoted.
 _PLAIN = re.compile(
     r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+"
     r"|[0-9]{1,5}(?:-[0-9]{1,5})?/(?:tcp|udp)"
@@ -50,7 +50,7 @@ _STATE = """\
 
 
 def render(wishes: SetupAnswers) -> str:
-    """The configuration. Loaded, it means what was wished."""
+    """The text of the configuration for the answers."""
     parts = [
         _HEAD,
         _HOSTS + _lines("hosts:", *_hosts(wishes.friends)),

@@ -1,4 +1,4 @@
-"""A new text for a configuration that is there: valid as a whole, put in its place in one step."""
+"""A new text for an existing configuration: valid as a whole, replaced in one step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class NotReplaced(Exception):
-    """The file stays as it is; the text says why."""
+    """The file is unchanged; the text says why."""
 
 
 class ConfigBusy(NotReplaced):
@@ -34,13 +34,13 @@ class ConfigBusy(NotReplaced):
 
 
 class ConfigFile(Value):
-    """A configuration as it was found.
+    """A configuration as read.
 
     Attributes:
-        path: The file, as it was named.
-        place: Where it is: a link is followed.
-        content: What is in it.
-        status: Which file it was: device, inode, size, and the instants of its last changes.
+        path: The file, as given.
+        place: Its resolved path, links followed.
+        content: Its content.
+        status: Its identity: device, inode, size, and the times of its last changes.
     """
 
     path: Path
@@ -50,29 +50,29 @@ class ConfigFile(Value):
 
     @property
     def text(self) -> str:
-        """What is in it, as text. Raises NotReplaced where it is none."""
+        """The content as text. Raises NotReplaced if it is not UTF-8."""
         try:
             return self.content.removeprefix(_BOM).decode()
         except UnicodeDecodeError as error:
             raise NotReplaced(f"not UTF-8 text (byte {error.start + 1})") from None
 
     def reread(self, copy: Path) -> str:
-        """The text of a copy that was edited. Raises OSError, and NotReplaced where it is none."""
+        """The text of an edited copy. Raises OSError, and NotReplaced if it is not UTF-8."""
         return replace(self, content=copy.read_bytes()).text
 
     def with_text(self, text: str) -> bytes:
-        """The bytes of another text in its place."""
+        """The bytes for a new text."""
         mark = _BOM if self.content.startswith(_BOM) else b""
         return mark + text.encode()
 
 
 @contextmanager
 def editing(path: Path, *, write: bool) -> Iterator[ConfigFile]:
-    """The configuration, while no other command edits it.
+    """Yield the configuration while no other command edits it.
 
     Args:
         path: The file.
-        write: Whether it is to be replaced. Else nothing is waited for.
+        write: Whether it is to be replaced. Otherwise there is no lock to wait for.
 
     Raises:
         NotReplaced: It cannot be read, or not be replaced; the text says why.
@@ -90,7 +90,7 @@ def editing(path: Path, *, write: bool) -> Iterator[ConfigFile]:
 
 
 def _opened(path: Path) -> tuple[Path, int]:
-    """Where the file is, and its folder, opened."""
+    """The resolved path, and its folder as an open descriptor."""
     try:
         place = path.resolve()
         return place, os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -101,13 +101,13 @@ def _opened(path: Path) -> tuple[Path, int]:
 
 
 def validated(found: ConfigFile, text: str, state: Path | None) -> Config:
-    """The configuration that a text would be in the file's place. Raises ConfigError."""
+    """The configuration that a text would be in this file. Raises ConfigError."""
     reading = Reading(found.path, environ=os.environ, uid=os.geteuid())
     return read_content(found.with_text(text), reading, state)
 
 
 def put(found: ConfigFile, text: str) -> None:
-    """Put a text in the file's place. Mode, owner and access control list stay.
+    """Replace the file's text. Mode, owner and access control list stay.
 
     Raises:
         NotReplaced: It was changed since it was read, or cannot be written.
@@ -132,7 +132,7 @@ def put(found: ConfigFile, text: str) -> None:
 
 
 def _lock(folder: int) -> None:
-    """Hold the folder's lock (flock(2)); no file is made for it, and the kernel releases it."""
+    """Hold the folder's lock (flock(2)), without a lock file; the kernel releases it."""
     until = time.monotonic() + WAIT
     while True:
         try:
@@ -157,7 +157,7 @@ def _read(path: Path, place: Path) -> ConfigFile:
 
 
 def _check_ours(place: Path) -> None:
-    """See whether it may be replaced, and by the same owner. Raises NotReplaced."""
+    """Check that the file may be replaced, keeping its owner. Raises NotReplaced."""
     status = place.stat()
     if status.st_nlink > 1:
         names = status.st_nlink

@@ -1,4 +1,4 @@
-"""Edits of YAML text that put in or take out one value, and leave every other byte as it is."""
+"""Edits of YAML text that insert or remove one value, and leave every other byte as it is."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _REST_OF_ITEM: Final = re.compile(r"[ \t]*(,?)[ \t]*(?:#.*)?")
 
 
 class UneditableError(ValueError):
-    """The text is written in a way that is not edited in place; the text says which."""
+    """The text has a syntax that is not edited in place; the message says which."""
 
 
 class Edit(NamedTuple):
-    """Characters of a text, and what stands there instead."""
+    """A range of characters, and its replacement."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ class Item(NamedTuple):
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits made. Of two at one place, the first one stands first."""
+    """The edited text. Edits at the same position stay in order."""
     done, at = [], 0
     for one in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end)):
         done += [text[at : one.start], one.text]
@@ -43,7 +43,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
 
 def newline(text: str) -> str:
-    """How lines of a text end."""
+    """The line ending of a text."""
     return "\r\n" if "\r\n" in text else "\n"
 
 
@@ -55,13 +55,13 @@ def items(span: Span) -> list[Item]:
 
 
 def insertion(text: str, span: Span, added: Sequence[str]) -> list[Edit]:
-    """The edits that add an item to a list or mapping, at its end.
+    """The edits that append an item to a list or mapping.
 
     Args:
         text: The text.
-        span: Where the list or mapping is.
-        added: The item; of one in a block, its lines, those after the first with their indentation
-            below it. One in braces or brackets has a single line.
+        span: The position of the list or mapping.
+        added: The item; in a block, its lines, those after the first with their indentation
+            below it. In braces or brackets it has a single line.
 
     Raises:
         UneditableError: It is neither.
@@ -96,7 +96,7 @@ def _flow_insertion(text: str, span: Span, known: list[Item], added: str) -> lis
 
 
 def removal(text: str, span: Span, number: int) -> Edit:
-    """The edit that takes an item out of a list or mapping, with the comment behind it.
+    """The edit that removes an item of a list or mapping, with the comment after it.
 
     Raises:
         UneditableError: It shares its line with something else, or it is the only one.
@@ -116,7 +116,7 @@ def removal(text: str, span: Span, number: int) -> Edit:
 
 
 def _flow_removal(text: str, known: list[Item], number: int) -> Edit:
-    """What keeps the line breaks around it, and the comment behind the item before it."""
+    """The edit that keeps the line breaks around it, and the comment after the item before it."""
     one = known[number]
     if number and "#" not in text[known[number - 1].end : one.start]:
         return Edit(known[number - 1].end, one.end, "")
@@ -126,7 +126,7 @@ def _flow_removal(text: str, known: list[Item], number: int) -> Edit:
 
 
 def _alone(text: str, one: Item) -> re.Match[str] | None:
-    """What follows an item that has its line, or its lines, for itself; else None."""
+    """The rest of the line after an item that has its lines for itself; else None."""
     if text[_line_start(text, one.start) : one.start].strip():
         return None
     return _REST_OF_ITEM.fullmatch(text, one.end, _line_end(text, one.end))
@@ -137,7 +137,7 @@ def _line_start(text: str, at: int) -> int:
 
 
 def _line_end(text: str, at: int) -> int:
-    """Where the line break of a line is, or the end of the text."""
+    """The position of a line's line break, or the end of the text."""
     end = text.find("\n", at)
     if end < 0:
         return len(text)

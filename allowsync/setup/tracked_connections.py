@@ -1,8 +1,8 @@
-"""Clients that the kernel tracks: over UDP, too, and those that are forwarded to a container.
+"""Clients in the kernel's connection tracking: UDP flows, and those forwarded to containers.
 
-What is redirected to another address (Docker's published ports) has no socket of this machine's
-own, and UDP has no connections. The table of conntrack(8) knows both, by the address and the port
-that the client sent to.
+Redirected connections (Docker's published ports) have no socket on this machine, and UDP has no
+connections. The table of conntrack(8) has both, with the address and the port that the client sent
+to.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _FLOW: Final = re.compile(r"^(tcp|udp) .*?\bsrc=(\S+) dst=(\S+) sport=\d+ dport=
 
 
 def tracked() -> list[Connection]:
-    """The clients of this machine in the kernel's table; none where it cannot be read."""
+    """The clients of this machine in the kernel's table; empty if it cannot be read."""
     found: list[Connection] = []
     for family in ("ipv4", "ipv6"):
         try:
             done = run(Command(("conntrack", "-L", "-f", family), timeout=5.0))
         except CommandError:
-            return found  # it is not installed: sockets tell of the others
+            return found  # not installed: sockets still show the other clients
         for one, aim in flows(done.stdout):
             if _is_ours(aim) and not _is_ours(one.peer):
                 found.append(one)
@@ -38,7 +38,7 @@ def tracked() -> list[Connection]:
 
 
 def flows(table: str) -> Iterator[tuple[Connection, Address]]:
-    """Flows that were answered, each with the address that the client sent to."""
+    """Yield the answered flows, each with the address that the client sent to."""
     for line in table.splitlines():
         match = _FLOW.match(line)
         if match is None or "[UNREPLIED]" in line:
