@@ -1,5 +1,5 @@
-"""Running by itself: the units of systemd or the entry of cron, made to fit a configuration.
+"""Scheduled runs: systemd units or a cron entry, fitted to a configuration.
 
-`interval` says how often. `requirements` finds out what the service must be allowed, `dropin`
-and `units` write that down (pure), `disk` compares with what is installed, and `work` carries out.
+`interval` is how often. `requirements` derives the permissions of the service, `dropin` and
+`units` write them down (pure), `files` compares with the installed files, and `install` applies.
 """

@@ -1,4 +1,4 @@
-"""A schedule that would put back what is cleared, and how it is stopped."""
+"""An active schedule, which would restore cleared targets, and how to stop it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class ActiveSchedule(Value):
-    """What starts runs of a configuration.
+    """A schedule that starts runs of a configuration.
 
     Attributes:
-        disk: Where it is installed.
+        disk: The file system it is installed on.
         scheduler: systemd or cron.
-        units: The units that start something, where it is systemd.
-        next_run: When the next run starts, as systemd says it; empty where that is not known.
+        units: The units that start something, with systemd.
+        next_run: The time of the next run in systemd's words; empty if unknown.
     """
 
     disk: Disk
@@ -33,12 +33,12 @@ class ActiveSchedule(Value):
     next_run: str = ""
 
     def __str__(self) -> str:
-        """What it is, for people."""
+        """A description for people."""
         what = TIMER if self.scheduler is Scheduler.SYSTEMD else str(CRON)
         return f"{what}, next run {self.next_run}" if self.next_run else what
 
     def stop(self) -> None:
-        """Let it start no run any more, nor restore at boot. 'schedule install' starts it again.
+        """Stop its runs, and its restoration at boot. 'schedule install' starts it again.
 
         Raises:
             InstallFailed: It goes on; the text says why.
@@ -53,11 +53,11 @@ class ActiveSchedule(Value):
 
 
 def active_schedule(place: Path, disk: Disk) -> ActiveSchedule | None:
-    """The schedule that runs a configuration; None where no run would start.
+    """The schedule that runs a configuration; None if no run would start.
 
     Args:
-        place: Where the configuration is.
-        disk: Where units and cron's files are.
+        place: The path of the configuration.
+        disk: The file system with the units and cron's files.
     """
     try:
         found = standing(disk)

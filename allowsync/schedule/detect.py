@@ -1,4 +1,4 @@
-"""What a machine has: systemd or cron, the program, something to tell it from others by."""
+"""Detection of a machine's scheduler, its program path, and a number to tell it from others."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path("/")
 NAME: Final = "allowsync"
-# Where `ProtectHome=yes` lets no service look (systemd.exec(5)).
+# Folders that `ProtectHome=yes` hides from services (systemd.exec(5)).
 HOMES: Final = tuple(map(Path, ("/home", "/root", "/run/user")))
 
 
 class Unsuitable(Exception):
-    """The machine has nothing to schedule with, or the program is where no service can run it."""
+    """The machine has no scheduler, or no service can run the program at its path."""
 
 
 def scheduler(root: Path) -> Scheduler:
-    """What starts things here: systemd where it runs, cron where it is installed.
+    """The scheduler: systemd if it runs, cron if it is installed.
 
     Raises:
         Unsuitable: There is neither.
     """
-    # sd_booted(3); a system that is being built has not booted anything.
+    # sd_booted(3); in a root that is being built, systemd is only installed.
     signs = ("run/systemd/system",) if root == ROOT else ("usr/lib/systemd/systemd",)
     if any((root / one).exists() for one in signs):
         return Scheduler.SYSTEMD
@@ -42,7 +42,7 @@ def scheduler(root: Path) -> Scheduler:
 
 
 def program(root: Path) -> str:
-    """The absolute path to run allowsync by.
+    """The absolute path of the program.
 
     Raises:
         Unsuitable: It is in a home, or is not installed in that root.
@@ -67,12 +67,12 @@ def program(root: Path) -> str:
 
 
 def environment(given: Mapping[str, str], uid: int, root: Path = ROOT) -> dict[str, str]:
-    """The environment as the service will have it: credentials and variables from their files.
+    """The environment of the service: credentials and variables from their files.
 
     Args:
         given: That of this process.
-        uid: Who reads.
-        root: The root of the system that the service is for.
+        uid: The user who reads.
+        root: The root of the target system.
 
     Raises:
         RefusedError: The file of variables cannot be read, or others may read it.
@@ -93,10 +93,10 @@ def environment(given: Mapping[str, str], uid: int, root: Path = ROOT) -> dict[s
 
 
 def offset(root: Path) -> int:
-    """A number that stays the same on one machine and is another on the next (machine-id(5))."""
+    """A number that is stable on one machine and differs between machines (machine-id(5))."""
     try:
         text = (root / "etc/machine-id").read_text()
     except OSError:
         text = os.uname().nodename
-    # The identifier itself is confidential; this tells nothing of it.
+    # The identifier itself is confidential; the digest does not reveal it.
     return int.from_bytes(sha256(b"allowsync schedule " + text.encode()).digest()[:4], "big")

@@ -1,4 +1,4 @@
-"""Whether the service that is installed is allowed what the configuration takes by now."""
+"""Whether the installed service has the permissions that the configuration needs now."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
 def about_schedule(
     config: Config, place: Path, disk: Disk, unserved: Collection[Notice] = ()
 ) -> Iterator[Located]:
-    """What keeps the service from doing its work. Nothing where none of ours is installed.
+    """Findings on the installed service; none without one of ours.
 
     Args:
         config: The configuration.
-        place: Where the service finds it.
-        disk: Where the units are.
-        unserved: What is said of the user of the service already.
+        place: Its path for the service.
+        disk: The file system with the units.
+        unserved: The notices about the service's user that are reported already.
     """
     try:
         if disk.found(UNITS / SERVICE) not in OURS:
@@ -42,7 +42,7 @@ def about_schedule(
             disk.found(UNITS / unit) is not FileState.ABSENT for unit in (EARLY, FOLLOW)
         )
     except OSError:
-        return  # who may not look is not told
+        return  # without permission to look, there is no finding
     lines = installed.splitlines()
     needed = requirements(config, place)
     missing = [one for one in demands(needed) if one not in lines]

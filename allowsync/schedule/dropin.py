@@ -1,6 +1,6 @@
-"""The drop-ins of the two services: what they may do beyond what the units say (pure).
+"""The drop-ins of the services: permissions beyond those of the units (pure).
 
-The units run as a user who may change the packet filter and nothing else. A drop-in is empty when
+The units run as a user who may change the packet filter and nothing else. A drop-in is empty if
 nothing has to be added. See systemd.exec(5) for every directive.
 """
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     from allowsync.schedule.requirements import Requirements, SecretNames
 
-# Restores as well, before other programs load rules that name what is restored.
+# Restores as well, before other programs load rules that name the restored sets.
 EARLY: Final = "allowsync-early.service"
 
-CREDENTIALS: Final = "/etc/credstore"  # where systemd itself looks (systemd.exec(5))
+CREDENTIALS: Final = "/etc/credstore"  # systemd's own search path (systemd.exec(5))
 ENVIRONMENT: Final = "/etc/allowsync/environment"
 
-# What allowsync-follow.service writes, and allowsync-follow.path waits for.
+# The file that allowsync-follow.service writes, and allowsync-follow.path watches.
 CHANGED: Final = "/run/allowsync-follow/changed"
 
 
 class ServiceSpec(Value):
-    """What the drop-ins are made from.
+    """The inputs of the drop-ins.
 
     Attributes:
-        requirements: What the configuration takes.
+        requirements: The requirements of the configuration.
         program: The absolute path of `allowsync`.
-        arguments: What every `apply` is called with, such as `--config`.
+        arguments: The arguments of every `apply`, such as `--config`.
         as_root: Whether the service is root.
     """
 
@@ -87,7 +87,7 @@ def follow(shape: ServiceSpec) -> str:
 
 
 def _offline(shape: ServiceSpec, order: list[str]) -> str:
-    """The drop-in of a service that restores, with its place in the order of the boot."""
+    """The drop-in of a restoring service, with its ordering at boot."""
     only = [] if shape.requirements.everything else list(shape.requirements.restored)
     chosen = ("apply", "--offline", *(word for name in only for word in ("--only", name)))
     sections = [
@@ -107,7 +107,7 @@ def _offline(shape: ServiceSpec, order: list[str]) -> str:
 
 
 def demands(requirements: Requirements) -> tuple[str, ...]:
-    """The directives that allow the service what it takes, beside its user and its command."""
+    """The directives that give the service its permissions, without user and command."""
     lines = (*_walls(requirements), *_secrets(requirements))
     return tuple(line for line in lines if not line.startswith("#"))
 
@@ -138,13 +138,13 @@ def _root() -> Iterator[str]:
 
 
 def _command(shape: ServiceSpec, chosen: tuple[str, ...]) -> Iterator[str]:
-    """The command line, where it is another than the unit's own."""
+    """The command line, if it differs from the unit's own."""
     arguments = shape.arguments
     if not shape.as_root:
         if not arguments and "--only" not in chosen:
             return
         if "--state" not in arguments:
-            # Without root, the state would be looked for in a home.
+            # Without root, the default state would be in a home.
             arguments = (*arguments, "--state", str(STATE))
     words = (shape.program, *chosen, *arguments)
     yield "ExecStart="
@@ -170,20 +170,20 @@ def _walls(requirements: Requirements) -> Iterator[str]:
 
 
 def _raw(shape: ServiceSpec) -> Iterator[str]:
-    """At boot there is no network, but iptables asks for sets by a raw socket."""
+    """Address families: at boot there is no network, but iptables queries sets by a raw socket."""
     if "CAP_NET_RAW" in shape.requirements.needs.capabilities:
         yield "RestrictAddressFamilies=AF_INET AF_INET6"
 
 
 def _without_capset(shape: ServiceSpec) -> Iterator[str]:
-    """Raw sockets and a privileged system call are more than the exposure of the service allows."""
+    """A filter for capset: with raw sockets it would exceed the exposure limit of the service."""
     if "CAP_NET_RAW" in shape.requirements.needs.capabilities:
         yield "# Too much beside raw sockets. So what reads the DNS keeps its capabilities."
         yield "SystemCallFilter=~capset"
 
 
 def _woken(requirements: Requirements) -> Iterator[str]:
-    """What a run does that allowsync-follow.path started."""
+    """The commands around a run, which allowsync-follow.path may have started."""
     if requirements.follower is not None:
         yield "# What is heard from here on wakes another run, some seconds after this one."
         yield f"ExecStartPre=-+rm -f {CHANGED}"
@@ -199,12 +199,12 @@ def _secrets(requirements: Requirements | SecretNames) -> Iterator[str]:
 
 
 def quoted(word: str) -> str:
-    """A word as systemd reads it back (systemd.syntax(7), and systemd.unit(5) about `%`)."""
+    """A word quoted for systemd (systemd.syntax(7), and systemd.unit(5) about `%`)."""
     safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
     plain = safe == word and word and not any(c in word for c in " \t';")
     return word if plain else f'"{safe}"'
 
 
 def _argument(word: str) -> str:
-    """A word of a command line, where `$` means a variable (systemd.service(5))."""
+    """A quoted word of a command line, with `$` escaped (systemd.service(5))."""
     return quoted(word).replace("$", "$$")

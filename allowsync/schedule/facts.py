@@ -1,4 +1,4 @@
-"""Which schedule runs a configuration, how often, and when next."""
+"""The schedule of a configuration: scheduler, interval, and next run."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _FIELD: Final = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?")
 
 
 def schedule_facts(place: Path, disk: Disk, now: datetime) -> ScheduleFacts | None:
-    """What starts the runs of a configuration; None where that cannot be looked at.
+    """The schedule of a configuration; None if it cannot be read.
 
     Args:
-        place: Where the configuration is.
-        disk: Where units and cron's files are.
+        place: The path of the configuration.
+        disk: The file system with the units and cron's files.
         now: The instant.
     """
     try:
@@ -49,7 +49,7 @@ def schedule_facts(place: Path, disk: Disk, now: datetime) -> ScheduleFacts | No
 
 
 def by_systemd(found: ScheduleStatus, timer: str) -> ScheduleFacts:
-    """What a timer's file says, and what systemd knows of it (systemctl(1), `show`)."""
+    """The schedule by a timer's file and systemd's properties of it (systemctl(1), `show`)."""
     often = _CALENDAR.search(timer)
     minutes = 0 if often is None else int(often[1] or 0) + 60 * int(often[2] or 0)
     states = [found.timer.get(one, "") for one in ("UnitFileState", "ActiveState")]
@@ -63,7 +63,7 @@ def by_systemd(found: ScheduleStatus, timer: str) -> ScheduleFacts:
 
 
 def _by_cron(text: str, now: datetime) -> ScheduleFacts:
-    """By the entry of a run, where it is one that can be read (crontab(5))."""
+    """The schedule by cron's entry for runs, if it can be parsed (crontab(5))."""
     entry = _CRON.search(text)
     minutes = () if entry is None else _values(entry[1], 60)
     hours = () if entry is None else _values(entry[2], 24)
@@ -78,7 +78,7 @@ def _by_cron(text: str, now: datetime) -> ScheduleFacts:
 
 
 def _values(field: str, size: int) -> tuple[int, ...]:
-    """The numbers that a field of cron's stands for; none where it is of another form."""
+    """The numbers of a cron field; empty for a form that is not supported."""
     match = _FIELD.fullmatch(field)
     if match is None:
         return ()

@@ -1,7 +1,7 @@
-"""What is installed, compared with what should be. Files of ours say so in their first line.
+"""Installed files, compared with the intended ones. Ours are marked in their first line.
 
-That line has a checksum of the rest, so that what was changed by hand is known from what an
-older version wrote. Only the latter is replaced without --force.
+That line has a checksum of the rest, which tells manual changes from files of an older version.
+Only the latter are replaced without --force.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MARK: Final = "# Written by 'allowsync schedule install', which replaces it. Ch
 
 
 class FileState(Enum):
-    """What is at the place of a file."""
+    """The state of an installed file."""
 
     ABSENT = "absent"
     CURRENT = "current"
-    OUTDATED = "outdated"  # ours, as an older version or another configuration had it
+    OUTDATED = "outdated"  # ours, from an older version or another configuration
     EDITED = "edited"  # ours, and changed by hand
     FOREIGN = "foreign"  # not ours
 
@@ -37,19 +37,19 @@ OURS: Final = (FileState.CURRENT, FileState.OUTDATED, FileState.EDITED)
 
 
 class Disk(Value):
-    """The file system at a folder: `/`, or the root of a system that is being built."""
+    """The file system below a folder: `/`, or the root of a system that is being built."""
 
     root: Path
 
     def at(self, path: PurePosixPath) -> Path:
-        """Where a path is."""
+        """The actual path of a path of that system."""
         return self.root / path.relative_to("/")
 
     def found(self, path: PurePosixPath, text: str | None = None) -> FileState:
-        """What is at a path, where a text should be. Without a text, any that is ours is current.
+        """The state of a file, given its intended text. Without one, any of ours is current.
 
         Raises:
-            OSError: It could not be looked at.
+            OSError: It could not be read.
         """
         there = self.at(path)
         if there.is_symlink():
@@ -67,14 +67,14 @@ class Disk(Value):
         return as_written if first.removeprefix(_MARK) == _checksum(rest) else FileState.EDITED
 
     def write(self, piece: ScheduleFile) -> None:
-        """Put a file in place, whole or not at all.
+        """Write a file, whole or not at all.
 
         Raises:
             OSError: It could not be written.
         """
         path = self.at(piece.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # No suffix that systemd or cron would read it by.
+        # No suffix that systemd or cron would load.
         draft = path.with_name(f".{path.name}.allowsync-new")
         draft.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -86,7 +86,7 @@ class Disk(Value):
         draft.replace(path)
 
     def remove(self, path: PurePosixPath) -> None:
-        """Take a file away, and the folder of a drop-in that held nothing else.
+        """Remove a file, and the folder of a drop-in that is empty then.
 
         Raises:
             OSError: It could not be removed.
@@ -100,7 +100,7 @@ class Disk(Value):
 
 
 def marked(text: str) -> str:
-    """A text below the line that says whose it is."""
+    """A text with the line that marks it as ours."""
     return f"{_MARK}{_checksum(text)}\n{text}"
 
 
@@ -109,5 +109,5 @@ def _checksum(text: str) -> str:
 
 
 def _as_shipped(content: str) -> bool:
-    """Whether it is an unchanged copy from the folder `cron`."""
+    """Whether it is an unchanged copy of a shipped template."""
     return any(content == units.template(name) for name in units.TEMPLATES)

@@ -1,4 +1,4 @@
-"""Carrying a schedule out: which files change, which commands are run, in which order."""
+"""Installation and removal of a schedule: files to change, and commands in order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path("/")
 TIMEOUT: Final = 60.0  # seconds
-# Where systemd keeps when a timer with `Persistent=` (systemd.timer(5)) last started its service.
+# Here systemd keeps a `Persistent=` timer's last start of its service (systemd.timer(5)).
 STAMP: Final = PurePosixPath("/var/lib/systemd/timers") / f"stamp-{TIMER}"
 _WANTED_BY: Final = {
     TIMER: UNITS / "timers.target.wants" / TIMER,
@@ -40,11 +40,11 @@ _WANTED_BY: Final = {
 
 
 class InstallFailed(Exception):
-    """A file could not be written, or a command failed. The text says what is known."""
+    """A file could not be written, or a command failed. The text states known facts."""
 
 
 class ConflictingFiles(Exception):
-    """Files that are not ours, or were changed by hand, stand where ours would go."""
+    """Foreign files, or files that were changed by hand, are in the place of ours."""
 
     def __init__(self, paths: Sequence[tuple[PurePosixPath, FileState]]) -> None:
         super().__init__(paths)
@@ -52,12 +52,12 @@ class ConflictingFiles(Exception):
 
 
 class InstallSteps(Value):
-    """What an installation or a removal comes to.
+    """The steps of an installation or a removal.
 
     Attributes:
-        disk: Where it is done.
-        remove: Files to take away.
-        write: Files to put in place.
+        disk: The file system.
+        remove: Files to remove.
+        write: Files to write.
         before: Commands to run before any file is touched.
         after: Commands to run when all files are in place.
     """
@@ -74,10 +74,10 @@ class InstallSteps(Value):
         return not (self.remove or self.write or self.before or self.after)
 
     def carry_out(self) -> None:
-        """Do it.
+        """Carry out the steps.
 
         Raises:
-            InstallFailed: Something failed; what comes after it was not tried.
+            InstallFailed: A step failed; the later ones were skipped.
         """
         for argv in self.before:
             _run(argv)
@@ -94,17 +94,17 @@ class InstallSteps(Value):
 def installation(
     plan: SchedulePlan, disk: Disk, *, force: bool, stopped: bool = False
 ) -> InstallSteps:
-    """What it takes to have a schedule as planned; nothing when it is there already.
+    """The steps to install a schedule as planned; none if it is in place already.
 
     Args:
         plan: The schedule.
-        disk: Where it is to be.
-        force: Whether files that are not ours, or were changed, are replaced.
+        disk: The file system.
+        force: Whether to replace foreign or changed files.
         stopped: Whether a unit of it that starts runs is known to be stopped.
 
     Raises:
         ConflictingFiles: There are such files.
-        OSError: A file could not be looked at.
+        OSError: A file could not be read.
     """
     pieces = plan.pieces()
     wanted = {piece.path: piece.text for piece in pieces}
@@ -124,11 +124,11 @@ def installation(
 
 
 def removal(disk: Disk, *, force: bool) -> InstallSteps:
-    """What it takes to have no schedule.
+    """The steps to remove the schedule.
 
     Raises:
         ConflictingFiles: One of our files was changed by hand.
-        OSError: A file could not be looked at.
+        OSError: A file could not be read.
     """
     found = {path: disk.found(path) for path in PLACES}
     ours = tuple(path for path in PLACES if found[path] in OURS)
@@ -141,9 +141,9 @@ def removal(disk: Disk, *, force: bool) -> InstallSteps:
 
 
 def _with_stamp(disk: Disk, gone: tuple[PurePosixPath, ...]) -> tuple[PurePosixPath, ...]:
-    """Files to take away, and what the timer leaves behind where it is among them.
+    """The files to remove, with the stamp of the timer if it is among them.
 
-    What `systemctl clean --what=state` does, on an image and with an older systemd as well.
+    Equivalent to `systemctl clean --what=state`, also on an image and with an older systemd.
     """
     timer = UNITS / TIMER in gone
     return (*gone, STAMP) if timer and disk.at(STAMP).exists() else gone
@@ -156,7 +156,7 @@ def _refuse(found: dict[PurePosixPath, FileState], touched: Iterable[PurePosixPa
 
 
 def _started(plan: SchedulePlan, disk: Disk) -> tuple[tuple[str, ...], ...]:
-    """The commands that make systemd take notice; see systemctl(1), systemd-sysusers(8)."""
+    """The commands that make systemd load the units; see systemctl(1), systemd-sysusers(8)."""
     root = () if disk.root == ROOT else (f"--root={disk.root}",)
     user: tuple[tuple[str, ...], ...] = ()
     if not plan.shape.as_root:
@@ -175,7 +175,7 @@ def _restart(plan: SchedulePlan) -> tuple[str, ...]:
 
 
 def _stopped(disk: Disk, gone: Sequence[PurePosixPath]) -> tuple[tuple[str, ...], ...]:
-    """The commands that make systemd release units whose files are to be removed."""
+    """The commands that make systemd release units before their files are removed."""
     units = [unit for unit in ENABLED if UNITS / unit in gone]
     if not units:
         return ()
@@ -198,7 +198,7 @@ def _run(argv: tuple[str, ...]) -> None:
 
 
 class _told:  # noqa: N801 - reads as a statement
-    """Turns an error of the operating system into one that names the file."""
+    """Turns an OSError into an InstallFailed that names the file."""
 
     def __init__(self, path: PurePosixPath, what: str) -> None:
         self._text = f"{path} could not be {what}"

@@ -1,4 +1,4 @@
-"""How often: a span of time that a clock divides evenly, as systemd and cron both can say it."""
+"""The interval of runs: a span that divides an hour or a day, for systemd and cron alike."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Interval(Value):
 
     @staticmethod
     def parse(text: str) -> Interval:
-        """An interval as it is typed: `5m`, `60m`, `2h`.
+        """An interval as typed: `5m`, `60m`, `2h`.
 
         Raises:
-            ValueError: It is none, or does not divide an hour or a day.
+            ValueError: It is malformed, or does not divide an hour or a day.
         """
         number, unit = text[:-1], text[-1:]
         if unit not in ("m", "h") or not (number.isascii() and number.isdigit()):
@@ -37,16 +37,16 @@ class Interval(Value):
 
     @property
     def calendar(self) -> str:
-        """When systemd starts a run (systemd.time(7), calendar events)."""
+        """The times of runs as a systemd calendar event (systemd.time(7))."""
         if self.minutes >= 60:
             return f"0/{self.minutes // 60}:00"
         return f"*:0/{self.minutes}"
 
     def cron(self, offset: int) -> str:
-        """When cron starts a run: the first two fields of crontab(5).
+        """The times of runs as the first two fields of crontab(5).
 
         Args:
-            offset: Any number; it tells machines apart that run equally often.
+            offset: Any number; it spreads the runs of machines with the same interval.
         """
         if self.minutes == 60:
             return f"{offset % 60} *"

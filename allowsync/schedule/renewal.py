@@ -1,4 +1,4 @@
-"""The schedule that is installed, as it was asked for."""
+"""The installed schedule, in terms of its installation options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
 
 
 class InstalledSchedule(Value):
-    """What starts the runs, how often, and whether the service is root."""
+    """The scheduler, the interval, and whether the service is root."""
 
     scheduler: Scheduler
     interval: Interval
@@ -28,12 +28,12 @@ class InstalledSchedule(Value):
 
 
 def installed(disk: Disk, configuration: Path, offset: int) -> InstalledSchedule | None:
-    """The schedule of a configuration; None where there is none, or it is not as we write it.
+    """The schedule of a configuration; None if there is none, or its files are not in our form.
 
     Args:
-        disk: Where it is looked for.
-        configuration: The file that its runs read: another one's schedule is none of ours.
-        offset: What tells machines apart, for cron.
+        disk: The file system.
+        configuration: The file that its runs read: another one's schedule does not count.
+        offset: The number that tells machines apart, for cron.
     """
     scheduler = standing(disk).scheduler
     if scheduler is None:
@@ -51,20 +51,20 @@ def installed(disk: Disk, configuration: Path, offset: int) -> InstalledSchedule
 
 
 def command_text(disk: Disk, scheduler: Scheduler) -> str:
-    """The text of the files that say how a run is started."""
+    """The text of the files with the command of a run."""
     files = (CRON,) if scheduler is Scheduler.CRON else (UNITS / SERVICE, DROP_IN)
     return "".join(_text(disk, one) for one in files)
 
 
 def runs(command: str, configuration: Path) -> bool:
-    """Whether a command names a configuration, or none where that is the usual one."""
+    """Whether a command names a configuration, or none for the default one."""
     if configuration == CONFIGURATION:
         return "--config" not in command
     return str(configuration) in command.replace("\\%", "%")
 
 
 def _ends(line: str, said: str) -> bool:
-    """Whether a line says no more than that: `*:0/1` is not `*:0/15`."""
+    """Whether the text ends the line: `*:0/1` is not `*:0/15`."""
     return line[len(said) :][:1] in ("", " ", "*") if said.endswith(" ") else line == said
 
 

@@ -1,4 +1,4 @@
-"""What the service must be allowed for a configuration: pure, but for what backends look at."""
+"""The permissions that a configuration needs of its service; pure except for backends' reads."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ CONFIGURATION: Final = Path("/etc/allowsync/config.yaml")
 
 
 class SecretNames(Value):
-    """Where secrets are kept that a service reads: systemd credentials, variables. Sorted."""
+    """The names of a service's secrets: systemd credentials, environment variables. Sorted."""
 
     credentials: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
 
 
 class Requirements(Value):
-    """What a service needs for all targets together.
+    """The requirements of a service for all targets together.
 
     Attributes:
         needs: Those of all targets, and of the state and the files of a run.
-        credentials: The names of systemd credentials that secrets are kept in, sorted.
-        variables: The names of environment variables that secrets are kept in, sorted.
-        restored: What a restart takes away and is restored at boot: allowlists, and targets of
-            those that have others beside them.
-        everything: Whether all there is is to be restored at boot.
-        root_because: Why it has to be root; empty when any user will do.
-        unknown: Targets whose needs are not known, with the reason: their backends are broken.
-        follower: What `allowsync follow` reads; None where no list follows the fleet.
+        credentials: The names of systemd credentials that hold secrets, sorted.
+        variables: The names of environment variables that hold secrets, sorted.
+        restored: The allowlists to restore at boot since a restart empties them, and single
+            targets of those that have lasting ones, too.
+        everything: Whether all of them are restored at boot.
+        root_because: The reason to be root; empty if any user suffices.
+        unknown: Targets with unknown requirements, and the reason: their backends are broken.
+        follower: The secrets that `allowsync follow` reads; None if no list follows the fleet.
     """
 
     needs: Needs
@@ -52,11 +52,11 @@ class Requirements(Value):
 
 
 def requirements(config: Config, place: Path) -> Requirements:
-    """What a configuration takes.
+    """The requirements of a configuration.
 
     Args:
         config: The configuration.
-        place: Where the service finds it.
+        place: Its path for the service.
     """
     unknown: dict[str, str] = {}
     each = [(target, _needs(target, unknown)) for target in config.targets]
@@ -75,7 +75,7 @@ def requirements(config: Config, place: Path) -> Requirements:
 
 
 def _follower(config: Config) -> SecretNames | None:
-    """What the process that waits for the fleet's decisions reads: the store's, and no key."""
+    """The secrets of the process that follows the fleet: the store's, and no signing key."""
     if config.fleet is None or not any(one.follow for one in config.allowlists.values()):
         return None
     return _names(list(secrets_of(config.fleet.store)))
@@ -89,7 +89,7 @@ def _names(kept: list[tuple[str, KeptSecret]]) -> SecretNames:
 
 
 def _needs(target: Target, unknown: dict[str, str]) -> Needs:
-    """What a target needs. One whose backend cannot say so asks for nothing, and is restored."""
+    """A target's requirements. If its backend fails, they are empty, and the target is restored."""
     try:
         return target.needs
     except BackendError as error:
@@ -98,7 +98,7 @@ def _needs(target: Target, unknown: dict[str, str]) -> Needs:
 
 
 def _restored(each: list[tuple[Target, Needs]]) -> Iterator[str]:
-    """What to restore. What lasts is left alone: its own service may not have started by then."""
+    """The names to restore. Lasting targets are skipped: their service may not have started yet."""
     for name in dict.fromkeys(target.allowlist for target, _ in each):
         here = [(one, needs) for one, needs in each if one.allowlist == name and not needs.online]
         passing = [one.name for one, needs in here if not needs.lasting]
@@ -124,7 +124,7 @@ def _union(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _files(config: Config) -> tuple[str, ...]:
-    """The folders a run writes to, beside its targets'."""
+    """The folders that a run writes to, besides those of its targets."""
     folders = [] if config.state.parent == STATE.parent else [str(config.state.parent)]
     folders += [str(path.parent) for path in (config.metrics, config.report) if path is not None]
     if published := _published_into(config):
@@ -133,7 +133,7 @@ def _files(config: Config) -> tuple[str, ...]:
 
 
 def _published_into(config: Config) -> Path | None:
-    """The folder that decisions are published into; None where they are into none."""
+    """The folder that decisions are published into; None without one."""
     publishes = any(one.publish for one in config.allowlists.values())
     return config.fleet.store.file if publishes and config.fleet is not None else None
 
@@ -144,7 +144,7 @@ def _root_because(
     each: list[tuple[Target, Needs]],
     kept: list[tuple[str, KeptSecret]],
 ) -> str:
-    """The first reason there is, in words that end the sentence "it runs as root, for"."""
+    """The first reason, in words that end the sentence "it runs as root, for"."""
     for target, needs in each:
         if not needs.any_user:
             return f"{target.name} takes root"
@@ -161,7 +161,7 @@ def _root_because(
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, KeptSecret]]:
-    """Every secret that is kept elsewhere, with the name of the option that says so."""
+    """Every secret that is kept elsewhere, with the name of its option."""
     holders = [target.options for target in config.targets]
     for holder in (*holders, *config.notify, config.heartbeat, config.fleet):
         yield from secrets_of(holder)

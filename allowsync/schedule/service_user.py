@@ -1,4 +1,4 @@
-"""The user that scheduled runs have, and what that user cannot read of what they need."""
+"""The user of scheduled runs, and the required files that this user cannot read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _READABLE: Final = FileRequirements(uid=-1, largest=LARGEST_FILE)  # of any owne
 
 
 def broken_targets(config: Config, disk: Disk) -> Iterator[Notice]:
-    """Targets that the next scheduled run cannot serve, as far as that can be told from here."""
+    """Targets that the next scheduled run cannot serve, as far as known here."""
     user = service_user(disk)
     for target in config.targets:
         if target.broken:
@@ -41,7 +41,7 @@ def broken_targets(config: Config, disk: Disk) -> Iterator[Notice]:
 
 
 def closed_channels(config: Config, disk: Disk) -> Iterator[Notice]:
-    """Channels that we can use, and scheduled runs cannot."""
+    """Channels usable here, but not by scheduled runs."""
     user = service_user(disk)
     for where, channel in config.channels:
         if not channel.kept.unreadable:
@@ -50,7 +50,7 @@ def closed_channels(config: Config, disk: Disk) -> Iterator[Notice]:
 
 
 def closed_hosts_file(config: Config, disk: Disk) -> Iterator[Notice]:
-    """A file of hosts (`hosts_from`) that we can use, and scheduled runs cannot."""
+    """A file of hosts (`hosts_from`) usable here, but not by scheduled runs."""
     source, user = config.hosts_from, service_user(disk)
     if source is None or user is None or config.hosts_trouble:
         return
@@ -63,7 +63,7 @@ def closed_hosts_file(config: Config, disk: Disk) -> Iterator[Notice]:
 
 
 def unread_files(config: Config) -> Iterator[Notice]:
-    """What targets read and we cannot read ourselves. A check of the targets says so, too."""
+    """Files of targets that we cannot read ourselves. A check of the targets reports them, too."""
     for target in config.targets:
         for path in _files_read(target):
             try:
@@ -78,7 +78,7 @@ def _secret_files(options: Any) -> list[str]:
 
 
 def _files_read(target: Target) -> tuple[str, ...]:
-    """The files that a target reads beside its secrets, as far as its backend says."""
+    """The files that a target reads besides its secrets, if its backend reports them."""
     try:
         return target.needs.reads
     except BackendError:
@@ -86,7 +86,7 @@ def _files_read(target: Target) -> tuple[str, ...]:
 
 
 def _closed_to(user: pwd.struct_passwd | None, files: Iterable[str]) -> Iterator[str]:
-    """Those of some files that a user cannot read and we can, a sentence each."""
+    """Messages on the files that we can read and a user cannot."""
     for path in files if user is not None else ():
         if os.access(path, os.R_OK) and user is not None and not _may_read(path, user):
             yield (
@@ -96,7 +96,7 @@ def _closed_to(user: pwd.struct_passwd | None, files: Iterable[str]) -> Iterator
 
 
 def service_user(disk: Disk) -> pwd.struct_passwd | None:
-    """The user of the service; None where there is none of ours, or where we cannot act as it."""
+    """The user of our service; None without one, or if we cannot act as that user."""
     try:
         if disk.found(UNITS / SERVICE) not in OURS:
             return None
@@ -107,12 +107,12 @@ def service_user(disk: Disk) -> pwd.struct_passwd | None:
             name = next((one[len(_USER) :] for one in lines if one.startswith(_USER)), name)
         found = pwd.getpwnam(name) if name else None
     except (OSError, KeyError):
-        return None  # who may not look is not told
+        return None  # without permission to look, the user is unknown
     return found if os.geteuid() in (0, -1 if found is None else found.pw_uid) else None
 
 
 def _may_read(path: str, user: pwd.struct_passwd) -> bool:
-    """Whether a user can open a file: tried by a child that is that user."""
+    """Whether a user can open a file: a child process tries it as that user."""
     child = os.fork()
     if child == 0:
         code = 1

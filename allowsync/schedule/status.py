@@ -1,4 +1,4 @@
-"""What is installed and what was done, as text for people and as JSON values."""
+"""The installed schedule and the steps done, as text for people and as JSON values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# A service that is started again after a failure (`Restart=`) is on its way.
+# A service that is restarting after a failure (`Restart=`) counts as active.
 _AT_WORK: Final = ("active", "activating")
 
 _SAID: Final = {
@@ -47,7 +47,7 @@ _ASKED: Final = {
 
 
 class ScheduleStatus(Value):
-    """What is installed, and what systemd knows of it; that is empty where there is no systemd."""
+    """The installed files, and systemd's properties of them; those are empty without systemd."""
 
     found: dict[PurePosixPath, FileState]
     timer: dict[str, str]
@@ -56,14 +56,14 @@ class ScheduleStatus(Value):
 
     @property
     def scheduler(self) -> Scheduler | None:
-        """What starts the runs; None when nothing does."""
+        """The installed scheduler; None without one."""
         if UNITS / TIMER in self.found:
             return Scheduler.SYSTEMD
         return Scheduler.CRON if CRON in self.found else None
 
 
 def standing(disk: Disk) -> ScheduleStatus:
-    """What is installed. Changes nothing."""
+    """The installed schedule. Changes nothing."""
     found: dict[PurePosixPath, FileState] = {path: disk.found(path) for path in PLACES}
     there = {path: found[path] for path in PLACES if found[path] is not FileState.ABSENT}
     asks = disk.root == ROOT and UNITS / TIMER in there
@@ -73,7 +73,7 @@ def standing(disk: Disk) -> ScheduleStatus:
 
 
 def stopped(disk: Disk) -> bool:
-    """Whether a timer or what waits for a fleet starts no run, as far as systemd can be asked."""
+    """Whether a timer or a follower is stopped, as far as systemd reports it."""
     found = standing(disk)
     return any(
         unit.get("ActiveState", "active") not in _AT_WORK
@@ -82,7 +82,7 @@ def stopped(disk: Disk) -> bool:
 
 
 def document(standing: ScheduleStatus) -> Json:
-    """What is installed, as JSON values."""
+    """The installed schedule, as JSON values."""
     scheduler = standing.scheduler
     return {
         "action": "show",
@@ -101,7 +101,7 @@ def document(standing: ScheduleStatus) -> Json:
 
 
 def lines(standing: ScheduleStatus) -> Iterator[Line]:
-    """What is installed, for people."""
+    """The installed schedule, for people."""
     if standing.scheduler is None:
         yield Line("no schedule is installed; run 'allowsync schedule install'")
     for path, what in standing.found.items():
@@ -119,13 +119,13 @@ def lines(standing: ScheduleStatus) -> Iterator[Line]:
 
 
 def _state(unit: str, asked: dict[str, str]) -> Line:
-    """Whether a unit is enabled and at work; unknown where systemd does not say."""
+    """A unit's enabled and active states; unknown if systemd does not report them."""
     states = ", ".join(asked.get(one) or "unknown" for one in ("UnitFileState", "ActiveState"))
     return Line(f"{unit}: {states}", "" if states == "enabled, active" else "yellow")
 
 
 def _follower_document(follower: dict[str, dict[str, str]]) -> Json | None:
-    """Whether what waits for the fleet is enabled and active; None where that is unknown."""
+    """Whether the follower is enabled and active; None if unknown."""
     if not follower:
         return None
     states = [(one.get("UnitFileState"), one.get("ActiveState")) for one in follower.values()]
@@ -156,7 +156,7 @@ def notes(plan: SchedulePlan) -> tuple[str, ...]:
 def work_document(
     work: InstallSteps, action: str, notes: tuple[str, ...], *, dry_run: bool
 ) -> Json:
-    """What was done, or would be, as JSON values."""
+    """The steps done or planned, as JSON values."""
     return {
         "action": action,
         "dry_run": dry_run,
@@ -171,7 +171,7 @@ def work_document(
 
 
 def work_lines(work: InstallSteps, notes: tuple[str, ...], *, dry_run: bool) -> Iterator[Line]:
-    """What was done, or would be, for people: with all that is written, when it is not done."""
+    """The steps done or planned, for people; in a dry run with the content of files."""
     if work.idle:
         yield Line("nothing to do: all is in place")
         return
@@ -187,7 +187,7 @@ def work_lines(work: InstallSteps, notes: tuple[str, ...], *, dry_run: bool) -> 
 
 
 def _asked(unit: str) -> dict[str, str]:
-    """What systemd knows of a unit; empty when it cannot be asked."""
+    """The properties of a unit in systemd; empty if it cannot be queried."""
     words = ("systemctl", "show", unit, f"--property={','.join(_ASKED[unit])}")
     try:
         done = run(Command(words, timeout=10.0))

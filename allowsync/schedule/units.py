@@ -1,4 +1,4 @@
-"""The files a schedule is made of, with their contents (pure, but for reading the templates)."""
+"""The files of a schedule, with their contents (pure, but for reading the templates)."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ CRON: Final = PurePosixPath("/etc/cron.d/allowsync")
 SYSUSERS: Final = PurePosixPath("/etc/sysusers.d/allowsync.conf")
 TMPFILES: Final = PurePosixPath("/etc/tmpfiles.d/allowsync.conf")
 
-# Units that start runs, as far as they are installed, and those that run or restore by themselves.
+# Units that start runs, if they are installed, and those that run or restore by themselves.
 STARTED: Final = (TIMER, FOLLOW, FOLLOW_PATH)
 ENABLED: Final = (*STARTED, RESTORE, EARLY)
 
-# What the templates say, and what is put in its place.
+# Texts of the templates that are replaced.
 _PROGRAM: Final = "/usr/local/bin/allowsync"
 _CONFIGURATION: Final = "/etc/allowsync/config.yaml"
 
 
 class Scheduler(Enum):
-    """What starts the runs."""
+    """The program that starts the runs."""
 
     SYSTEMD = "systemd"
     CRON = "cron"
 
 
 class ScheduleFile(Value):
-    """A file of a schedule: where it goes, what it says, its permissions."""
+    """A file of a schedule: its path, its text, its permissions."""
 
     path: PurePosixPath
     text: str
@@ -53,14 +53,14 @@ class ScheduleFile(Value):
 
 
 class SchedulePlan(Value):
-    """A schedule as it should be.
+    """A schedule as intended.
 
     Attributes:
-        scheduler: What starts the runs.
-        interval: How often.
-        shape: What the service must be allowed.
-        configuration: The file each run reads.
-        offset: Tells machines apart that run equally often, for cron.
+        scheduler: The program that starts the runs.
+        interval: The interval of runs.
+        shape: The permissions of the service.
+        configuration: The file that each run reads.
+        offset: Spreads the runs of machines with the same interval, for cron.
     """
 
     scheduler: Scheduler
@@ -71,12 +71,12 @@ class SchedulePlan(Value):
 
     @property
     def restores(self) -> bool:
-        """Whether there is anything that a restart takes away."""
+        """Whether there are entries that a restart removes."""
         return bool(self.shape.requirements.restored)
 
     @property
     def comes_early(self) -> bool:
-        """Whether something has to be there before others load their rules."""
+        """Whether sets must exist before other programs load their rules."""
         return self.restores and bool(self.shape.requirements.needs.before)
 
     @property
@@ -88,11 +88,11 @@ class SchedulePlan(Value):
 
     @property
     def started(self) -> tuple[str, ...]:
-        """The units to start: what starts runs."""
+        """The units to start: those that start runs."""
         return STARTED if self.shape.requirements.follower is not None else (TIMER,)
 
     def pieces(self) -> tuple[ScheduleFile, ...]:
-        """Every file of it, in the order in which they are written."""
+        """Every file of the schedule, in the order of writing."""
         if self.scheduler is Scheduler.CRON:
             return (ScheduleFile(CRON, self._cron()),)
         found = [
@@ -139,7 +139,7 @@ class SchedulePlan(Value):
 
     def _timer(self) -> str:
         text = template(TIMER).replace("*:0/5", self.interval.calendar)
-        # More than a minute apart, or the delay would reach into the next interval.
+        # At one minute, a delay of 60 s would reach into the next interval.
         return text if self.interval.minutes > 1 else text.replace("Sec=60", "Sec=20")
 
     def _cron(self) -> str:
@@ -151,7 +151,7 @@ class SchedulePlan(Value):
 
 
 def _early(restore: str) -> str:
-    """The unit that restores, at another time and once in a boot."""
+    """The restoring unit, ordered earlier and run once per boot."""
     _, _, rest = restore.partition("DefaultDependencies=no\n")
     when, _, rest = rest.partition("# Rules that are loaded later")
     body = rest.partition("After=nftables.service\n")[2].partition("[Install]\n")[0]
@@ -170,13 +170,13 @@ def _early(restore: str) -> str:
 
 
 def _cron_word(word: str) -> str:
-    """A word as cron and then a shell read it back: `%` would end the line (crontab(5))."""
+    """A word quoted for cron and its shell: `%` would end the line (crontab(5))."""
     from shlex import quote
 
     return quote(word).replace("%", "\\%")
 
 
-# Every place where one of the files may be, for what is to be shown or removed.
+# The path of every possible file, to show or remove it.
 PLACES: Final = (
     UNITS / SERVICE,
     UNITS / f"{SERVICE}.d/needs.conf",
@@ -196,7 +196,7 @@ PLACES: Final = (
 
 @cache
 def template(name: str) -> str:
-    """The text of a file that comes with the program; the same are in the folder `cron`."""
+    """The text of a template of the package; the folder `cron` has the same files."""
     from importlib.resources import files
 
     return (files("allowsync.schedule") / "units" / name).read_text()
