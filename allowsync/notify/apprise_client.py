@@ -1,4 +1,4 @@
-"""Telling channels, within a time limit, and without ever failing."""
+"""Delivery to notification channels, within a time limit; it never raises."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ STARTING: Final = 15.0  # seconds more, for a slow machine to start the process 
 
 
 class Sent(Enum):
-    """What came of telling a channel."""
+    """The result of a delivery."""
 
     TOLD = "told"
     FAILED = "failed"
-    UNFIT = "unfit"  # Apprise knows no service of that kind, or the URL lacks something
+    UNFIT = "unfit"  # Apprise knows no service of that kind, or the URL is incomplete
     MISSING = "missing"  # Apprise is not installed
     BROKEN = "broken"  # the URL cannot be read
 
@@ -41,11 +41,11 @@ WHY: Final = {
 def send(
     messages: Sequence[tuple[NotifyChannel, Message]], seconds: float = PATIENCE
 ) -> list[Sent]:
-    """Tell each channel its message, all at once. A channel that takes too long has failed.
+    """Send each channel its message, all at once. A channel that takes too long has failed.
 
     Args:
-        messages: Whom to tell what. An empty body is not sent; the URL is only looked at.
-        seconds: How long all of it may take, in seconds, once the process has started.
+        messages: Pairs of channel and message. An empty body is not sent; the URL is only checked.
+        seconds: The time limit for all of it, in seconds, once the process has started.
     """
     usable = [one for one in messages if not one[0].kept.unreadable]
     outcomes = iter(_send(usable, seconds) if usable else ())

@@ -1,7 +1,7 @@
-"""The process that talks to Apprise: messages on standard input, what came of each on output.
+"""The process that runs Apprise: messages on standard input, their results on output.
 
-A process of its own, so that no library, plug-in or server can harm or delay a run. What it is
-given may be secret, so it comes on standard input, and nothing Apprise says is passed on.
+A separate process, so that no library, plug-in or server can harm or delay a run. Its input may
+be secret, so it comes on standard input, and no output of Apprise is passed on.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ TOLD, FAILED, UNFIT, MISSING = "told", "failed", "unfit", "missing"
 
 
 def main() -> None:
-    """Deliver what standard input says, within the time it says, and tell what came of it.
+    """Deliver the messages of standard input within its time limit, and print the results.
 
     In: `{"seconds": 15, "messages": [{"url", "title", "body", "mood"}]}`; a message without a body
-    is not sent, its URL only looked at. Out: a list of `told`, `failed`, `unfit` or `missing`.
+    is not sent, its URL only checked. Out: a list of `told`, `failed`, `unfit` or `missing`.
     """
     wanted = json.load(sys.stdin)
     answer = os.fdopen(os.dup(1), "w")
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _silence() -> None:
-    """Whatever a plug-in prints is not an answer, and may hold a secret."""
+    """Discard the output of plug-ins: it is no result, and may hold a secret."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -59,7 +59,7 @@ def _outcomes(messages: list[dict[str, str]], seconds: float) -> list[str]:
 
 
 def _run(threads: Iterable[threading.Thread], ends: float) -> None:
-    """Run all at once until the end; who is not done by then is left behind."""
+    """Run all at once until the end; unfinished threads are abandoned."""
     started = list(threads)
     for one in started:
         one.start()

@@ -1,8 +1,8 @@
-"""What of a run is news, and what is over. Pure.
+"""The new and the ended conditions of a run. Pure.
 
-A matter that lasts is told once, and again when it gets worse. Once it is over that is told too,
-where there are words for it. What is over without a word and comes back within the hour is the same
-matter: an answer that is odd every other time is told of once.
+A lasting condition is reported once, and again when it gets worse. Its end is reported, too, if
+there is a text for it. A condition that ends without a report and returns within the hour is the
+same: an answer that is odd every other time is reported once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALM: Final = timedelta(hours=1)
 
 
 class Notification(Value):
-    """Something to tell. `good` says that it is the end of something bad."""
+    """A notification to send. `good` marks the end of a bad condition."""
 
     event: Event
     text: str
@@ -31,11 +31,11 @@ class Notification(Value):
 
 
 class Scope(Value):
-    """What a run can tell about.
+    """The scope of a run: the subjects it can report on.
 
     Attributes:
         looked_at: The hosts and targets it looked at.
-        known: Those there are. What was told of others is forgotten.
+        known: The existing ones. Reports on others are forgotten.
         names: Each host's label with each of its hostnames; likewise.
         whole: Whether it looked at the installation as a whole.
     """
@@ -46,11 +46,11 @@ class Scope(Value):
     whole: bool
 
     def reaches(self, told: ReportedCondition) -> bool:
-        """Whether the run would have found the matter if it still went on."""
+        """Whether the run would have found the condition if it still lasted."""
         return self.whole if told.event is Event.PROBLEM else told.subject in self.looked_at
 
     def forgets(self, told: ReportedCondition) -> bool:
-        """Whether it is about something that is gone."""
+        """Whether its subject no longer exists."""
         if told.event is Event.STALE:
             return (told.subject, told.about) not in self.names
         return told.event is not Event.PROBLEM and told.subject not in self.known
@@ -59,12 +59,12 @@ class Scope(Value):
 def tell(
     found: Iterable[Condition], remembered: Iterable[ReportedCondition], scope: Scope, now: datetime
 ) -> tuple[tuple[Notification, ...], tuple[ReportedCondition, ...]]:
-    """What to tell now, and what to remember of it.
+    """The notifications to send now, and the conditions to remember.
 
     Args:
-        found: What is the matter in this run.
-        remembered: What was told before.
-        scope: What the run can tell about.
+        found: The conditions of this run.
+        remembered: The conditions reported before.
+        scope: The scope of the run.
         now: The instant of the run.
     """
     before = {one.key: one for one in remembered if not scope.forgets(one)}
@@ -105,7 +105,7 @@ def _ended(told: ReportedCondition) -> Iterator[Notification]:
 
 
 def _forgotten(told: ReportedCondition, now: datetime) -> bool:
-    """A matter that is over is forgotten after a while; at once where its end was told."""
+    """Whether an ended condition is forgotten: after a while; at once if its end was reported."""
     if told.open:
         return False
     return bool(told.over) or not timedelta() <= now - told.at < CALM

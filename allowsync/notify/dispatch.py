@@ -1,4 +1,4 @@
-"""One run's post: what is news goes into the outbox, and what is due goes out."""
+"""The notifications of one run: new ones enter the outbox, and due ones are sent."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
-    """What a run can tell about.
+    """The scope of a run.
 
-    A run that asked no DNS cannot tell about hosts, nor about those whose access has ended.
+    An offline run cannot report on hosts, nor can any run on those whose access has ended.
     """
     decisions = () if report.offline else report.decisions.values()
     hosts = (one.host.name for one in decisions if not one.ended)
@@ -43,10 +43,10 @@ class Post(Value):
     """The pending notifications after a run.
 
     Attributes:
-        config: Who is told of what.
-        store: Where that is remembered.
+        config: The configuration, with the channels.
+        store: The state that keeps them.
         letters: Everything in the outbox.
-        unkept: Why nothing could be put there; empty when it could.
+        unkept: The reason why the outbox could not be written; empty if it could.
     """
 
     config: Config
@@ -55,10 +55,10 @@ class Post(Value):
     unkept: str = ""
 
     def deliver(self, now: datetime) -> list[Notice]:
-        """Send what is due, and keep what could not be sent for a later run.
+        """Send due notifications, and keep failed ones for a later run.
 
-        Returns what could not be sent for the first time, what is given up, and what cannot be
-        remembered.
+        Returns first failures, notifications that were given up, and a failure to write the
+        state.
         """
         if self.unkept:
             return [Notice("notify", f"notifications are not sent: {self.unkept}")]
@@ -91,16 +91,16 @@ def collected(
     *,
     whole: bool,
 ) -> Post:
-    """Put what is news of a run into the outbox. Durable.
+    """Put the new notifications of a run into the outbox. Durable.
 
-    Where that cannot be written nothing is to be sent: what is not remembered would be told again
-    in every run.
+    If that cannot be written, nothing may be sent: conditions that are not remembered would be
+    reported again in every run.
 
     Args:
         config: The configuration.
         store: The state.
         report: The run.
-        before: What was remembered of each host before it.
+        before: The memory of each host before it.
         whole: Whether the run looked at the installation as a whole.
     """
     remembered, waiting = _kept(store)
@@ -119,7 +119,7 @@ def collected(
 
 
 def _kept(store: Store) -> tuple[tuple[ReportedCondition, ...], tuple[QueuedNotification, ...]]:
-    """What was told and what waits. Damaged, it is lost: rather tell something twice than never."""
+    """Reported and pending ones. Damaged data is dropped: a duplicate is better than a loss."""
     try:
         return store.told(), store.outbox()
     except StateDamaged:

@@ -1,6 +1,6 @@
-"""What is the matter in a run. Pure.
+"""The conditions of a run that are worth a notification. Pure.
 
-    event        matter                                               subject    lasting
+    event        condition                                            subject    lasting
     moved        a name gave a new address instead of another         host       no
     stale        a name lacks a usable answer, a quarter or three     host       yes, two levels
                  quarters of `keep_unavailable` have passed
@@ -11,7 +11,7 @@
     failed       a target failed or cannot be confirmed               target     yes
     problem      something about the installation                     a place    yes
 
-A matter that lasts is told when it begins and not again until it is over.
+A lasting condition is reported when it begins and not again until it is over.
 """
 
 from __future__ import annotations
@@ -41,23 +41,22 @@ if TYPE_CHECKING:
     from allowsync.policy.decision import Decision
     from allowsync.policy.screening import ScreenedAnswer
 
-# The shares of `keep_unavailable` at which a name without answers is told of.
+# The shares of `keep_unavailable` at which a name without answers is reported.
 FIRST_WARNING: Final = 0.25
 LAST_WARNING: Final = 0.75
 
 
 class Condition(Value):
-    """Something worth a notification.
+    """A condition worth a notification.
 
     Attributes:
-        event: What kind of thing it is.
-        subject: The host, target or place it is about.
-        about: What tells it from other matters of its kind and subject; the same in every run that
-            sees the same.
-        text: What is known of it, in a sentence.
-        lasting: Whether it goes on until it is over. What does not is over at once.
-        level: How far it has come; a higher one is told again. At 0 it is no news by itself.
-        over: What to say when it is over; empty for nothing.
+        event: Its kind.
+        subject: The host, target or place it concerns.
+        about: Distinguishes it among conditions of its kind and subject; stable over runs.
+        text: Its description, in a sentence.
+        lasting: Whether it lasts until it ends; otherwise it is over at once.
+        level: Its severity; a higher one is reported again. At 0 it is not reported by itself.
+        over: The text for its end; empty for none.
     """
 
     event: Event
@@ -70,18 +69,18 @@ class Condition(Value):
 
 
 class RetainedNetworks(Value):
-    """The networks that the targets of a run go on holding, and how to explain the others."""
+    """The networks still held by the targets of a run, and the reasons for the others."""
 
     networks: frozenset[Network]
     reasons: Reasons
 
 
 def matters(report: RunReport, before: Mapping[str, HostMemory]) -> tuple[Condition, ...]:
-    """Everything that is the matter in a run, in a fixed order.
+    """Every condition of a run, in a fixed order.
 
     Args:
         report: The run.
-        before: What was remembered of each host before it.
+        before: The memory of each host before it.
     """
     held = (one.plan.final for one in report.targets if one.plan is not None)
     networks = frozenset(entry.network for entries in held for entry in entries)
@@ -113,7 +112,7 @@ def _about_host(
 
 
 def _until_passed(decision: Decision, known: HostMemory) -> Iterator[Condition]:
-    """Told only of a host that had access: who ended long ago is no news to a new state."""
+    """The end of a host's access, if it had any: an older end is no news to a new state."""
     until = decision.host.until
     if until is not None and (known.fixed or any(one.held for one in known.tracks.values())):
         name = decision.host.name
@@ -132,9 +131,9 @@ def _moved(decision: Decision) -> Iterator[Condition]:
 def _withdrawn(
     decision: Decision, known: HostMemory, kept: RetainedNetworks
 ) -> Iterator[Condition]:
-    """Networks that a clock took because no usable answer came in time.
+    """Networks withdrawn by a clock since no usable answer came in time.
 
-    What stays in a target all the same, because a limit refused it, is no end of access.
+    A network retained in a target, since a limit refused its removal, is no end of access.
     """
     name, granted = decision.host.name, {grant.network for grant in decision.grants}
     for network in _held_silently(decision, known, kept.reasons.now):
@@ -145,7 +144,7 @@ def _withdrawn(
 
 
 def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list[Network]:
-    """What was held before the run by names that gave no usable answer in it."""
+    """The networks held before the run by names without a usable answer in it."""
     host, after = decision.host, decision.memory.tracks
     return sorted(
         {
@@ -160,9 +159,9 @@ def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list
 
 
 def _stale(decision: Decision, now: datetime) -> Iterator[Condition]:
-    """Names that lack a usable answer; news only once a good part of their time is over.
+    """Names without a usable answer; reported only after a good part of their time.
 
-    A name stays one of them, even when its access has ended, until it gives an address again.
+    The condition lasts, even after the end of access, until the name gives an address again.
     """
     name, tracks = decision.host.name, decision.memory.tracks
     for hostname in decision.host.hostnames:
@@ -179,7 +178,7 @@ def _stale(decision: Decision, now: datetime) -> Iterator[Condition]:
 
 
 def _level(silent: timedelta, limit: timedelta) -> int:
-    """How far the time of a name without answers has come: 0 is no news yet."""
+    """The level of a name without answers, by its share of the limit; 0 is not reported."""
     if not limit:
         return 0
     return (silent >= FIRST_WARNING * limit) + (silent >= LAST_WARNING * limit)
@@ -197,7 +196,7 @@ def _last_good(track: RetentionState) -> datetime:
 
 
 def _suspicious(decision: Decision) -> Iterator[Condition]:
-    """What was rejected of the answers of a host's names, a matter for each kind of doubt."""
+    """The rejected answers of a host's names, a condition for each kind of doubt."""
     name = decision.host.name
     doubts: dict[tuple[str, str], str] = {}
     for judged in decision.judged:
@@ -208,7 +207,7 @@ def _suspicious(decision: Decision) -> Iterator[Condition]:
 
 
 def _doubts(judged: ScreenedAnswer, decision: Decision) -> Iterator[tuple[str, str]]:
-    """What is doubted of one answer: the kind of doubt, and the words for it."""
+    """The doubts about one answer: the kind, and the text."""
     for one in judged.rejected:
         yield one.reason, f"{one.address} is rejected: {one.reason}"
     if judged.query.hostname in decision.latched:
@@ -232,6 +231,6 @@ def _about_target(target: TargetReport) -> Iterator[Condition]:
 
 
 def _steady(text: str) -> str:
-    """A text without its numbers and addresses, so that a count that grows makes no news."""
+    """A text without numbers and addresses, so that a growing count is no new condition."""
     without_addresses = re.sub(r"[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*\d[0-9a-fA-F:.]*", "#", text)
     return re.sub(r"\d+", "#", without_addresses)

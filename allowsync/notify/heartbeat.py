@@ -1,8 +1,8 @@
-"""The heartbeat: one request to a monitor after each run, which says how the run ended.
+"""The heartbeat: one request to a monitor after each run, with the run's result.
 
 A missing heartbeat raises the alarm, so a machine that is off, or cannot read its configuration,
 needs no message. Nothing is sent at the start of a run: the firewall does not wait for a monitor.
-The request itself is in `allowsync.notify.http_ping`, imported where a heartbeat is configured.
+The request itself is in `allowsync.notify.http_ping`, imported only if a heartbeat is configured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def summary(report: RunReport) -> str:
-    """How a run ended, in lines that name no friend: a monitor may belong to others."""
+    """The result of a run, in lines without host names: a monitor may belong to others."""
     targets = report.every_target
     wrong = [one for one in targets if one.outcome not in (Outcome.UNCHANGED, Outcome.APPLIED)]
     old = sum(one.rests_on_old_knowledge for one in report.decisions.values())
@@ -37,7 +37,7 @@ GOOD: Final = (ExitCode.IN_STEP, ExitCode.OLD_KNOWLEDGE)
 
 
 class RunResult(Value):
-    """How a run ended: its exit code, how long it took in seconds, what there is to say."""
+    """The result of a run: its exit code, its duration in seconds, its summary."""
 
     code: ExitCode
     seconds: float
@@ -45,9 +45,9 @@ class RunResult(Value):
 
     @property
     def status(self) -> int:
-        """The status for a monitor that takes everything but 0 for a failure.
+        """The status for a monitor that treats everything but 0 as a failure.
 
-        A last known address is no failure: every target is in sync, and a clock is running.
+        A last known address is no failure: every target is in sync, and its retention is limited.
         """
         return 0 if self.code in GOOD else int(self.code)
 
@@ -61,7 +61,7 @@ class Ping(Value):
 
 
 def ping(heartbeat: Heartbeat, ended: RunResult) -> Ping | None:
-    """What to request after a run; None for nothing."""
+    """The request after a run; None for none."""
     from allowsync.notify.http_ping import composed
 
     url, kind = heartbeat.secret.value, heartbeat.kind.value
@@ -70,9 +70,9 @@ def ping(heartbeat: Heartbeat, ended: RunResult) -> Ping | None:
 
 
 def deliver(request: Ping, patience: float | None = None) -> str:
-    """Make the request. Returns why it failed, without the URL; empty if it did not.
+    """Make the request. Returns the reason of a failure, without the URL; empty on success.
 
-    Takes no longer than `patience`, in seconds, lookup of the name included.
+    Takes no longer than `patience`, in seconds, including name resolution.
     """
     from allowsync.notify import http_ping
 

@@ -1,4 +1,4 @@
-"""One request to a monitor: by whose conventions, and how it is made.
+"""One request to a monitor: its conventions and its execution.
 
     kind           good run                          bad run
     healthchecks   POST URL/0                        POST URL/<exit code>
@@ -33,9 +33,9 @@ from allowsync import __version__
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-PATIENCE = 5.0  # seconds, from looking up the name to the status of the answer
+PATIENCE = 5.0  # seconds, from name resolution to the status of the response
 LARGEST_BODY = 10_000  # bytes; Healthchecks keeps at least as many
-LONGEST_WORD = 200  # characters of a message that becomes a part of a URL
+LONGEST_WORD = 200  # characters of a message in a URL
 _MOST_INTERIM = 10
 
 _HEALTHCHECKS = (
@@ -44,10 +44,10 @@ _HEALTHCHECKS = (
 
 
 class FinalResponse(HTTPResponse):
-    """The first response to a request that is no interim one (RFC 9110 section 15.2)."""
+    """The first final response to a request (RFC 9110 section 15.2)."""
 
     def begin(self) -> None:
-        """Read the head of a response; of the next one where that is an interim one."""
+        """Read the head of a response, skipping interim ones."""
         for _ in range(_MOST_INTERIM):
             super().begin()
             if self.status >= 200:
@@ -57,7 +57,7 @@ class FinalResponse(HTTPResponse):
 
 
 def kind_of(url: str) -> str:
-    """Whose conventions a URL seems to follow."""
+    """The conventions that a URL seems to follow."""
     path = url.partition("?")[0]
     if "/api/push/" in path:
         return "uptime_kuma"
@@ -67,14 +67,14 @@ def kind_of(url: str) -> str:
 def composed(
     url: str, kind: str, status: int, seconds: float, said: str
 ) -> tuple[str, str, bytes] | None:
-    """What to request after a run: method, URL and body. None for nothing.
+    """The request after a run: method, URL and body. None for none.
 
     Args:
         url: The monitor's URL.
-        kind: Whose conventions to follow, or `auto`.
-        status: 0 after a good run, else how it ended.
-        seconds: How long it took.
-        said: What there is to say about it.
+        kind: The conventions to follow, or `auto`.
+        status: 0 after a good run, else its exit code.
+        seconds: Its duration.
+        said: Its summary.
     """
     url = url.partition("#")[0]
     kind = kind_of(url) if kind == "auto" else kind
@@ -88,7 +88,7 @@ def composed(
 
 
 def _pushed(url: str, status: int, seconds: float, said: str) -> str:
-    """The push URL. What is written behind its question mark is an example, to be replaced."""
+    """The push URL. Its query part is an example, and is replaced."""
     wanted = {
         "status": "down" if status else "up",
         "msg": said.partition("\n")[0][:LONGEST_WORD] or "OK",
@@ -98,9 +98,9 @@ def _pushed(url: str, status: int, seconds: float, said: str) -> str:
 
 
 def deliver(method: str, url: str, body: bytes, patience: float = PATIENCE) -> str:
-    """Make a request. Returns why it failed, without the URL; empty if it did not.
+    """Make a request. Returns the reason of a failure, without the URL; empty on success.
 
-    Takes no longer than `patience`, in seconds, lookup of the name included.
+    Takes no longer than `patience`, in seconds, including name resolution.
     """
     outcome = [f"no answer within {patience:g} s"]
 

@@ -1,4 +1,4 @@
-"""Who is still to be told what, and when that is tried again. Pure."""
+"""Pending notifications by channel, and the times of their retries. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_LINES: Final = 20
 
 
 class Message(Value):
-    """What a channel is told at once: a title, lines of text, and how bad it is."""
+    """One message to a channel: a title, lines of text, and its severity."""
 
     title: str
     body: str
@@ -30,10 +30,10 @@ class Message(Value):
 
 
 def address(channel: NotifyChannel) -> str:
-    """What a channel is known by in the state, which must not hold secrets.
+    """The identifier of a channel in the state, which must not hold secrets.
 
-    One whose URL is kept elsewhere goes by that place: what waits for it outlives a URL that is
-    changed, or cannot be read for a while.
+    For a URL that is kept elsewhere it is derived from that place: pending notifications outlive
+    a URL that is changed, or cannot be read for a while.
     """
     kept = channel.kept
     return hashlib.sha256((kept.origin or channel.secret.value).encode()).hexdigest()[:16]
@@ -42,7 +42,7 @@ def address(channel: NotifyChannel) -> str:
 def addressed(
     news: Iterable[Notification], channels: Iterable[NotifyChannel], now: datetime
 ) -> tuple[QueuedNotification, ...]:
-    """A letter for each channel and each piece of news it is told of."""
+    """A pending notification for each channel and each piece of news it subscribes to."""
     pieces = list(news)
     return tuple(
         QueuedNotification(to, one.event.value, one.text, one.good, now, 0, now)
@@ -53,16 +53,16 @@ def addressed(
 
 
 def by_address(channels: Iterable[NotifyChannel]) -> dict[str, NotifyChannel]:
-    """The channels by what they are known by in the state."""
+    """The channels by their identifiers in the state."""
     return {address(channel): channel for channel in channels}
 
 
 def due(
     letters: Iterable[QueuedNotification], now: datetime
 ) -> dict[str, list[QueuedNotification]]:
-    """The letters whose channels are to be tried now, by channel.
+    """The notifications of channels with one that is due, by channel.
 
-    Whatever waits for a channel goes along with what is due. A clock that was put back delays
+    All that is pending for a channel is sent with the due one. A clock that was set back delays
     nothing for longer than the longest wait.
     """
     waiting: dict[str, list[QueuedNotification]] = {}
@@ -76,7 +76,7 @@ def due(
 
 
 def after_failure(letter: QueuedNotification, now: datetime) -> QueuedNotification | None:
-    """The letter as it waits for its next try; None when it has been tried for long enough."""
+    """The notification with the time of its next try; None once its tries are used up."""
     if now - letter.at >= GIVEN_UP_AFTER:
         return None
     tries = letter.tries + 1
@@ -85,7 +85,7 @@ def after_failure(letter: QueuedNotification, now: datetime) -> QueuedNotificati
 
 
 def message(letters: Iterable[QueuedNotification], machine: str) -> Message:
-    """One message of several letters, oldest first, none of them twice."""
+    """One message of several notifications, oldest first, without duplicates."""
     in_order = sorted(letters, key=lambda one: one.at)
     lines = list(dict.fromkeys(one.text for one in in_order))
     left_out = len(lines) - MOST_LINES
@@ -101,6 +101,6 @@ _WORST_FIRST: Final = ("failure", "warning", "info", "success")
 
 
 def _mood(letters: Iterable[QueuedNotification]) -> str:
-    """How bad it is at worst, in Apprise's words."""
+    """The worst severity, as Apprise's notification type."""
     moods = ("success" if one.good else _MOODS.get(one.event, "warning") for one in letters)
     return min(moods, key=_WORST_FIRST.index)

@@ -1,8 +1,8 @@
 """A run as gauges in the text format of Prometheus, for node_exporter's textfile collector. Pure.
 
 Names and units follow https://prometheus.io/docs/practices/naming/, the format
-https://prometheus.io/docs/instrumenting/exposition_formats/. Ages are left to the reader: a
-timestamp stays right until it is written anew.
+https://prometheus.io/docs/instrumenting/exposition_formats/. There are no ages but timestamps,
+which stay right between runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Gauge(Value):
-    """A gauge: its name without `allowsync_`, what it tells, a value for each set of labels."""
+    """A gauge: its name without `allowsync_`, its help text, a value for each set of labels."""
 
     name: str
     help: str
@@ -33,12 +33,12 @@ class Gauge(Value):
 
 
 def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Iterator[Gauge]:
-    """Everything a run tells a monitor.
+    """Every gauge of a run.
 
     Args:
         report: The run.
-        code: What it ends with.
-        last_good: When the latest run started that left every target in sync, if that is known.
+        code: Its exit code.
+        last_good: The start of the latest run that left every target in sync, if known.
     """
     yield Gauge("info", "The version of allowsync.", (((("version", __version__),), 1.0),))
     yield from _about_run(report, code, last_good)
@@ -50,7 +50,7 @@ def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Ite
 
 
 def text(all_gauges: Iterable[Gauge]) -> str:
-    """Gauges in the text format. One without samples is left out."""
+    """Gauges in the text format. One without samples is omitted."""
     lines: list[str] = []
     for gauge in all_gauges:
         if gauge.samples:
@@ -61,7 +61,7 @@ def text(all_gauges: Iterable[Gauge]) -> str:
 
 
 def number(value: float) -> str:
-    """A number that loses nothing, whole ones without a fraction."""
+    """A number without loss of precision, whole ones without a fraction."""
     return str(int(value)) if value == int(value) else repr(value)
 
 
@@ -200,7 +200,7 @@ def _disbelieved(decision: Decision) -> int:
 
 
 def _ends(decision: Decision) -> datetime | None:
-    """The end of a replaced address is no end of access."""
+    """The first end of access; that of a replaced address does not count."""
     lasting = (grant for grant in decision.grants if grant.basis is not Basis.REPLACED)
     return min((grant.ends for grant in lasting if grant.ends is not None), default=None)
 
@@ -232,7 +232,7 @@ def _target(
 def _counts(
     targets: tuple[TargetReport, ...], of: str = "allowlist"
 ) -> tuple[tuple[tuple[tuple[str, str], ...], float], ...]:
-    """How much each target holds, as far as is known."""
+    """The number of each target's entries, as far as known."""
     known = ((one, _entries(one)) for one in targets)
     return tuple(_target(one, float(count), of) for one, count in known if count is not None)
 
