@@ -1,8 +1,8 @@
-"""What tests of allowsync and of third-party backends build on. Import the module you need."""
+"""Building blocks for tests of allowsync and of third-party backends, imported one by one."""
 
 import sys
 
-# A failed assertion of the contracts tells what differs. Outside pytest there is nothing to do.
+# Failed assertions of the contracts show their values. Only pytest needs that.
 if (pytest := sys.modules.get("pytest")) is not None:
     _CONTRACTS = ("contract", "fault_contract", "type_contract")
     pytest.register_assert_rewrite(*(f"allowsync.testing.{one}" for one in _CONTRACTS))

@@ -1,7 +1,7 @@
-"""The promises every backend keeps, as tests.
+"""The promises of every backend, as tests.
 
-Subclass `BackendContract` in a test module of your backend and say which type it is, the options
-of a target, and what strangers have around it:
+Subclass `BackendContract` in a test module of your backend and set its type, the options of a
+target, and the foreign entries around it:
 
     class TestMyBackend(BackendContract):
         type = TYPE
@@ -16,8 +16,8 @@ of a target, and what strangers have around it:
         def foreign(self) -> object:
             return [one for one in self.target.list() if one.comment == "by hand"]
 
-pytest runs every test once for each subclass. A fresh target for each test is yours to provide, in
-a fixture with `autouse=True`.
+pytest runs every test once for each subclass. Provide a fresh target for each test, in a fixture
+with `autouse=True`.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 
 
 class BackendContract(FaultContract):
-    """What `allowsync.backend.Backend` promises. Set `type`; override the hooks that apply."""
+    """The promises of `allowsync.backend.Backend`. Set `type`; override the hooks that apply."""
 
-    # Not to be collected itself: its name does not begin with "Test", those of subclasses do.
+    # Not collected itself: its name does not begin with "Test", those of subclasses do.
 
     def test_what_was_applied_is_read_and_has_no_flaw(self) -> None:
         after = self.put(self.some())
@@ -93,7 +93,7 @@ class BackendContract(FaultContract):
             assert networks(self.make().read()) == sorted([*wanted, extra], key=by_network)
 
     def test_what_was_applied_can_be_put_back(self) -> None:
-        """`apply --confirm` does so without a confirmation."""
+        """`apply --confirm` does so when it is not confirmed."""
         before, wanted = kept("contract", _driver(self.make())), self.some(3)
         self.put(wanted)
         between = kept("contract", _driver(self.make()))
@@ -128,7 +128,7 @@ class BackendContract(FaultContract):
         assert networks(self.put(self.some()[:1])) == self.some()[:1]
 
     def test_every_look_is_a_fresh_one(self) -> None:
-        """A run that is told to look again asks the same backend."""
+        """A run that reads again uses the same backend."""
         backend = self.make()
         assert networks(backend.read()) == []
         for wanted in (self.some(), self.some()[:1]):
@@ -215,10 +215,10 @@ class BackendContract(FaultContract):
         assert networks(self.make().read()) == [ours]
 
     def test_what_went_missing_of_the_final_entries_is_put_back(self) -> None:
-        """Half of an earlier attempt, or a change since the target was read.
+        """Part of an earlier attempt, or a change since the target was read.
 
-        Only of a plan that repairs: without a flaw, a backend may go by `add` and `remove` alone,
-        and the next run sees that a kept entry has vanished.
+        Only for a plan that repairs: without a flaw, a backend may use `add` and `remove` alone,
+        and the next run finds that a kept entry has vanished.
         """
         first, second, third = self.some(3)[:3]
         self.put([first])

@@ -1,4 +1,4 @@
-"""The target that the contract of backends tries: how to make it, look at it and disturb it."""
+"""The target under test of the backend contract: its construction, state and disturbance."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
 
 ALLOWLIST: Final = "jellyfin"
-NEIGHBOUR: Final = "jellyfin2"  # it begins as the other does
+NEIGHBOUR: Final = "jellyfin2"  # has the other's name as its prefix
 
 
 class ContractTarget:
-    """What the author of a backend says of a target, and what the tests do with it."""
+    """The hooks by which a backend's author describes a target, and the tests' operations on it."""
 
-    faults: ClassVar[int] = 12  # how many of the steps of one call fail at most, one at a time
+    faults: ClassVar[int] = 12  # the most steps of one call that fail, one at a time
     type: ClassVar[AnyBackendType | None] = None
 
     def options(self) -> object:
@@ -37,9 +37,9 @@ class ContractTarget:
         return self._made(ALLOWLIST)
 
     def neighbour(self) -> Backend | None:
-        """The backend of an allowlist whose name begins with ours, with the same options.
+        """The backend of an allowlist with our name as its prefix, with the same options.
 
-        None where a configuration may not have both: they name a place that is not shared.
+        None if a configuration may not have both: they name a place that is not shared.
         """
         options = self.options()
         ours, theirs = (
@@ -50,37 +50,37 @@ class ContractTarget:
         return self._made(NEIGHBOUR) if shared else None
 
     def plant(self) -> Iterable[Network]:
-        """Put something of strangers at the target or next to it.
+        """Add foreign entries at the target or next to it.
 
         Returns:
-            The networks among it that stand at the very same place as ours will. `Current.others`
-            has to name them. None where the place is all ours.
+            Those of their networks that are in the same place as our entries. `Current.others`
+            has to name them. None if the place is all ours.
         """
         raise _missing("plant", "what strangers have at and around the target, put there")
 
     def plant_temporary(self) -> Network | None:
-        """Put an entry of strangers at the very same place that goes by itself; its network.
+        """Add a foreign entry that expires, in the same place as our entries; return its network.
 
-        `Current.temporary` has to name it. None where there are no such entries.
+        `Current.temporary` has to name it. None if there are no such entries.
         """
         return None
 
     def foreign(self) -> object:
-        """What is foreign at and around the target, as any value that can be compared."""
+        """The foreign entries at and around the target, as any comparable value."""
         raise _missing("foreign", "what strangers have at and around the target, looked at")
 
     def damage(self) -> bool:
-        """Damage what is ours around the entries; False where there is nothing to damage."""
+        """Damage our objects around the entries; False if there are none."""
         return False
 
     def fingerprint(self) -> object:
-        """Everything that a write would change, as any value that can be compared."""
+        """Everything that a write would change, as any comparable value."""
         return networks(self.make().read())
 
     def put(self, wanted: Iterable[Network], *, repair: tuple[str, ...] = ()) -> Current:
-        """Let a new backend make the target hold exactly some networks; how it is after that.
+        """Make the target hold exactly some networks with a new backend; return its state then.
 
-        The way the core does it: look, take the difference, apply.
+        Like the core: read, compute the difference, apply.
         """
         backend = self.make()
         backend.apply(self.plan(backend.read(), wanted, repair=repair))
@@ -89,7 +89,7 @@ class ContractTarget:
     def plan(
         self, before: Current, wanted: Iterable[Network], *, repair: tuple[str, ...] = ()
     ) -> Plan:
-        """What makes a target that was read hold exactly some networks."""
+        """The plan that makes a target with this state hold exactly some networks."""
         held, target = {entry.network for entry in before.entries}, set(wanted)
         return Plan(
             "contract",
@@ -100,7 +100,7 @@ class ContractTarget:
         )
 
     def some(self, count: int = 2) -> list[Network]:
-        """Networks of every family the target takes, as narrow as it takes them."""
+        """Networks of every supported family, as narrow as supported."""
         capabilities = self.capabilities
         return [
             nth(family, number, capabilities.prefixes[family][1])
@@ -110,7 +110,7 @@ class ContractTarget:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this test's target can hold, refused as the core refuses it."""
+        """The checked capabilities of this test's target."""
         return checked_capabilities(self.make().capabilities)
 
     @property
@@ -128,14 +128,14 @@ class ContractTarget:
     def _faults(
         self, call: Callable[[], object], *, again: Callable[[], object] = lambda: None
     ) -> Iterator[None]:
-        """One fault after the other while the loop's body runs.
+        """Inject one fault after the other while the loop's body runs.
 
-        Each of the steps of input and output that a call takes fails, some of many; then each
-        program that it starts fails, having done nothing.
+        Each of the I/O steps of a call fails, a selection of many; then each program that it
+        starts fails without doing anything.
 
         Args:
-            call: What takes the steps. It is called without faults, for them to be known.
-            again: What makes everything as it was before the call.
+            call: The call with the steps. It is called without faults first, to count them.
+            again: Restores the state before the call.
         """
         call()
         again()
@@ -157,7 +157,7 @@ def _missing(hook: str, what: str) -> NotImplementedError:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Some of the numbers from 1 to `count`, the first and the last among them."""
+    """A selection of the numbers from 1 to `count`, with the first and the last."""
     if count <= most:
         return list(range(1, count + 1))
     return sorted({1 + number * (count - 1) // (most - 1) for number in range(most)})

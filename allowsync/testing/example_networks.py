@@ -1,4 +1,4 @@
-"""Networks that the contract of backends puts into a target."""
+"""Networks that the contract of backends adds to a target."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nth(family: Family, number: int, prefix: int) -> Network:
 
 
 def networks(current: Current) -> list[Network]:
-    """What a target holds, sorted."""
+    """The networks of a target, sorted."""
     return sorted((entry.network for entry in current.entries), key=by_network)
 
 

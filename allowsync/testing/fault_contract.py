@@ -1,4 +1,4 @@
-"""The promises every backend keeps when files, connections and programs fail, as tests."""
+"""The promises of every backend for failing files, connections and programs, as tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class FaultContract(ContractTarget):
-    """The part of `allowsync.testing.contract.BackendContract` in which steps fail."""
+    """The part of `allowsync.testing.contract.BackendContract` with faults."""
 
     def test_a_reading_that_fails_is_an_error_and_not_empty(self) -> None:
         self.put(self.some())

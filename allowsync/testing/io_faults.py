@@ -1,7 +1,7 @@
-"""Input and output, seen step by step and made to fail at one of them.
+"""Observation of I/O step by step, and faults at single steps.
 
-Files, processes and connections that Python code opens are announced to audit hooks (PEP 578),
-which may raise. So every backend can be watched, whatever it does, and nothing is replaced.
+Files, processes and connections that Python code opens raise audit events (PEP 578), whose hooks
+may raise. So every backend can be observed, whatever it does, without replacing anything.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _BYTECODE: Final = "__pycache__"
 
 @dataclass(frozen=True, slots=True)
 class IoStep:
-    """One step of input or output: an audit event, what it is about, and whether it only looks."""
+    """One step of I/O: an audit event, its subject, and whether it only reads."""
 
     event: str
     subject: str
@@ -49,19 +49,19 @@ class IoStep:
 
 @dataclass(slots=True)
 class IoWatch:
-    """The steps taken while it is active, and which of them fails (counted from 1; 0: none)."""
+    """The steps taken while it is active, and the failing one (counted from 1; 0: none)."""
 
     fails: int = 0
     steps: list[IoStep] = field(default_factory=list)
 
     @property
     def touched(self) -> list[IoStep]:
-        """The steps that do more than look at files."""
+        """The steps that do more than read files."""
         return [step for step in self.steps if not step.reads]
 
     @property
     def starts(self) -> list[str]:
-        """The name of each program that was started, as often as it was."""
+        """The name of each program that was started, once for each start."""
         started = [step.subject for step in self.steps if step.event in _STARTS]
         return [name.rpartition("/")[2] for name in started]
 
@@ -71,10 +71,10 @@ class IoWatch:
         return set(self.starts)
 
     def take(self, step: IoStep) -> None:
-        """Note a step.
+        """Record a step.
 
         Raises:
-            OSError: It is the one that fails.
+            OSError: It is the failing one.
         """
         self.steps.append(step)
         if len(self.steps) == self.fails:
@@ -83,7 +83,7 @@ class IoWatch:
 
 @contextmanager
 def io_watch(fails: int = 0) -> Iterator[IoWatch]:
-    """Watch all steps of input and output in this process, in any thread."""
+    """Observe all I/O steps of this process, in any thread."""
     watch = IoWatch(fails)
     _install()
     _active.append(watch)
@@ -95,21 +95,21 @@ def io_watch(fails: int = 0) -> Iterator[IoWatch]:
 
 @contextmanager
 def io_pause() -> Iterator[None]:
-    """Let everything work while it lasts, and count nothing."""
+    """Suspend faults and counting in this context."""
     with io_watch(), _search_path([one for one in _path() if one not in _failing]):
         yield
 
 
 @contextmanager
 def fake_programs(folder: Path) -> Iterator[None]:
-    """Let the programs in a folder be found before all others, by `run_tool` as well."""
+    """Search programs in this folder first, for `run_tool` as well."""
     with _search_path([str(folder), *_path()]):
         yield
 
 
 @contextmanager
 def io_unwatched() -> Iterator[None]:
-    """Leave out what this thread does: a server that runs in the test's own process."""
+    """Exclude this thread's steps: a server that runs in the test's own process."""
     _unwatched.add(get_ident())
     try:
         yield
@@ -118,17 +118,17 @@ def io_unwatched() -> Iterator[None]:
 
 
 def failing_programs(names: Iterable[str]) -> AbstractContextManager[None]:
-    """Put programs of these names in front of all others that end with 1 and do nothing."""
+    """Replace programs of these names by ones that end with 1 and do nothing."""
     return _replaced(names, "exit 1")
 
 
 def unreadable_programs(names: Iterable[str]) -> AbstractContextManager[None]:
-    """Put programs of these names in front of all others that print nonsense and end with 0."""
+    """Replace programs of these names by ones that print nonsense and end with 0."""
     return _replaced(names, "echo '?! <nonsense'")
 
 
 def killed_programs(names: Iterable[str], number: int) -> AbstractContextManager[None]:
-    """Kill that one of all starts of such programs by a signal, once it has done its work."""
+    """Kill that one of all starts of such programs by a signal, once its work is done."""
     return _replaced(
         names,
         'PATH=${PATH#*:} name=${0##*/} starts="${0%/*}/starts of all"\n'
@@ -161,7 +161,7 @@ def _path() -> list[str]:
 
 @contextmanager
 def _search_path(folders: Iterable[str]) -> Iterator[None]:
-    """Let programs be searched somewhere else, by allowsync and by everything else here."""
+    """Replace the search path for programs, of allowsync and of all other code here."""
     before = (process.PATH, os.environ.get("PATH", ""))
     process.PATH = os.environ["PATH"] = ":".join(folders)
     try:
@@ -189,7 +189,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _step(event: str, arguments: tuple[Any, ...]) -> IoStep | None:
-    """What an audit event says about input and output; None for any other, and for imports."""
+    """The I/O step of an audit event; None for other events, and for imports."""
     subject = str(arguments[0]) if arguments else ""
     if event == "open" or event in _LOOKS:
         if _is_no_step(subject):
@@ -204,6 +204,6 @@ def _step(event: str, arguments: tuple[Any, ...]) -> IoStep | None:
 
 
 def _is_no_step(subject: str) -> bool:
-    """Whether it is code that is imported, or a descriptor that is open and gets a file object."""
+    """Whether it is an imported file, or an open descriptor that gets a file object."""
     on_path = any(map(subject.startswith, filter(None, sys.path)))
     return on_path or subject.isdecimal() or subject.endswith(_CODE)

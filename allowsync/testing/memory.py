@@ -1,4 +1,4 @@
-"""A firewall in memory: a whole backend, for tests of what stands around one."""
+"""A firewall in memory: a complete backend, for tests of the code around one."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """What a firewall in memory holds, and how it is to behave. Any number of backends share one.
+    """The content of a firewall in memory, and its behaviour. Any number of backends share one.
 
     Attributes:
         networks: The entries, ours alone.
-        others: Strangers' networks at the same place.
-        flaws: What is wrong; an apply repairs it.
-        capabilities: What it can hold. An apply of anything else is refused.
-        findings: What `check` finds.
-        fail_read: Why reading fails; empty when it does not.
-        fail_apply: Why applying and clearing fail, changing nothing; empty when they do not.
-        again: How many applies still fail because something changed in between.
-        unknown: Why the outcome of an apply is not known; empty when it is.
+        others: Foreign networks in the same place.
+        flaws: Its flaws; an apply repairs them.
+        capabilities: Its capabilities. An apply of anything else is refused.
+        findings: The findings of `check`.
+        fail_read: The reason why reading fails; empty if it does not.
+        fail_apply: The reason why applying and clearing fail, changing nothing; empty if not.
+        again: The number of applies that still fail because of a concurrent change.
+        unknown: The reason why the outcome of an apply is unknown; empty if it is known.
         lands: Whether an apply of unknown outcome takes effect.
-        applied: Every plan that was carried out, in order.
+        applied: Every applied plan, in order.
     """
 
     networks: set[Network] = field(default_factory=set)
@@ -55,18 +55,18 @@ class MemoryBackend(Value):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the store says."""
+        """The store's capabilities."""
         return self.store.capabilities
 
     def check(self) -> Sequence[Finding]:
-        """What the store says."""
+        """The store's findings."""
         return tuple(self.store.findings)
 
     def read(self) -> Current:
-        """What the store holds.
+        """The store's content.
 
         Raises:
-            BackendError: The store is told to fail.
+            BackendError: The store is set to fail.
         """
         if self.store.fail_read:
             raise BackendError(self.store.fail_read)
@@ -77,11 +77,11 @@ class MemoryBackend(Value):
         )
 
     def apply(self, plan: Plan) -> None:
-        """Let the store hold what the plan says.
+        """Make the store hold the final entries of a plan.
 
         Raises:
-            BackendError: The store is told to fail, or does not take an entry.
-            OutcomeUnknown: The store is told so.
+            BackendError: The store is set to fail, or refuses an entry.
+            OutcomeUnknown: The store is set so.
         """
         if plan.idle:
             return
@@ -107,10 +107,10 @@ class MemoryBackend(Value):
             raise BackendError(f"{len(plan.final)} entries do not fit, it holds {most}")
 
     def clear(self) -> None:
-        """Empty the store of what is ours.
+        """Remove our entries from the store.
 
         Raises:
-            BackendError: The store is told to fail.
+            BackendError: The store is set to fail.
         """
         if self.store.fail_apply:
             raise BackendError(self.store.fail_apply)
@@ -119,7 +119,7 @@ class MemoryBackend(Value):
 
 
 class MemoryOptions(Value):
-    """A firewall in memory has no options: the store says it all."""
+    """The options of a firewall in memory: none, the store determines everything."""
 
 
 def memory_type(store: MemoryStore, name: str = "memory") -> BackendType[MemoryOptions]:

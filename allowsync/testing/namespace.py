@@ -1,4 +1,4 @@
-"""A throwaway network namespace for a test: the firewall of this machine is out of reach in it."""
+"""A temporary network namespace for a test, isolated from this machine's firewall."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLONE_NEWNET: Final = 0x40000000  # unshare(2)
 def network_namespace() -> Iterator[None]:
     """Move this thread into a network namespace of its own, and back at the end. Takes root.
 
-    What the thread does in between happens there, and so do the programs that it starts. The
+    All that the thread does in between happens there, and in the programs that it starts. The
     loopback interface is up. The namespace and its firewall end with its last process.
 
     Raises:

@@ -1,7 +1,7 @@
-"""The promises every backend type keeps, as tests.
+"""The promises of every backend type, as tests.
 
-Subclass `BackendTypeContract` in a test module of your backend, and give options as they would be
-written in a configuration:
+Subclass `BackendTypeContract` in a test module of your backend, and return options as they would
+be written in a configuration:
 
     class TestMyType(BackendTypeContract):
         type = TYPE
@@ -41,7 +41,7 @@ _METHODS = ("check", "read", "apply", "clear")
 
 
 class BackendTypeContract:
-    """What `allowsync.backend.BackendType` promises. Set `type`; override both methods."""
+    """The promises of `allowsync.backend.BackendType`. Set `type`; override both methods."""
 
     type: ClassVar[AnyBackendType]
 
@@ -50,7 +50,7 @@ class BackendTypeContract:
         raise NotImplementedError
 
     def rejected(self) -> Mapping[str, Mapping[str, object]]:
-        """Invalid options as plain values, by a part of the message that they are met with."""
+        """Invalid options as plain values, each with a part of its error message as the key."""
         raise NotImplementedError
 
     def environ(self) -> Mapping[str, str]:
@@ -83,7 +83,7 @@ class BackendTypeContract:
                     assert getattr(options, name) == one.default, name
 
     def test_options_can_be_written_down_and_read_again(self) -> None:
-        """The state does so, in order to clear a target that is no longer configured."""
+        """The state does so, to clear a target that is no longer configured."""
         for _, options in self._accepted():
             assert self._parsed(self._kind, self._kind.show(options)) == (options, [])
 
@@ -164,7 +164,7 @@ class BackendTypeContract:
         return Object(self.type.options)
 
     def _accepted(self) -> list[tuple[Mapping[str, object], Any]]:
-        """Options as they are written, and as they are read."""
+        """Options as written, and as parsed."""
         found = []
         for written in self.accepted():
             options, problems = self._parsed(self._kind, written)
@@ -174,7 +174,7 @@ class BackendTypeContract:
         return found
 
     def _parsed(self, kind: Any, written: object) -> tuple[Any, list[str]]:
-        """The value of something that is written, and the problems with it."""
+        """The parsed value of a plain one, and its problems."""
         reading = Reading(_FILE, environ=self.environ())
         value = kind.parse(from_plain(written), self.type.name, reading)
         return value, [one.what for one in reading.problems]
