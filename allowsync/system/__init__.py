@@ -1,4 +1,4 @@
-"""The machine: processes, files, and what the journal understands."""
+"""The machine: processes, files, terminal, journal."""
 
-# Whether this process is allowsync's alone, and may go on in a copy of itself (`worker`).
+# Whether this process is allowsync's alone, and may continue in a copy of itself (`worker`).
 is_program = False

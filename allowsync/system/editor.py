@@ -17,11 +17,11 @@ _USUAL: Final = ("sensible-editor", "editor", "nano", "vi")
 
 
 class NoEditor(Exception):
-    """There is none, it could not be started, or it failed; the text says which."""
+    """There is no editor, it could not be started, or it failed; the text says which."""
 
 
 def chosen(environ: Mapping[str, str]) -> list[str]:
-    """The words of the editor's command: what a variable says, else what there is.
+    """The words of the editor's command: from a variable, else an installed one.
 
     Raises:
         NoEditor: There is none.
@@ -41,7 +41,7 @@ def chosen(environ: Mapping[str, str]) -> list[str]:
 
 
 def edit(path: Path, environ: Mapping[str, str]) -> None:
-    """Let the user edit a file, until the editor ends.
+    """Open a file in the editor, and wait until it ends.
 
     Raises:
         NoEditor: It could not be started, or failed.

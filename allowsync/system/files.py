@@ -1,4 +1,4 @@
-"""Putting a file in the place of another. Imports next to nothing: every run does it."""
+"""Atomic replacement of files. Imports next to nothing: every run does it."""
 
 import os
 
@@ -15,21 +15,21 @@ def replace_file(
     durable: bool = False,
     access: bytes = b"",
 ) -> None:
-    """Put a file in the place of another in one step. A link there is replaced, never followed.
+    """Replace a file in one step. A link there is replaced, never followed.
 
-    The name it is written under does not end like the file itself, so no half file is collected.
-    What a crash left there goes first.
+    The temporary name has another suffix than the file, so no partial file is collected. The
+    remains of a crash are removed first.
 
     Args:
         path: The file.
-        content: What will be in it.
+        content: Its new content.
         mode: Its permissions.
         owner: Its user and group, by number; without them those of the process.
-        durable: Whether it is on the disk, under its name, when this returns.
-        access: Its access control list, as the file system keeps it (acl(5)).
+        durable: Whether to sync file and folder to the disk before returning.
+        access: Its access control list, as the file system stores it (acl(5)).
 
     Raises:
-        OSError: It could not be written; whatever was there still is.
+        OSError: It could not be written; the old file is unchanged.
     """
     folder, name = os.path.split(os.fspath(path))
     temporary = os.path.join(folder, f".{name}.new")
@@ -65,7 +65,7 @@ def sync_folder(folder: str) -> None:
 
 
 def _remove(path: str) -> None:
-    """Remove a file, where there is one. What cannot be removed is in the way of the next step."""
+    """Remove a file, if it exists. If that fails, the next step fails, too."""
     try:
         os.unlink(path)
     except OSError:

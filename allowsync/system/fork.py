@@ -1,6 +1,6 @@
-"""A copy of this process that inherits nothing but its pipes, and what it may use.
+"""A copy of this process that inherits its pipes, and files on request, but nothing else.
 
-What takes its rights away is `allowsync.system.sandbox`.
+`allowsync.system.sandbox` drops its privileges.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     Entry = Callable[..., object]
 
-_REAPED_WITHIN: Final = 1.0  # seconds; a process that was killed is gone long before
-_FIRST: Final = 3  # of the files that the copy keeps
+_REAPED_WITHIN: Final = 1.0  # seconds; a killed process is gone long before
+_FIRST: Final = 3  # the lowest descriptor that the copy keeps
 
 
 class Confinement(Value):
-    """What rights a process gave up.
+    """The privileges that a process gave up.
 
     Attributes:
-        is_sound: It is not root any more, or has no access to files, or was kept by others from
-            what makes root powerful.
-        lacking: What could not be given up, and why; empty where there is nothing.
+        is_sound: It is no longer root, or has no access to files, or was deprived by others of
+            root's capabilities.
+        lacking: The privileges it could not give up, and why; empty if there are none.
     """
 
     is_sound: bool
@@ -37,13 +37,13 @@ class Confinement(Value):
 
 
 class Bounds(Value):
-    """What the process may use from now on.
+    """The limits of the process from now on.
 
     Attributes:
-        memory: Bytes of its own, without what is mapped from files.
+        memory: Bytes of its own, without mapped files.
         processor: Seconds of processor time.
-        ports: TCP ports that may be connected to.
-        readable: Files that must be found later, by their path; folders with all that is in them.
+        ports: TCP ports that it may connect to.
+        readable: Files that it may open by path; folders with all that is in them.
     """
 
     memory: int
@@ -53,19 +53,19 @@ class Bounds(Value):
 
 
 class Fork:
-    """A copy of this process at work. Made before there are threads.
+    """A running copy of this process. Made before there are threads.
 
     Args:
-        entry: What it does, with the pipe it reads, the pipe it writes, and what it keeps; when it
-            returns or raises, the copy ends.
+        entry: Its function, called with the pipe to read, the pipe to write, and the kept files;
+            when it returns or raises, the copy ends.
         keeps: Further files that it inherits.
 
     Attributes:
-        source: What the copy writes; reading never blocks.
-        sink: What the copy reads; writing never blocks.
+        source: The output of the copy; reading never blocks.
+        sink: The input of the copy; writing never blocks.
 
     Raises:
-        OSError: There is no room for one more.
+        OSError: Processes or descriptors are exhausted.
     """
 
     def __init__(self, entry: Entry, keeps: Sequence[int] = ()) -> None:
@@ -91,10 +91,10 @@ class Fork:
         """End the copy, whatever it does.
 
         Args:
-            patience: For how many seconds it may still end by itself.
+            patience: The time to end by itself, in seconds.
 
         Returns:
-            How it ended by itself, if it did.
+            The exit code or signal by which it ended by itself, if it did.
         """
         os.close(self.source)
         os.close(self.sink)
@@ -107,7 +107,7 @@ class Fork:
         return how or ""
 
     def _reaped(self, within: float) -> str | None:
-        """How it ended; None while it goes on."""
+        """The exit code or signal of the copy; None while it runs."""
         until, pause = time.monotonic() + within, 0.0005
         while (how := self._reaped_now()) is None and time.monotonic() < until:
             time.sleep(pause)
@@ -117,7 +117,7 @@ class Fork:
     def _reaped_now(self) -> str | None:
         try:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
-        except ChildProcessError:  # something else has waited for it
+        except ChildProcessError:  # already reaped by other code
             return ""
         if pid == 0:
             return None
@@ -126,17 +126,17 @@ class Fork:
 
 
 def write_all(sink: int, data: bytes) -> None:
-    """Write to a pipe that may block, however little it takes at once. Raises OSError."""
+    """Write to a pipe that may block, in as many pieces as necessary. Raises OSError."""
     while data:
         data = data[os.write(sink, data) :]
 
 
 def forked() -> int:
-    """Fork, whatever threads there are. Raises OSError."""
+    """Fork, in spite of other threads. Raises OSError."""
     if sys.version_info >= (3, 12):
         import warnings
 
-        # Other threads there may be in a program that calls this one, and they are not copied.
+        # A program that calls this one may have other threads; they are not copied.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             return os.fork()
@@ -144,7 +144,7 @@ def forked() -> int:
 
 
 def _be_the_copy(entry: Entry, files: Sequence[int]) -> NoReturn:
-    """Never returns to what this process was doing."""
+    """Run the entry, and end the process."""
     code = 1
     try:
         entry(*_keep_only(files))
@@ -154,7 +154,7 @@ def _be_the_copy(entry: Entry, files: Sequence[int]) -> NoReturn:
 
 
 def _keep_only(files: Sequence[int]) -> range:
-    """Close everything but these; nothing is read from or said to the terminal any more."""
+    """Close everything but these; the standard streams become /dev/null."""
     numbers = range(_FIRST, _FIRST + len(files))
     kept = [fcntl(one, F_DUPFD, numbers.stop) for one in files]
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -165,6 +165,6 @@ def _keep_only(files: Sequence[int]) -> range:
 
 
 def held() -> int:
-    """Octets of data that this process has now, which count for `Bounds.memory`."""
+    """The bytes of this process's data at present, which count for `Bounds.memory`."""
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
         return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,9 +1,9 @@
-"""Requests over HTTP to servers of the configuration, within bounds of size and time.
+"""HTTP requests to servers of the configuration, limited in size and time.
 
-Nothing of the environment is heeded (`trust_env=False`): no proxy, no other certificates, no
-`.netrc`. Redirects are not followed, so credentials go nowhere but to the URL that was asked.
+The environment is ignored (`trust_env=False`): no proxy, no other certificates, no `.netrc`.
+Redirects are not followed, so credentials are sent only to the requested URL.
 
-Texts of errors quote nothing that was sent.
+Error texts quote no part of a request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 CONNECT: Final = 5.0  # seconds
-_LONGEST: Final = 200  # characters of what an error says
+_LONGEST: Final = 200  # characters of an error's text
 
 
 class HttpError(Exception):
@@ -33,15 +33,15 @@ class HttpError(Exception):
 
 
 class NotSent(HttpError):
-    """No connection, or what was asked for cannot be a URL: the server never saw the request."""
+    """No connection, or no valid URL: the server did not get the request."""
 
 
 class NoResponse(HttpError):
-    """The request was sent, and no whole response came: it may have been carried out."""
+    """The request was sent without a complete response: it may have been carried out."""
 
 
 class TooLarge(HttpError):
-    """A response that is larger than it may be.
+    """A response is larger than allowed.
 
     Attributes:
         status: Its status.
@@ -53,23 +53,23 @@ class TooLarge(HttpError):
 
 
 class Response(NamedTuple):
-    """The response to a request: a whole one, or a line of one that goes on."""
+    """The response to a request: a whole one, or a line of a stream."""
 
     status: int
-    headers: Mapping[str, str]  # by names in any case
+    headers: Mapping[str, str]  # names are case-insensitive
     body: bytes
 
 
 class HttpRequest(NamedTuple):
-    """What is asked.
+    """A request.
 
     Attributes:
-        method: `GET`, say.
-        url: Where.
+        method: `GET`, for example.
+        url: Its URL.
         headers: Further headers.
-        body: What is sent along; empty for none.
-        params: The query, behind the `?`.
-        name: The name that the certificate is to be for, where it is not that of the URL.
+        body: Its body; empty for none.
+        params: The query, after the `?`.
+        name: The name in the server's certificate, if it is not that of the URL.
     """
 
     method: str
@@ -81,13 +81,13 @@ class HttpRequest(NamedTuple):
 
 
 class HttpClient:
-    """Puts requests, one after the other, over connections that are kept.
+    """Sends requests, one after the other, over persistent connections.
 
     Args:
-        trust: Whose certificates count; None where none is asked for, as only http:// is.
-        largest: The most octets of a body.
-        now: The time in seconds from any start.
-        connect: How many seconds a connection may take.
+        trust: The trusted authorities; None if none is needed, since all URLs are http://.
+        largest: The largest body, in bytes.
+        now: Returns the time in seconds from any start.
+        connect: The time limit of a connection attempt, in seconds.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class HttpClient:
         self._now = now
         self._connect = connect
         self._network = BoundedNetwork(now)
-        trust = trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts no authority
+        trust = trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts no authority
         self._client = httpx.Client(
             transport=BoundedTransport(trust, self._network),
             trust_env=False,
@@ -109,17 +109,17 @@ class HttpClient:
         )
 
     def ask(self, request: HttpRequest, seconds: float, begins: float = inf) -> Response:
-        """Put a request.
+        """Send a request.
 
         Args:
             request: The request.
-            seconds: How long it may take, to the last octet of the response.
-            begins: How many seconds its response may take to begin, where that is less.
+            seconds: The time limit, to the last byte of the response.
+            begins: The time limit for the start of the response, in seconds, if it is less.
 
         Raises:
-            NotSent: The server never saw it.
-            NoResponse: There is no whole response in time.
-            TooLarge: The response is larger than it may be.
+            NotSent: The server did not get it.
+            NoResponse: There is no complete response in time.
+            TooLarge: The response is larger than allowed.
         """
         ends, begins = self._now() + seconds, min(seconds, begins)
         try:
@@ -130,15 +130,15 @@ class HttpClient:
             raise _understood(error) from None
 
     def lines(self, request: HttpRequest, idle: float, begins: float = inf) -> Iterator[Response]:
-        """Put a request whose response goes on and on, line by line.
+        """Send a request with an endless response, and yield it line by line.
 
         Args:
             request: The request.
-            idle: It ends where no whole line comes for so many seconds.
-            begins: The same of the first line, where that is less.
+            idle: The longest time without a complete line, in seconds; then it ends.
+            begins: The same for the first line, if it is less.
 
         Raises:
-            NotSent: The server never saw it.
+            NotSent: The server did not get it.
             NoResponse: The connection broke, or the server ended it.
             TooLarge: A line is larger than a response may be.
         """
@@ -160,7 +160,7 @@ class HttpClient:
     def _stream(
         self, request: HttpRequest, begins: float, pause: float
     ) -> AbstractContextManager[httpx.Response]:
-        """A response that begins in time, and in which no pause is longer."""
+        """A response that begins in time, with a limit for each pause."""
         self._network.ends = self._now() + begins
         return self._client.stream(
             request.method,
@@ -194,9 +194,9 @@ class HttpClient:
 
 @cache
 def authorities() -> ssl.SSLContext:
-    """The public authorities, as certifi lists them.
+    """The public authorities, from certifi.
 
-    Read once, which takes as long as several requests.
+    Loaded once, which takes as long as several requests.
     """
     return httpx.create_ssl_context(trust_env=False)
 
@@ -216,5 +216,5 @@ def _understood(error: Exception) -> HttpError:
         case httpx.RequestError() if not isinstance(error, _IMPOSSIBLE):
             return NoResponse(type(error).__name__)
         case _:
-            # Of a port, a label of a name or a character that there is not: before any connection.
+            # An invalid port, label of a name or character: before any connection.
             return NotSent("its URL, or what is to be sent there, cannot be one")

@@ -1,7 +1,7 @@
-"""Connections that end in time, however little at a time comes over them.
+"""Connections with a deadline, however slowly their bytes arrive.
 
-httpx bounds each read for itself: headers that come octet by octet, interim responses (RFC 9110
-section 15.2), or compressed nothing go on without an end, and so does a reader that takes next to
+httpx limits each read separately: headers sent byte by byte, interim responses (RFC 9110
+section 15.2), or compressed nothing could go on without end, and so could a peer that reads next to
 nothing.
 """
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from httpcore import SOCKET_OPTION
 
-_PIECE: Final = 1 << 14  # octets written at once: a record of TLS (RFC 8446 section 5.1)
+_PIECE: Final = 1 << 14  # bytes per write: a TLS record (RFC 8446 section 5.1)
 
 
 class BoundedNetwork(httpcore.NetworkBackend):
-    """Connections by TCP, all within one instant.
+    """TCP connections with one common deadline.
 
     Args:
-        now: The time in seconds from any start.
+        now: Returns the time in seconds from any start.
 
     Attributes:
-        ends: When whatever is under way times out, by `now`.
+        ends: The deadline of all operations, by `now`.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -45,13 +45,13 @@ class BoundedNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """A connection."""
+        """Connect to a host."""
         timeout = self.left(timeout, httpcore.ConnectTimeout)
         stream = self._network.connect_tcp(host, port, timeout, local_address, socket_options)
         return _BoundedStream(stream, self)
 
     def left(self, timeout: float | None, late: type[httpcore.TimeoutException]) -> float:
-        """How many seconds may be waited, at most `timeout`. Raises `late`: none."""
+        """The remaining seconds, at most `timeout`. Raises `late` after the deadline."""
         seconds = self.ends - self._now()
         if seconds <= 0:
             raise late
@@ -59,7 +59,7 @@ class BoundedNetwork(httpcore.NetworkBackend):
 
 
 class BoundedTransport(httpx.HTTPTransport):
-    """Requests over a bounded network, by HTTP/1.1. No public argument of httpx hands one on."""
+    """HTTP/1.1 over a bounded network. No public argument of httpx takes a network backend."""
 
     def __init__(self, trust: ssl.SSLContext, network: BoundedNetwork) -> None:
         super().__init__(verify=trust, trust_env=False)

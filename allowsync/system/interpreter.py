@@ -1,4 +1,4 @@
-"""Processes of our own: Python that runs a module of this installation, and heeds nothing else."""
+"""Processes of our own: isolated Python that runs a module of this installation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-# Where a package put it is not always where Python looks: its program adds that folder itself.
+# A distribution package may be outside Python's search path: its program adds that folder itself.
 _START: Final = (
     "import runpy, sys; folder = sys.argv.pop(1); module = sys.argv.pop(1); "
     "sys.path[:0] = [] if folder in sys.path else [folder]; "
@@ -16,9 +16,9 @@ _INSTALLED_IN: Final = str(Path(__file__).absolute().parents[2])
 
 
 def python_module(name: str) -> tuple[str, ...]:
-    """The command that runs a module, isolated: no folder and no environment brings others along.
+    """The command that runs a module in isolation, without other folders or the environment.
 
     Args:
-        name: The module, as `python -m` takes it.
+        name: The module, as for `python -m`.
     """
     return (sys.executable, "-I", "-c", _START, _INSTALLED_IN, name)

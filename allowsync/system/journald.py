@@ -8,9 +8,9 @@ PRIORITY_OF = {"red": ERROR, "yellow": WARNING}
 
 
 def read_by_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
-    """Whether what is written there goes straight into the journal.
+    """Whether a descriptor is connected to the journal directly.
 
-    `JOURNAL_STREAM` alone does not say so: a child that is redirected inherits it, too
+    `JOURNAL_STREAM` alone is no proof: a child that is redirected inherits it, too
     (systemd.exec(5)). It holds the device and inode of the stream.
     """
     try:
@@ -21,5 +21,5 @@ def read_by_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
 
 
 def marked(text: str, priority: int, descriptor: int) -> str:
-    """A line with its priority in front where the journal takes it off again."""
+    """A line with its priority as a prefix, if the journal reads the descriptor."""
     return f"<{priority}>{text}" if read_by_journal(descriptor, os.environ) else text

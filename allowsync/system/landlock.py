@@ -1,7 +1,7 @@
-"""Takes a process's access to files away, and to TCP ports, by Landlock (landlock(7)).
+"""Restriction of a process's access to files and TCP ports, by Landlock (landlock(7)).
 
-Each version of the kernel's interface knows more than the one before; what a kernel does not know
-yet is left out.
+Each version of the kernel's interface adds rights; those that a kernel does not support are left
+out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from allowsync.typed import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The same on every architecture but Alpha and MIPS, where they mean nothing.
+# The same on every architecture but Alpha and MIPS, where these numbers are unused.
 _CREATE_RULESET: Final = 444
 _ADD_RULE: Final = 445
 _RESTRICT_SELF: Final = 446
@@ -31,7 +31,7 @@ _BIND_TCP: Final = 1 << 0
 _CONNECT_TCP: Final = 1 << 1
 _ABSTRACT_SOCKETS_AND_SIGNALS: Final = 0b11
 
-# By version: how many rights over files there are.
+# The number of file rights, by version.
 _FILE_RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15}
 _ALL_FILE_RIGHTS: Final = 16
 _PORTS_SINCE: Final = 4
@@ -43,9 +43,9 @@ def restrict_files(libc: ctypes.CDLL, ports: Iterable[int], readable: Iterable[s
 
     Args:
         libc: The C library, loaded with `use_errno`.
-        ports: Where TCP may be connected to.
-        readable: Paths of files, and of folders with all that is in them; those that are not
-            there are left out.
+        ports: The allowed destination ports of TCP.
+        readable: Paths of files, and of folders with all that is in them; missing ones are
+            skipped.
 
     Raises:
         OSError: The kernel has no Landlock, or does not allow it.

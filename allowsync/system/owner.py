@@ -1,6 +1,6 @@
-"""Who may change what is at a path, and acting as that user. Imports next to nothing.
+"""The user who may change the file at a path, and acting as that user. Imports next to nothing.
 
-Root that opens a file where another user decides what is there does what that user wants: through
+Root that opens a file in a place which another user controls can be misled by that user: through
 a link, or through the files that a program keeps beside its own.
 """
 
@@ -11,15 +11,15 @@ import stat
 from allowsync.typed import Any
 
 ROOT = 0
-_MOST_LINKS = 40  # as the kernel follows (path_resolution(7))
-_OVERFLOW = 65534  # how files of users outside of a user namespace appear (user_namespaces(7))
+_MOST_LINKS = 40  # the kernel's limit (path_resolution(7))
+_OVERFLOW = 65534  # the owner shown for users outside a user namespace (user_namespaces(7))
 
 
 def owner_of(path: "str | os.PathLike[str]") -> int:
-    """The user who decides what is at a path: root where no other user can change any part of it.
+    """The user who controls a path: root if no other user can change any part of it.
 
     Raises:
-        PermissionError: Several users may, by the permissions of a folder; the text says which.
+        PermissionError: Several users do, by the permissions of a folder; the text names it.
         OSError: It cannot be found out.
     """
     here, rest, links = "/", _parts(os.path.abspath(path)), 0
@@ -52,10 +52,10 @@ def owner_of(path: "str | os.PathLike[str]") -> int:
 
 
 class acting_as:  # noqa: N801 - reads as a statement
-    """Act as a user for a while, with nothing but what that user may do. Root alone can.
+    """Act as a user for a while, with that user's permissions only. Takes root.
 
     The process keeps the right to be root again, which no other process of that user can use: it
-    may neither trace nor signal one whose other user ids are root's.
+    may neither trace nor signal a process whose other user ids are root's.
 
     Raises:
         PermissionError: This root may not become that user.
@@ -92,14 +92,14 @@ class acting_as:  # noqa: N801 - reads as a statement
 
 
 def _parts(path: str) -> list[str]:
-    """The names of a path, the last one first."""
+    """The names of a path, in reverse order."""
     return [name for name in reversed(path.split("/")) if name not in ("", ".")]
 
 
 def _shared(folder: os.stat_result, *, last: bool) -> bool:
-    """Whether others may put something else in the place of what is in a folder of root's.
+    """Whether others may replace entries in a folder of root's.
 
-    The sticky bit keeps them from renaming what is root's, not from putting files beside it.
+    The sticky bit keeps them from renaming root's files, not from adding files beside them.
     """
     others = folder.st_mode & stat.S_IWOTH
     group = folder.st_mode & stat.S_IWGRP and (last or folder.st_gid != ROOT)

@@ -1,6 +1,6 @@
-"""The one starter of processes.
+"""The only module that starts programs.
 
-A command is data; a backend's pure functions make it, tests compare it by `==`, `run` runs it:
+A command is data: pure functions of backends make it, tests compare it by `==`, `run` runs it:
 without a shell, with a fixed search path and environment, in a process group of its own, and never
 longer than its timeout.
 """
@@ -27,8 +27,8 @@ ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C"}
 
 _STDIN, _STDOUT, _STDERR = range(3)
 _CHUNK: Final = 65536
-_MANY: Final = 1024  # files that a process has open at most, where /proc does not tell
-_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)  # and by what it starts, if left so
+_MANY: Final = 1024  # the assumed limit of open files, without /proc
+_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)  # children would inherit that
 
 
 class Command(Value):
@@ -36,10 +36,10 @@ class Command(Value):
 
     Attributes:
         argv: The program and its arguments.
-        stdin: What it reads on standard input.
+        stdin: Its standard input.
         timeout: Its time limit in seconds.
-        largest: The most octets it may write; None where it is trusted with that.
-        environment: What it has beside the fixed environment.
+        largest: The most bytes it may write to a stream; None for no limit.
+        environment: Variables in addition to the fixed environment.
     """
 
     argv: tuple[str, ...]
@@ -50,7 +50,7 @@ class Command(Value):
 
 
 class Completed(Value):
-    """How a command ended. `code` is negative for a signal, as in `subprocess`."""
+    """The result of a command. `code` is negative for a signal, as in `subprocess`."""
 
     command: Command
     code: int
@@ -67,7 +67,7 @@ class CommandError(Exception):
 
 
 class CommandMissing(CommandError):
-    """The program could not be started: not installed, not executable, or no room for it."""
+    """The program could not be started: not installed, not executable, or resources exhausted."""
 
     def __init__(self, command: Command, reason: str = "") -> None:
         super().__init__(command)
@@ -80,14 +80,14 @@ class CommandMissing(CommandError):
 
 
 class CommandTimedOut(CommandError):
-    """The program was killed at its time limit; what it did by then is not known."""
+    """The program was killed at its time limit; its effect by then is unknown."""
 
     def __str__(self) -> str:
         return f"{self.command.argv[0]} did not finish within {self.command.timeout:g} s"
 
 
 class CommandBroken(CommandError):
-    """What passes between a program and us broke off, and it was killed; what it did is unknown."""
+    """The pipes of a program failed, and it was killed; its effect is unknown."""
 
     def __init__(self, command: Command, reason: str) -> None:
         super().__init__(command)
@@ -128,10 +128,10 @@ def run(command: Command) -> Completed:
 
 
 class _Program:
-    """A program at work, and our ends of its pipes.
+    """A running program, and our ends of its pipes.
 
-    Made without `subprocess`, which takes longer to load than nft to list a gate: nearly every run
-    starts just that one program.
+    Made without `subprocess`, which takes longer to import than nft to list a gate: nearly every
+    run starts just that one program.
 
     Raises:
         OSError: It could not be started.
@@ -154,10 +154,10 @@ class _Program:
         self._code: int | None = None
 
     def exchange(self, command: Command, until: float) -> tuple[bytearray, bytearray]:
-        """Give it what it reads, and take what it writes, until it closes its pipes.
+        """Write its input, and read its output, until it closes its pipes.
 
         Raises:
-            TimeoutError: It is late.
+            TimeoutError: The time limit has expired.
             OSError: A pipe failed, or it wrote too much.
         """
         sink, source, errors = self._ours
@@ -184,13 +184,13 @@ class _Program:
         return read[source], read[errors]
 
     def wait(self, until: float) -> int:
-        """How it ended: its exit code, or the signal that killed it as a negative number.
+        """Wait for its exit code, or the signal that killed it as a negative number.
 
-        Where something else has waited for it (SIGCHLD is ignored), it is taken to have ended well,
-        as by `subprocess`.
+        If it was reaped by other code (SIGCHLD is ignored), it counts as successful, as in
+        `subprocess`.
 
         Raises:
-            TimeoutError: It is late.
+            TimeoutError: The time limit has expired.
         """
         pid, status, pause = 0, 0, 0.0005
         try:
@@ -215,7 +215,7 @@ class _Program:
 
 
 def _spawned(command: Command, streams: Sequence[int]) -> int:
-    """Start a program in the root folder, with three streams, and nothing else that is open."""
+    """Start a program in the root folder, with three streams, and no other open file."""
     program = find(command.argv[0])
     actions = [
         *((os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(streams)),
@@ -234,9 +234,9 @@ def _spawned(command: Command, streams: Sequence[int]) -> int:
 
 @contextmanager
 def _in_root_folder() -> Iterator[None]:
-    """Be there for as long as a program is started, which begins where we are.
+    """Change to the root folder while a program is started, since it inherits our folder.
 
-    Where others alone may search our folder, there is no way back to it: then we stay.
+    If only others may search our folder, there is no way back to it: then we stay.
     """
     here = -1
     with suppress(OSError):
@@ -252,18 +252,18 @@ def _in_root_folder() -> Iterator[None]:
 
 
 def _inheritable() -> Iterator[int]:
-    """What is open beside the standard streams and would stay open in a program."""
+    """The open descriptors, besides the standard streams, that a program would inherit."""
     numbers: Iterable[int] = range(_MANY)
     with suppress(OSError):
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - no Path here
     for one in numbers:
-        with suppress(OSError):  # it is closed by now
+        with suppress(OSError):  # closed meanwhile
             if one > _STDERR and os.get_inheritable(one):
                 yield one
 
 
 def _written(sink: int, data: memoryview) -> int:
-    """How much of some data a program took; all of it where it reads no more."""
+    """Write some data to a program; returns its size, or all of it if the program reads no more."""
     try:
         return os.write(sink, data)
     except BrokenPipeError:
@@ -271,7 +271,7 @@ def _written(sink: int, data: memoryview) -> int:
 
 
 def _left(until: float) -> float:
-    """How many seconds are left. Raises TimeoutError."""
+    """The remaining seconds. Raises TimeoutError."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError

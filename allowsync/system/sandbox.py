@@ -1,7 +1,7 @@
-"""Gives up the rights of this process, for good, before it reads what strangers send.
+"""Drops the privileges of this process, for good, before it reads untrusted data.
 
-Everything is done by the C library that is loaded already. What a kernel, a container or a service
-manager does not allow is left out and told; whether the rest will do is `Confinement.is_sound`.
+Everything is done through the C library that is loaded already. Steps that a kernel, a container or
+a service manager refuses are skipped and reported; `Confinement.is_sound` judges the rest.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from allowsync.typed import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A number that is no account's: outside what Debian gives to accounts (up to 64999) and systemd to
-# services (61184 to 65519), and inside the 65536 numbers that a container has. `nobody` is shared
-# by whatever else was given no account, which could then be signalled; and always the same number
-# can be named in a rule of a firewall.
+# A user id without an account: outside the ranges of Debian's accounts (up to 64999) and systemd's
+# services (61184 to 65519), and within the 65536 ids of a container. `nobody` may be shared by
+# other processes without an account, which could then be signalled; and a fixed id can be named in
+# a firewall rule.
 NUMBER: Final = 65530
 
 MAX_THREADS: Final = 512
 MAX_FILES: Final = 1024
 
-_SIGKILL: Final = 9  # `signal` makes enumerations of them all when it is imported
+_SIGKILL: Final = 9  # importing `signal` would make enumerations of them all
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_CAPBSET_DROP: Final = 24
@@ -42,7 +42,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(bounds: Bounds) -> Confinement:
-    """Give up all rights that can be given up. Not to be called beside other threads."""
+    """Give up all privileges that can be given up. Not to be called beside other threads."""
     lacking: list[str] = []
 
     def attempt(what: str, step: Callable[[], object]) -> bool:
@@ -54,10 +54,10 @@ def confine(bounds: Bounds) -> Confinement:
         return True
 
     attempt("limits", lambda: _limit(bounds))
-    if _effective() >> _CAP_SETPCAP & 1:  # without, no program that is started could gain one
+    if _effective() >> _CAP_SETPCAP & 1:  # otherwise no started program could gain one
         attempt("bounding set of capabilities", _empty_bounding_set)
-    # Without capabilities for it, root is confined already, by a service manager or a container.
-    # Such a run goes on, whatever its kernel has: a service must not end for want of Landlock.
+    # Without these capabilities, root is confined already, by a service manager or a container.
+    # Such a run goes on, whatever its kernel supports: a service must not fail without Landlock.
     walled = os.geteuid() == 0 and not _may_change_user()
     if os.geteuid() == 0:
         attempt("another user", _change_user)
@@ -65,7 +65,7 @@ def confine(bounds: Bounds) -> Confinement:
     attempt("no new privileges", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1))
     attempt("memory dumps", lambda: _prctl(_PR_SET_DUMPABLE, 0))
     no_files = attempt("Landlock", lambda: restrict_files(_libc, bounds.ports, bounds.readable))
-    # Last: a change of user takes it back.
+    # Last: a change of user clears it.
     attempt("end with the parent", lambda: _prctl(_PR_SET_PDEATHSIG, _SIGKILL))
     is_sound = no_files or walled or 0 not in os.getresuid()
     return Confinement(is_sound, "; ".join(lacking))
@@ -88,7 +88,7 @@ def _empty_bounding_set() -> None:
     """Make sure that no program started from here could gain a capability."""
     for number in range(_MAX_CAPABILITIES):
         if _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
-            if number:  # one past the last that the kernel knows
+            if number:  # one past the last capability of the kernel
                 return
             raise _failed()
 
@@ -100,7 +100,7 @@ def _change_user() -> None:
     os.setgroups([])
     os.setresgid(NUMBER, NUMBER, NUMBER)
     os.setresuid(NUMBER, NUMBER, NUMBER)
-    # All processes of that number are resolvers. Of another user's there may be more already.
+    # All processes of that id are resolvers. Another user may have more processes already.
     resource.setrlimit(resource.RLIMIT_NPROC, (MAX_THREADS, MAX_THREADS))
 
 

@@ -1,4 +1,4 @@
-"""Where people are logged in from, by what systemd-logind keeps of sessions."""
+"""The source addresses of login sessions, from systemd-logind's files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _HOST: Final = "REMOTE_HOST="
 
 
 def remote_addresses(folder: Path = SESSIONS) -> Iterator[IPv4Address | IPv6Address]:
-    """The addresses of those who are logged in over the network, as far as that is known.
+    """Yield the source addresses of remote login sessions, as far as known.
 
-    Who only tries to log in is not among them.
+    Attempts to log in do not count.
     """
     try:
         files = sorted(folder.iterdir())

@@ -1,4 +1,4 @@
-"""The terminal that a stream is, where it is one."""
+"""The terminal of a stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import IO
 
 
 def columns(stream: IO[str]) -> int:
-    """The width of the terminal that a stream is; 0 where it is none, and nothing is wrapped."""
+    """The width of a stream's terminal, in columns; 0 without one: nothing is wrapped then."""
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (AttributeError, OSError, ValueError):  # closed, a pipe, or no file at all

@@ -1,10 +1,10 @@
-"""A command in a process of its own, where code runs that may end its process, and one that waits.
+"""A command in a worker process, whose code may end it, and a process that waits for it.
 
-What the code of others does to Python can be caught and put back. An end of the process cannot: a
+Changes of third-party code to Python can be caught and undone. An end of the process cannot: a
 crash of the interpreter, `_exit` by whatever way, another program in our place, our files closed.
-So the program goes on in a copy of itself as soon as such code is to be loaded. The original does
-nothing but wait: where the copy ends before its work is done, the command is begun anew, without
-the code that was at work then.
+So the program continues in a copy of itself as soon as such code is to be loaded. The original only
+waits: if the copy ends before its work is done, the command is restarted without the code that was
+running then.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from mmap import mmap
 
-# Tells the program that is begun anew what ended a worker, and how.
+# Tells the restarted program which code ended a worker, and how.
 VARIABLE: Final = "ALLOWSYNC_ENDED_BY"
-_ANY: Final = "*"  # whatever is not ours: it was at work in a thread, or out of any call
+_ANY: Final = "*"  # any third-party code: it ran in a thread, or outside of calls
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _ROOM: Final = 4096
-_HEAD: Final = struct.Struct("d")  # when a call is to be over; 0 where there is none
-# How many seconds a call may go on after its limit: then it cannot be interrupted. They are those
-# of the process that waits, as both may have been stopped for long.
+_HEAD: Final = struct.Struct("d")  # the deadline of a call; 0 without one
+# Seconds that a call may exceed its limit before it counts as uninterruptible. They are counted
+# by the waiting process, since both may have been stopped for long.
 _OVERDUE = 20
 
-# Those of a process that another one could lower, too.
+# The limits that another process could lower, too.
 _LIMITS: Final = ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
 _LOST: Final = "closed files of allowsync, or changed its user, root, network or limits"
 INTERRUPTED: Final = "interrupted the command"
 
-_pages: Final[list[mmap]] = []  # what the two processes share; none where this is no worker
-_names: Final[set[str]] = set()  # of code that is not ours
-_files: Final[dict[int, object]] = {}  # ours, as they were when there was no such code yet
+_pages: Final[list[mmap]] = []  # shared by the two processes; empty if this is no worker
+_names: Final[set[str]] = set()  # of third-party code
+_files: Final[dict[int, object]] = {}  # ours, from before there was such code
 _told: Final[dict[str, str]] = {}
-_groups: Final[list[int]] = []  # the process group that a worker has outside of calls
+_groups: Final[list[int]] = []  # the process group of a worker outside of calls
 _end: Final = os._exit
 
 
 def split(names: Iterable[str]) -> None:
-    """Go on as a worker, unless this is one, before code is loaded. The original never returns.
+    """Continue as a worker, unless this is one, before code is loaded. The original never returns.
 
     Args:
-        names: Of the code that is not ours. What is ours is not blamed for an end.
+        names: Of the third-party code. Our own code is not blamed for an end.
     """
     _names.update(names)
-    if _pages or not system.is_program or _ANY in _known():  # then there is only ours
+    if _pages or not system.is_program or _ANY in _known():  # with `*`, no such code is loaded
         return
     from mmap import mmap
 
     from allowsync.system.fork import forked
 
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # full or closed: said at the end
+        with suppress(OSError, ValueError):  # full or closed: reported at the end
             stream.flush()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
-    # Where there is no room for one more process, this one does without.
+    # If no more process can be made, continue in this one.
     with suppress(OSError):
         page = mmap(-1, _ROOM)
         if (pid := forked()) > 0:
@@ -76,11 +76,11 @@ def split(names: Iterable[str]) -> None:
 
 
 def ended_by(name: str, *, ours: bool) -> str:
-    """How some code ended a worker of this command; empty where it did not.
+    """The way some code ended a worker of this command; empty if it did not.
 
     Args:
         name: Its name.
-        ours: Whether it is ours. What is not may have ended one at any time.
+        ours: Whether it is ours. Third-party code may have ended one at any time.
     """
     known = _known()
     return known.get(name) or ("" if ours else known.get(_ANY, ""))
@@ -92,17 +92,17 @@ def at_work() -> bool:
 
 
 def calls(name: str, place: str, limit: float) -> object:
-    """Note which code is called from now on, and call it in a process group of its own.
+    """Record the code that is called from now on, in a process group of its own.
 
-    What it sends to its group must not reach the process that waits.
+    Its signals to its group must not reach the waiting process.
 
     Args:
         name: Its name.
-        place: The file and line where it begins, if they are known.
-        limit: How long it may take, in seconds.
+        place: The file and line where it begins, if known.
+        limit: Its time limit, in seconds.
 
     Returns:
-        What `returned` takes.
+        The argument of `returned`.
     """
     _note(*((name, place) if name in _names else ()))
     _HEAD.pack_into(_pages[0], 0, time.monotonic() + limit)
@@ -111,7 +111,7 @@ def calls(name: str, place: str, limit: float) -> object:
 
 
 def returned(before: object) -> None:
-    """Note that it came back. Ends this worker where it has lost what it cannot do without."""
+    """Record its return. Ends this worker if it lost its user, root, network, limits or files."""
     _join(_groups[0])
     _HEAD.pack_into(_pages[0], 0, 0.0)
     if _belongings() != before:
@@ -122,14 +122,14 @@ def returned(before: object) -> None:
 
 
 def give_up(why: str) -> None:
-    """End this worker, if it is one: what is not ours may be why it cannot go on."""
+    """End this worker, if it is one: third-party code may be the reason why it cannot go on."""
     if _pages:
         _note("", "", why)
         _end(1)
 
 
 def done(code: int) -> None:
-    """Note that all is done: however this worker ends, this is the exit code."""
+    """Record that all is done: however this worker ends, this is the exit code."""
     if _pages:
         _note("", "", "", str(code & 0xFF))
 
@@ -140,18 +140,18 @@ def _note(*fields: str) -> None:
 
 
 def _noted(page: mmap) -> tuple[str, ...]:
-    """What is called, its place, and what it did; and the exit code once all is done."""
+    """The called code, its place, and its fault; and the exit code once all is done."""
     text = page[_HEAD.size :].partition(b"\0")[0].decode(errors="replace")
     return (*text.split("\t"), "", "", "", "")[:4]
 
 
 def _join(group: int) -> None:
-    with suppress(OSError):  # it is a session of its own by now
+    with suppress(OSError):  # it has become a session of its own
         os.setpgid(0, group)
 
 
 def _belongings() -> object:
-    """Our user, root, network and limits, and those of our files that are still the first ones."""
+    """Our user, root, network and limits, and those of our files that are unchanged."""
     import resource
 
     limits = [resource.getrlimit(getattr(resource, f"RLIMIT_{one}")) for one in _LIMITS]
@@ -169,10 +169,10 @@ def _identity(file: int | str) -> object:
 
 
 def _wait(pid: int, page: mmap, mask: Iterable[int]) -> NoReturn:
-    """Wait for a worker, and end as it does; or become the same program without what ended it."""
+    """Wait for a worker, and end as it does; or restart the program without the code to blame."""
     how, asked = _awaited(pid, page)
     if asked := asked or next(iter(signal.sigpending() & {*_FORWARDED}), 0):
-        signal.signal(asked, signal.SIG_IGN)  # one that is pending is said in another way
+        signal.signal(asked, signal.SIG_IGN)  # discards a pending one: it is reported below
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     name, place, why, code = _noted(page)
     if code:
@@ -187,13 +187,13 @@ def _wait(pid: int, page: mmap, mask: Iterable[int]) -> NoReturn:
 
 
 def _awaited(pid: int, page: mmap) -> tuple[str, int]:
-    """How a worker ended, and the signal that was to end it, if there was one."""
+    """The end of a worker in words, and the signal that was to end it, if there was one."""
     asked = late = 0
     while (how := _how_it_ended(pid)) is None:
         got = signal.sigtimedwait((*_FORWARDED, signal.SIGCHLD), 1.0)
         if got and got.si_signo != signal.SIGCHLD:
             asked = got.si_signo
-            # A terminal's reaches both by itself, where they are one process group.
+            # A terminal sends SIGINT to both by itself, if they are one process group.
             if asked != signal.SIGINT or got.si_code <= 0 or os.getpgid(pid) != os.getpgrp():
                 os.kill(pid, asked)
         (limit,) = _HEAD.unpack_from(page)
@@ -204,10 +204,10 @@ def _awaited(pid: int, page: mmap) -> tuple[str, int]:
 
 
 def _how_it_ended(pid: int) -> str | None:
-    """None while it goes on."""
+    """The end of a worker in words; None while it runs."""
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # what started us has all our children forgotten
+    except ChildProcessError:  # SIGCHLD is ignored, so the kernel reaped it
         return "ended the process"
     if not ended:
         return None
@@ -221,7 +221,7 @@ def _begin_anew(name: str, how: str) -> NoReturn:
         known[who] = f"once loaded, it {how}" if name else f"it, or another one, {how}"
         os.environ[VARIABLE] = "\n".join(f"{one}\t{what}" for one, what in known.items())
         with suppress(OSError):
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - as this one was started
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the command line of this process
     _say(f"could not go on: a backend {how}")
     os._exit(1)
 
@@ -232,7 +232,7 @@ def _say(what: str) -> None:
 
 
 def _known() -> dict[str, str]:
-    """What ended a worker so far. Hidden from the programs that this one starts."""
+    """The ends of workers so far. Hidden from the programs that this one starts."""
     if VARIABLE in os.environ:
         for line in os.environ.pop(VARIABLE).splitlines():
             name, _, how = line.partition("\t")
