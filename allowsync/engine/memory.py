@@ -1,4 +1,4 @@
-"""What a run goes by: configuration, state and clocks, read before anything is asked."""
+"""The input of a run: configuration, state and clocks, read before any query is sent."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ if TYPE_CHECKING:
 
 
 class Memory(Value):
-    """What a run goes by.
+    """The input of a run.
 
     Attributes:
-        config: The configuration, its hosts filled in with what their sources publish.
-        request: What was asked for.
+        config: The configuration, its hosts completed with the networks of their sources.
+        request: The request.
         store: The state.
         pulse: The machine's clocks at the start.
-        now: The instant of the run, and how far its clock can be trusted.
-        chronology: What was remembered of the clocks.
-        hosts: What is remembered of each host, by label.
-        ledger: What guards have on record.
+        now: The instant of the run, and the reliability of its clock.
+        chronology: The remembered clock readings.
+        hosts: The memory of each host, by label.
+        ledger: The sightings.
         unconfirmed: Targets whose last change waits for a confirmation, and since when.
-        learnt: What sources of networks say; None where no host names any.
-        renamed: The labels that hosts have now, by those that they had in the run before.
-        orphans: What is left of targets that are no longer configured.
-        disorder: What cannot be read of the orders given by command.
-        orders: Those orders, as far as they can be read; None where there are none.
-        behind: Whether the state is older than the last run that was recorded in it, or gone.
-        moved: The state that the configuration had before, where this one knows of no run.
-        unsure: Whether targets may hold what a run put there that is not on record.
-        here: What targets hold together, where an older state is believed no further than that.
-        fleet: What is known of the fleet; None where the machine belongs to none.
+        learnt: The networks of sources; None where no host names any.
+        renamed: The present labels of hosts, by those of the run before.
+        orphans: The orphaned targets.
+        disorder: Notices of unreadable access orders.
+        orders: The access orders, as far as readable; None where there are none.
+        behind: Whether the state is older than the last recorded run, or gone.
+        moved: The former state of the configuration, where the present one has no run.
+        unsure: Whether targets may hold entries of an unrecorded run.
+        here: The networks in all targets, which bound the use of an older state.
+        fleet: The view of the fleet; None where the machine belongs to none.
     """
 
     config: Config
@@ -88,15 +88,15 @@ class Memory(Value):
 
     @property
     def lost(self) -> bool:
-        """Whether more was remembered once than can be read now, and no gate of that still stands.
+        """Whether memory was lost, and no orphaned gate with its hosts is in force.
 
-        One that does knows hosts that nothing else knows: an empty one would shut them out.
+        Such a gate holds hosts known nowhere else: an empty new one would lock them out.
         """
         lost = self.store.lost or (self.behind and self.chronology.last is None)
         return lost and not any(one.drops for one in self.orphans)
 
     def target(self, name: str) -> TargetMemory | None:
-        """What is remembered of a target, each host by the label that it has now."""
+        """The memory of a target, each host by its present label."""
         known = self.store.target(name)
         if known is not None and self.here is not None:
             from allowsync.engine.older_state import still_claimed
@@ -108,7 +108,7 @@ class Memory(Value):
         return replace(known, entries=_relabelled(known.entries, self.renamed), apart=apart)
 
     def former(self) -> Iterator[TargetRecord]:
-        """What is remembered of targets that are no longer configured."""
+        """The records of orphaned targets."""
         configured = {target.name for target in self.config.targets}
         yield from (one for name, one in self.store.targets().items() if name not in configured)
 
@@ -119,17 +119,17 @@ class Memory(Value):
 
     @property
     def edge(self) -> tuple[Network, ...]:
-        """What Cloudflare is known to publish; empty where it was not asked."""
+        """The networks published by Cloudflare; empty where unknown."""
         return () if self.learnt is None else self.learnt.proxies
 
     @property
     def published(self) -> Mapping[str, SourceRecord]:
-        """What to remember of sources."""
+        """The records of sources to remember."""
         return {} if self.learnt is None else self.learnt.published
 
     @property
     def notices(self) -> Iterator[Notice]:
-        """What is worth saying of state and clock, orphaned targets, sources, and channels."""
+        """Notices about state and clock, orphaned targets, sources, and channels."""
         unread = self.store.unwritable and self.chronology.last is None
         if self.behind and not unread:
             yield Notice(str(self.config.state), _older(self.chronology, self.moved))
@@ -144,7 +144,7 @@ class Memory(Value):
 
 
 def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> Memory:
-    """Read what a run goes by. Raises StateError."""
+    """Read the input of a run. Raises StateError."""
     chronology = store.chronology()
     forgotten = store.forgotten_run()
     known = forgotten is not None or chronology.last is not None or request.rehearsed
@@ -165,8 +165,8 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         remembered = remembered if here is None else still_held(remembered, here)
     if fleet is not None:
         remembered = fleet.known(remembered, now)
-    # All kinds of firewall are searched where the state cannot know, and at boot, when others load
-    # what they had saved.
+    # All kinds of firewall are searched where the state is of no help, and at boot, when other
+    # programs load their saved rules.
     everywhere = request.offline or (chronology.last is None and not request.rehearsed)
     return Memory(
         filled,
@@ -194,7 +194,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
 def _inherited(
     hosts: Sequence[Host], remembered: Mapping[str, HostMemory], now: Now
 ) -> Mapping[str, HostMemory]:
-    """What is remembered of each host. Loads what follows hostnames where some may have moved."""
+    """The memory of each host. Imports the matching by hostname only where some moved."""
     known = by_label(hosts, remembered)
     if known is not None:
         return known
@@ -204,7 +204,7 @@ def _inherited(
 
 
 def _of_fleet(config: Config, request: Request, store: Store, now: Now) -> FleetView:
-    """One look at what the fleet decided. Raises StateError."""
+    """Look at the fleet's documents once. Raises StateError."""
     from allowsync.engine.fleet.view import view_of
 
     view = view_of(config, request, now)
@@ -218,7 +218,7 @@ def _of_fleet(config: Config, request: Request, store: Store, now: Now) -> Fleet
 def _with_orders(
     config: Config, request: Request, store: Store, pulse: Pulse
 ) -> tuple[Config, StandingOrders | None, tuple[Notice, ...]]:
-    """The configuration with what was ordered by command; mostly that is nothing."""
+    """The configuration with access orders given by command; mostly there are none."""
     none = store.orders() is None and not os.path.lexists(f"{config.state}.revoked")
     if none and not request.assumed:
         return config, None, ()
@@ -235,10 +235,10 @@ def _relabelled(entries: Iterable[Entry], labels: Mapping[str, str]) -> tuple[En
 
 
 def with_history(config: Config, request: Request, started: datetime, steps: Steps) -> RunReport:
-    """Carry steps out by what is remembered, or without it where that is damaged.
+    """Carry out steps with the state's history, or without it where that is damaged.
 
-    To SQLite a read that fails in passing is damage, too (SQLITE_IOERR_CORRUPTFS): what is set
-    aside has looked so twice, over a connection of its own each time.
+    A transient read error looks like damage in SQLite, too (SQLITE_IOERR_CORRUPTFS): a state is set
+    aside only after two such errors, over a connection of its own each time.
     """
     path = config.state
     notices: list[Notice] = []
@@ -265,7 +265,7 @@ def _opened(path: Path, request: Request, notices: list[Notice]) -> Store:
 
 
 def read_only(path: Path, error: StateError, notices: list[Notice]) -> Store:
-    """The state as it can be read, where it cannot be written; one that knows nothing, else."""
+    """The state opened for reading, where it cannot be written; else an empty one."""
     notices.append(Notice(str(error.path), error.why))
     try:
         store = Store.reading(path)
@@ -309,7 +309,7 @@ def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt |
 
 
 def _older(known: Chronology, moved: str) -> str:
-    """What there is to say of a state that does not know the last run."""
+    """The message for a state without the last run."""
     stays = "entries that it does not know stay for now"
     if moved:
         return f"knows of no run: the state was {moved} until now; {stays}; move that one here"

@@ -1,4 +1,4 @@
-"""What no denylist blocks: this machine's own networks, where it gets its answers, and friends."""
+"""Networks that no denylist blocks: this machine's own, its nameservers, and friends'."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def never_blocked(
     store: Store,
     held: Iterable[tuple[str, Iterable[Entry]]],
 ) -> tuple[NeverBlocked, ...]:
-    """All that is never blocked, each network once.
+    """All networks that are never blocked, each once.
 
     Args:
         config: The configuration.
-        decisions: What was decided about hosts.
-        store: The state, which knows what they may come from besides.
-        held: What the targets of allowlists let in, each target with its entries.
+        decisions: The decisions about hosts.
+        store: The state, with further networks of hosts.
+        held: The entries of the targets of allowlists, by target.
 
     Raises:
-        BackendError: Some of it cannot be found out: nothing may be blocked then.
+        BackendError: Some cannot be determined: nothing may be blocked then.
     """
     try:
         every = (
@@ -55,7 +55,7 @@ def never_blocked(
 
 
 def spared_by(denylist: Denylist, decisions: Mapping[str, Decision]) -> Iterator[NeverBlocked]:
-    """What `except` says of one denylist, beside what is never blocked anyway."""
+    """The exceptions (`except`) of one denylist, beside the networks that are never blocked."""
     for one in denylist.spared:
         if not isinstance(one, str):
             yield NeverBlocked(one, "except")
@@ -79,7 +79,7 @@ def _let_in(target: str, entry: Entry) -> str:
 
 
 def _around(config: Config) -> Iterator[tuple[Network, str]]:
-    """This machine's networks, gateways and nameservers, and where people are logged in from."""
+    """This machine's networks, gateways and nameservers, and the peers of login sessions."""
     asked = (*config.resolver.nameservers, *system_nameservers(), *nameservers_in(BEHIND_STUB))
     for nameserver in asked:
         if nameserver.address:

@@ -1,4 +1,4 @@
-"""What a state that does not know the last run can still tell of hosts."""
+"""Use of a state without the last run: its credible memory of hosts and targets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def still_held(known: Mapping[str, HostMemory], held: Coverage) -> Mapping[str, HostMemory]:
-    """What it knows of hosts, without addresses that no target holds any more.
+    """The memory of hosts without addresses that no target holds any more.
 
-    They were left since, and may be another's by now. Of a question of which none is left, no
-    answer is known, as after a lost state.
+    Their hosts have left them since, and others may have them by now. A question without any left
+    has no known answer, as after a lost state.
 
     Args:
-        known: What the state knows.
-        held: What all targets hold together.
+        known: The memory in the state.
+        held: The networks in all targets.
     """
 
     def here(one: HeldAddress) -> bool:
@@ -43,7 +43,7 @@ def still_held(known: Mapping[str, HostMemory], held: Coverage) -> Mapping[str, 
 
 
 def still_claimed(known: TargetMemory, held: Coverage) -> TargetMemory:
-    """What it knows of a target, without what no target holds any more."""
+    """The memory of a target, without networks that no target holds any more."""
 
     def here(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         return tuple(one for one in entries if held.covering(one.network) is not None)
@@ -53,9 +53,9 @@ def still_claimed(known: TargetMemory, held: Coverage) -> TargetMemory:
 
 
 def held_now(config: Config) -> Coverage | None:
-    """What all targets hold together; None where one is empty or cannot be read.
+    """The networks in all targets; None where one is empty or cannot be read.
 
-    Nothing tells then what was left: all that the state knows is believed.
+    Nothing shows then which addresses were left: all memory in the state counts.
     """
     networks: set[Network] = set()
     for target in (one for allowlist in config.allowlists.values() for one in allowlist.targets):

@@ -1,4 +1,4 @@
-"""What is asked of a run, as a value."""
+"""The request of a run, as a value."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class Request(Value):
-    """What was asked of a run.
+    """The request of a run.
 
     Attributes:
         only: The allowlists to look at, or single targets by their full name; all when empty.
         force: Apply what limits refuse.
-        offline: Do not ask the DNS; restore what was known last.
-        dry_run: Find out what would be done, and write nothing at all.
+        offline: Send no DNS queries; restore the last known entries.
+        dry_run: Plan only, and write nothing at all.
         confirming: The user is asked afterwards whether to keep it. The caller holds the lock.
-        ordered: An order by command is enforced: offline, too, at targets outside this machine.
-        rehearsed: It is one of a rehearsal: sources are not asked, no firewall is searched.
-        assumed: Orders that are not given yet; of a dry run alone.
+        ordered: Enforces an order by command: offline, too, at targets outside this machine.
+        rehearsed: Part of a rehearsal: sources are not asked, no firewall is searched.
+        assumed: Orders that are not given yet; for a dry run alone.
     """
 
     only: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Request(Value):
     assumed: tuple[Order, ...] = ()
 
     def covers(self, allowlist: str, target: str = "") -> bool:
-        """Whether a target is looked at; without one, whether anything of an allowlist is."""
+        """Whether a target is in the run; without one, whether any part of an allowlist is."""
         if not self.only or allowlist in self.only:
             return True
         # No allowlist has a slash in its name, and every target begins with that of its own.
@@ -64,12 +64,12 @@ class Request(Value):
         return [host for name, host in config.hosts.items() if name in names]
 
     def foreseen(self, config: Config) -> list[Query]:
-        """What the run asks the DNS about its hosts; nothing where that is not sure yet.
+        """The queries of the run about its hosts; none where they are not certain yet.
 
-        All or nothing, since whatever is asked later has only the time that is left. It is not sure
-        where access ends, which is for memory and clock to say, and where networks are to be
-        fetched first, which may take longer than the DNS has; nor in a fleet, before it is known
-        which machine decides.
+        All or none, since later queries have only the remaining time. They are uncertain where
+        access has an end, which depends on memory and clock, and where networks are to be fetched
+        first, which may take longer than the DNS has; and in a fleet, before the deciding machine
+        is known.
         """
         if config.fleet is not None:
             return []
@@ -81,9 +81,9 @@ class Request(Value):
 
     @property
     def watched(self) -> bool:
-        """Whether the run speaks for the installation: it looks at all of it, asks the DNS, writes.
+        """Whether the run stands for the installation: complete, with DNS queries, and written.
 
-        A run by hand for one allowlist, or the one at boot without DNS, must not still an alarm.
+        A run by hand for one allowlist, or the one at boot without DNS, must not silence an alarm.
         """
         return not (self.only or self.offline or self.dry_run)
 

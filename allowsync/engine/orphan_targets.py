@@ -1,8 +1,8 @@
 """Orphaned targets: no longer configured, still enforced, and never updated.
 
-They are known by the state, and by the marks that allowsync leaves in the firewall itself, which
-outlive a lost state. What carries the mark of another configuration on this machine is not ours,
-unless that one is known to be gone: then no other run tells.
+They are known from the state, and from the marks that allowsync leaves in the firewall itself,
+which outlive a lost state. A mark of another configuration on this machine is foreign, unless that
+configuration is known to be gone: then no other run reports it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class OrphanEffect(Enum):
-    """What an orphaned target does to packets, in words."""
+    """The effect of an orphaned target on packets, as text."""
 
     DROPS = "drops what comes from elsewhere"
     OPENS = "lets in the hosts it held"
@@ -38,7 +38,7 @@ class OrphanEffect(Enum):
 
     @property
     def code(self) -> ExitCode:
-        """What a run that finds it ends with: gates shut out who moved, rules let in who did."""
+        """The exit code of a run with it: gates lock out moved hosts, rules still admit them."""
         wrong = self in (OrphanEffect.DROPS, OrphanEffect.OPENS)
         return ExitCode.FAILED if wrong else ExitCode.IN_STEP
 
@@ -47,12 +47,12 @@ class OrphanTarget(Value):
     """A target that is no longer configured.
 
     Attributes:
-        name: What it is called: as it was, or after its place where that is another target's name.
+        name: Its former name, or one from its place where that is another target's name.
         allowlist: The allowlist it was for.
-        record: What the state knows of it; None where it knows nothing.
+        record: Its record in the state; None where there is none.
         kind: The kind of target, where it was found in the firewall.
-        marked: What was found there.
-        unsettled: Whether it is unknown what came of the last change that was meant for it.
+        marked: The mark found there.
+        unsettled: Whether the outcome of its last intended change is unknown.
     """
 
     name: str
@@ -64,7 +64,7 @@ class OrphanTarget(Value):
 
     @property
     def effect(self) -> OrphanEffect:
-        """What it does, as far as it is known by what was found."""
+        """Its effect, as far as its mark shows."""
         if self.marked is not None and self.marked.drops:
             return OrphanEffect.DROPS
         if self.marked is not None and self.marked.opens:
@@ -73,12 +73,12 @@ class OrphanTarget(Value):
 
     @property
     def drops(self) -> bool:
-        """Whether it is known to drop every packet that comes from elsewhere."""
+        """Whether it is known to drop every packet from other source addresses."""
         return self.effect is OrphanEffect.DROPS
 
     @property
     def to_remember(self) -> TargetRecord:
-        """What the state is to know of it, where it knows nothing."""
+        """The record for the state, where there is none."""
         from allowsync.state import TargetRecord
 
         kind = "" if self.kind is None else self.kind.name
@@ -86,7 +86,7 @@ class OrphanTarget(Value):
         return TargetRecord(self.name, self.allowlist, kind, {}, places)
 
     def driver(self) -> Driver | None:
-        """What reads and clears it in the firewall; None where it was not found there.
+        """The backend that reads and clears it in the firewall; None where it was not found there.
 
         Raises:
             BackendError: It cannot be made.
@@ -99,14 +99,14 @@ class OrphanTarget(Value):
 def orphans(
     config: Config, store: Store, only: Iterable[str] = (), *, everywhere: bool = True
 ) -> list[OrphanTarget]:
-    """Targets that are no longer configured.
+    """The orphaned targets.
 
     Args:
         config: The configuration.
-        store: What is remembered.
+        store: The state.
         only: The allowlists to look at; all where none is named.
-        everywhere: Whether all kinds of firewall are searched for marks, or only those that are
-            configured or remembered.
+        everywhere: Whether all kinds of firewall are searched for marks, or only configured and
+            recorded ones.
     """
     names = {target.name for target in config.targets}
     known = {} if _others_state(config) else store.targets()
@@ -136,13 +136,13 @@ def orphans(
 def _marks(
     config: Config, kinds: Iterable[AnyBackendType]
 ) -> Iterator[tuple[AnyBackendType, Marked]]:
-    """What carries our mark in the firewalls and is not configured, as far as can be found out."""
+    """Marked, unconfigured objects in the firewalls, as far as they can be found."""
     configured = configured_places(config)
     for kind in kinds:
         try:
             marks = marks_of(kind, configured)
         except BackendError:
-            continue  # a target of that kind fails for the same reason, and says so
+            continue  # a target of that kind fails for the same reason, and reports it
         yield from ((kind, one) for one in marks if one.place not in configured)
 
 
@@ -154,7 +154,7 @@ def kinds_of(config: Config, others: Iterable[str] | None = None) -> tuple[AnyBa
 
 
 def configured_places(config: Config) -> frozenset[Place]:
-    """All that the targets put entries into."""
+    """The places of all targets."""
     return frozenset(place for target in config.targets for place in _places(target))
 
 
@@ -168,7 +168,7 @@ def _places(target: Target) -> tuple[Place, ...]:
 def _name(
     marked: Marked, kind: AnyBackendType, record: TargetRecord | None, taken: set[str]
 ) -> str:
-    """The same from run to run, though the state may give it another name in between."""
+    """A stable name from run to run, though the state may rename it in between."""
     if record is not None and record.name not in taken and "@" not in record.name:
         return record.name
     usual = f"{marked.allowlist}/{kind.name}"
@@ -176,13 +176,13 @@ def _name(
 
 
 def of_another(target: Target, names: Iterable[str] = ()) -> str:
-    """Why a target is left alone that may not be ours; empty where it is.
+    """The reason why a target may belong to another configuration; empty where it does not.
 
-    Another configuration on this machine put it there, or took it over: it has the same name.
+    Another configuration on this machine created it, or took it over: it has the same name.
 
     Args:
         target: The target.
-        names: What marks of this configuration say that was called otherwise before.
+        names: Marks of this configuration under its former names.
     """
     ours = {"", target.installation, *names}
     with suppress(BackendError):
@@ -197,13 +197,13 @@ def of_another(target: Target, names: Iterable[str] = ()) -> str:
 
 
 def others_targets(config: Config) -> dict[str, str]:
-    """The targets that another configuration put up, which a run leaves alone, and why."""
+    """The targets that belong to another configuration, which a run skips, with the reasons."""
     names = installations(config.state)
     return {one.name: why for one in config.targets if (why := of_another(one, names))}
 
 
 def _installations(config: Config) -> frozenset[str]:
-    """What marks say of this configuration, by its name and those it had before."""
+    """The marks of this configuration, under its present and former names."""
     before = frozenset() if _others_state(config) else installations(config.state)
     return before | {one.installation for one in config.targets}
 
@@ -224,19 +224,19 @@ def _loaded(name: str) -> AnyBackendType | None:
 
 
 def left_over(config: Config, found: Iterable[OrphanTarget]) -> Iterator[Notice]:
-    """What there is to say of them, and of a state that another configuration left them in."""
+    """Notices about orphaned targets, and about a state that belongs to another configuration."""
     if other := _others_state(config):
         yield Notice(str(config.state), whose(other))
     yield from map(told, found)
 
 
 def _others_state(config: Config) -> Path | None:
-    """The configuration beside this one whose state it reads."""
+    """The configuration beside this one that owns the state."""
     return other_configuration(config.state, config.path)
 
 
 def told(one: OrphanTarget) -> Notice:
-    """What there is to say of a target that is no longer configured."""
+    """The notice about an orphaned target."""
     removal = f"'allowsync clear --only {one.name}' removes it"
     place = "" if one.marked is None else one.marked.place
     match one.effect:

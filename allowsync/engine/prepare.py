@@ -1,7 +1,7 @@
-"""What is meant to happen to one target: look at it, plan, hold the plan against the limits.
+"""Preparation of one target: read it, plan, check the plan against the limits.
 
-Whatever goes wrong with one target is an outcome of that one, never an exception that would keep
-another from being repaired.
+Any failure with one target is an outcome of that one, never an exception that would keep another
+from being repaired.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ if TYPE_CHECKING:
 
 
 class Draft(Value):
-    """What is meant to happen to a target.
+    """The intended change of a target.
 
     Attributes:
         target: The target.
-        report: What is known so far; `report.plan` is None when it could not be read.
-        intended: What to remember of it before anything is applied; None: nothing.
-        again: Makes a new draft from a fresh look, when something changed in between; of one that
-            cannot be recorded, with `unrecorded=True`.
-        backend: What carries it out; None when it could not be made.
+        report: The report so far; `report.plan` is None when it could not be read.
+        intended: The memory to record before anything is applied; None for no change of it.
+        again: Makes a new draft from a fresh read, after a concurrent change; where it cannot be
+            recorded, with `unrecorded=True`.
+        backend: The backend that applies it; None when it could not be made.
         unconfirmed: Whether some of it waits for a confirmation.
-        situation: What the plan was made from.
+        situation: The input of the plan.
     """
 
     target: Target
@@ -71,18 +71,18 @@ class Draft(Value):
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is known what to do, and none of it waits for a confirmation."""
+        """Whether there is a plan, and none of it waits for a confirmation."""
         return self.report.plan is not None and not self.unconfirmed
 
     @property
     def found(self) -> frozenset[Network]:
-        """What the target was found to hold."""
+        """The networks found in the target."""
         current = self.report.current
         return frozenset() if current is None else frozenset(e.network for e in current.entries)
 
     @property
     def traffic(self) -> Traffic | None:
-        """When packets last came from networks; None where that is not counted."""
+        """Packets recently seen from networks; None where these are not counted."""
         return None if self.report.current is None else self.report.current.traffic
 
 
@@ -104,33 +104,33 @@ def draft(
     unsure: bool = False,
     former: Callable[[], Iterable[TargetRecord]] = tuple,
 ) -> Draft:
-    """Look at a target and plan what to do with it. Raises nothing.
+    """Read a target and plan its change. Raises nothing.
 
     Args:
         target: The target.
-        decisions: What was decided about each host of its allowlist.
-        memory: What is remembered of the target; None when nothing was ever put there.
-        limits: The limits to keep; None when they are overruled.
+        decisions: The decision about each host of its allowlist.
+        memory: The memory of the target; None when nothing was ever applied there.
+        limits: The limits to keep; None when they are overridden.
         now: The instant of the run.
         allow_empty: Whether an allowlist without any address may be enforced.
-        kept: Why nothing may be removed; None where it may.
+        kept: The reason why nothing may be removed; None where it may.
         beside: All targets of its allowlist.
-        lost: Whether more was remembered once than can be read now.
-        unknown: The entries of unknown origin that an earlier look of this run found, where
-            nothing is remembered of the target: a wider one may have taken them over since.
-        unrecorded: Whether nothing can be recorded. What the run before put there may not be on
-            record either, so an entry that is not remembered stays.
-        names: What marks of this configuration say, under each name it has had.
-        orders: What was ordered by command.
-        unsure: Whether it may hold what a run put there that could not be recorded.
-        former: Tells what the state knows of targets that are no longer configured.
+        lost: Whether memory was lost.
+        unknown: The entries of unknown origin found by an earlier read of this run, where the
+            target has no memory: a wider one may cover them since.
+        unrecorded: Whether nothing can be recorded. Entries of the run before may be unrecorded,
+            too, so an unremembered entry stays.
+        names: Returns the marks of this configuration, under each name it has had.
+        orders: The access orders given by command.
+        unsure: Whether it may hold entries of an unrecorded run.
+        former: Returns the records of orphaned targets.
     """
 
     def once_more(*, unrecorded: bool = unrecorded) -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
         again = partial(again, unrecorded=unrecorded, names=names, orders=orders, unsure=unsure)
         again = partial(again, former=former)
-        # This run is counted once, however often it looks.
+        # This run counts once, however often it reads.
         seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
         return again(target, decisions, memory, limits, now, unknown=seen)
 
@@ -180,8 +180,8 @@ def draft(
         ):
             report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
             return Draft(target, report)
-        # A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is
-        # not known of any does not open it to everyone.
+        # A gate that is gone (a flush, a reboot) is restored, if need be without entries: a lack of
+        # knowledge about hosts does not open it to everyone.
         situation = replace(situation, held_back=believed(situation, situation.trusted))
         made = planned(situation)
         outcome, shut = _expected(made.plan, None), not made.plan.final
@@ -198,14 +198,14 @@ _NO_ADDRESS_YET = "skipped: no host has an address yet; applying it would lock e
 
 
 def _stands(target: Target, places: Collection[Place]) -> bool:
-    """Whether what carries allowsync's mark is left of a target, in the firewall itself."""
+    """Whether a marked part of a target is left in the firewall itself."""
     with suppress(BackendError):
         return any(one.place in places for one in marks_of(target.backend, ()))
     return False
 
 
 def _succeeds(target: Target, places: Collection[Place], former: Iterable[TargetRecord]) -> bool:
-    """Whether it takes the place of a target that is no longer configured."""
+    """Whether a target replaces an orphaned one."""
     from allowsync.engine.former_guards import succeeds
 
     return succeeds(target, places, former)
@@ -214,9 +214,9 @@ def _succeeds(target: Target, places: Collection[Place], former: Iterable[Target
 def _held_beside(
     target: Target, capabilities: Capabilities, beside: Sequence[Target]
 ) -> frozenset[Family]:
-    """The families that a target of the same kind holds which has none of this one's.
+    """The families that a target of the same kind holds which holds none of this one's.
 
-    A packet of the other family never comes to a set in `table ip`, only to that in `table ip6`.
+    A packet of the other family never reaches a set in `table ip`, only that in `table ip6`.
     """
     lacking = frozenset(BOTH_FAMILIES).difference(capabilities.families)
     found: set[Family] = set()
@@ -229,9 +229,9 @@ def _held_beside(
 
 
 def _unknown_beside(target: Target, beside: Iterable[Target], now: Now) -> tuple[Inherited, ...]:
-    """What the other targets of an allowlist hold on this machine, for a gate that is gone.
+    """The entries of an allowlist's other targets on this machine, for a gate that is gone.
 
-    Where nothing is remembered, they alone know who was in. What is elsewhere waits for a network.
+    Without memory, they alone show which hosts had access. Remote ones would wait for a network.
     """
     held: set[Network] = set()
     for one in beside:
@@ -286,7 +286,7 @@ def _unknown_origin(
     *,
     unsure: bool,
 ) -> tuple[tuple[Inherited, ...], frozenset[Network], frozenset[Network]]:
-    """Entries of unknown origin, those whose time is not over, and what explains them after all."""
+    """Entries of unknown origin, those of them still protected, and networks of ended access."""
     if memory is not None and not memory.inherited and not unsure:
         return (), frozenset(), frozenset()
     from allowsync.policy.orphans import closed, confirmed_by, inherited_after, still_protected
@@ -306,7 +306,7 @@ def _within_limits(
     limits: Limits | None,
     kept: LimitRefusal | None,
 ) -> tuple[Situation, Planned, LimitRefusal | None]:
-    """What is planned as far as limits allow it, what it is made from, and what they refused."""
+    """The situation and plan within the limits, and the refused removals."""
     made, refusal = planned(situation), None
     if kept is None and (limits is None or not _takes(situation, made)):
         return situation, made, None
@@ -325,7 +325,7 @@ def _within_limits(
 
 
 def _takes(situation: Situation, made: Planned) -> bool:
-    """Whether a plan leaves anyone less than before, or the target empty; mostly it does not."""
+    """Whether a plan leaves a host less than before, or the target empty; mostly it does not."""
     return not made.claims or bool(without_claims(situation.claims, made.claims))
 
 
@@ -336,17 +336,17 @@ def _expected(plan: Plan, refusal: LimitRefusal | None) -> Outcome:
 
 
 def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
-    """Whether the plan would put up a gate, or repair one, that no host can pass.
+    """Whether the plan would create a gate, or repair one, that no host can pass.
 
-    Where trusted hosts exist but none of them has an address, that is a gap in our knowledge and
-    not a wish. Where no host is trusted any more, an empty gate is just what is wanted.
+    Where trusted hosts exist but none of them has an address, that is a lack of knowledge and no
+    intention. Where no host is trusted any more, an empty gate is intended.
     """
     nothing_there = not current.entries
     return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)
 
 
 def ineffective(plan: Plan, current: Current) -> dict[Network, str]:
-    """Entries of a plan that are there already and let no packet in, each with the reason."""
+    """Entries of a plan that are present already and admit no packet, each with the reason."""
     if not current.ineffective:
         return {}
     return {
@@ -364,7 +364,7 @@ def _too_many(plan: Plan, capabilities: Capabilities) -> str:
 def _intended(
     made: Planned, situation: Situation, inherited: tuple[Inherited, ...]
 ) -> TargetMemory:
-    """What the target may hold from the moment anything is applied: old and new entries."""
+    """The possible entries of the target once anything is applied: old and new ones."""
     plan = made.plan
     final = tuple(entry for entry in plan.final if entry.hosts)
     if plan.idle:

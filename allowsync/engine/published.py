@@ -1,4 +1,4 @@
-"""Asking the sources of networks, when their time has come, and remembering what they say."""
+"""Queries to due sources of networks, and their records."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 class Learnt(Value):
-    """What a run goes by.
+    """The networks of sources, as a run uses them.
 
     Attributes:
-        config: The configuration, hosts and targets filled in with what their sources publish.
-        published: Everything to remember of sources.
-        notices: Warnings about those that were asked, and about lists.
+        config: The configuration, with hosts and targets completed by their sources' networks.
+        published: All records of sources to remember.
+        notices: Warnings about asked sources, and about lists.
     """
 
     config: Config
@@ -45,22 +45,22 @@ class Learnt(Value):
 
     @property
     def proxies(self) -> tuple[Network, ...]:
-        """What Cloudflare is known to publish; nothing where it was not asked."""
+        """The networks published by Cloudflare; none where unknown."""
         kept = self.published.get(CLOUDFLARE_SOURCE)
         return () if kept is None else kept.networks
 
     def troubles(self, now: datetime) -> list[Notice]:
-        """Warnings about sources, as of the last time they were asked, and about lists."""
+        """Warnings about sources, as of their last query, and about lists."""
         kept = self.published.items()
         return [*(about(name, one) for name, one in kept if worth_saying(one, now)), *self.notices]
 
 
 class ListsKnown(Value):
-    """What lists say.
+    """The known state of lists.
 
     Attributes:
-        records: What hosts go by, as of any source.
-        notices: What is wrong with lists in use.
+        records: Their records, as of any source.
+        notices: Notices of problems with lists in use.
     """
 
     records: Mapping[str, SourceRecord] = field(default_factory=dict)
@@ -70,13 +70,13 @@ class ListsKnown(Value):
 def known_lists(
     config: Config, now: datetime, *, force: bool = False, keep: bool = False
 ) -> ListsKnown | None:
-    """What lists say: files that were changed are read, and nothing is fetched. Raises nothing.
+    """The known state of lists: changed files are read, and nothing is fetched. Raises nothing.
 
     Args:
         config: The configuration.
         now: The instant.
-        force: Whether a file counts that has far fewer networks than before, or far more.
-        keep: Whether what files say is kept for runs to come.
+        force: Whether a file with far fewer or far more networks than before is accepted.
+        keep: Whether contents of files are kept for later runs.
 
     Returns:
         None where no list is in use.
@@ -90,7 +90,7 @@ def known_lists(
 
 
 def recalled(config: Config, store: Store, lists: ListsKnown | None = None) -> Learnt:
-    """What is known of sources, without asking any, and of lists. Raises StateError."""
+    """The known records of sources and lists, without a query. Raises StateError."""
     names = config.sources_in_use
     if not (names or lists):
         return Learnt(config)
@@ -107,15 +107,15 @@ def learn(
     *,
     force: bool,
 ) -> Learnt:
-    """Ask the sources whose time has come. Raises StateError.
+    """Ask the sources that are due. Raises StateError.
 
     Args:
         config: The configuration.
-        store: What was known so far.
+        store: The state.
         names: The sources that hosts and targets of the run name: only these are asked.
         now: The instant of the run.
-        lists: What lists say; None where none is in use.
-        force: Whether to ask those again that gave something odd, and to believe it.
+        lists: The known state of lists; None where none is in use.
+        force: Whether to ask sources with rejected networks again, and to accept these.
     """
     remembered = recalled(config, store).published
     kept, notices = dict(remembered), [*(lists.notices if lists else ())]
@@ -137,14 +137,14 @@ def about(name: str, kept: SourceRecord) -> Notice:
 def asked(
     config: Config, name: str, before: SourceRecord | None, now: datetime, *, force: bool = False
 ) -> SourceRecord:
-    """What there is to remember of a source once it was asked. Raises nothing.
+    """The record of a source after a query. Raises nothing.
 
     Args:
         config: The configuration.
         name: The source.
-        before: What was remembered of it.
+        before: The record before.
         now: The instant of the run.
-        force: Whether to believe what looks odd beside what it said before.
+        force: Whether to accept networks that are implausible beside the former ones.
     """
     url = url_of(config, name)
     former = before or SourceRecord((), None, now)
@@ -159,7 +159,7 @@ def asked(
 
 
 def known(config: Config) -> Learnt:
-    """What the state knows of sources, without asking any; nothing where it cannot be read."""
+    """The recorded networks of sources, without a query; none where the state cannot be read."""
     from allowsync.state import StateError, Store
 
     if not config.sources_in_use:
@@ -172,9 +172,9 @@ def known(config: Config) -> Learnt:
 
 
 def ask_all(config: Config, now: datetime) -> dict[str, SourceRecord]:
-    """What every source that is named says now, and what is known of the lists that hosts name.
+    """The networks of every named source now, and the known records of lists that hosts name.
 
-    Remembers nothing, raises nothing.
+    Records nothing, raises nothing.
     """
     before = known(config).published
     said = {name: asked(config, name, before.get(name), now) for name in config.sources_in_use}
@@ -183,13 +183,13 @@ def ask_all(config: Config, now: datetime) -> dict[str, SourceRecord]:
 
 
 def with_known(config: Config, asked: Mapping[str, SourceRecord] | None = None) -> Config:
-    """The configuration, its targets filled in with what the state knows of their sources.
+    """The configuration, its targets completed with the recorded networks of their sources.
 
     Hosts stay as they are. Raises nothing.
 
     Args:
         config: The configuration.
-        asked: What sources say now; counts for those of which the state knows nothing.
+        asked: The networks of sources now; used for those without a record.
     """
     if not any(one.sources for one in config.targets):
         return config
@@ -198,7 +198,7 @@ def with_known(config: Config, asked: Mapping[str, SourceRecord] | None = None) 
 
 
 def url_of(config: Config, name: str) -> str:
-    """Where a source is asked; empty where it cannot be loaded."""
+    """The URL of a source; empty where the source cannot be loaded."""
     options = config.sources.get(name)
     if options is not None and options.url is not None:
         return options.url
@@ -209,10 +209,10 @@ def url_of(config: Config, name: str) -> str:
 
 
 def load(name: str) -> NetworkSource:
-    """The source of that name.
+    """The source with the given name.
 
     Raises:
-        SourceError: It is not there, or cannot be loaded.
+        SourceError: It is not installed, or cannot be loaded.
     """
     try:
         loaded = load_entry_point(NETWORKS, name)
@@ -226,7 +226,7 @@ def load(name: str) -> NetworkSource:
 
 
 def _networks(source: NetworkSource, url: str) -> tuple[Network, ...]:
-    """What a source gives, sorted. A defect of it is an answer that is missing."""
+    """The networks of a source, sorted. A defect of it counts as a missing answer."""
     try:
         return tuple(sorted(set(source.ask(url)), key=by_network))
     except SourceError:
@@ -246,7 +246,7 @@ def _with(
 
 
 def _allowlists(config: Config, kept: Mapping[str, SourceRecord]) -> Mapping[str, Allowlist]:
-    """The allowlists, the networks of sources in the place of the names that targets have."""
+    """The allowlists, with networks in place of the source names in targets."""
     if not any(one.sources for one in config.targets):
         return config.allowlists
     published = {name: one.networks for name, one in kept.items()}

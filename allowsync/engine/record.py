@@ -1,4 +1,4 @@
-"""Applies what is meant, on record before and after: the state knows all that may be enforced."""
+"""Applying on record: the state knows all entries that may be enforced, before and after."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 def enforce_on_record(
     drafts: Sequence[Draft], decided: Judgement, memory: Memory
 ) -> list[TargetReport]:
-    """Remember what is meant, apply it, and remember what came of it.
+    """Record the intended changes, apply them, and record the result.
 
-    Where nothing is to be applied, it is remembered in one step with the end of the run (`finish`).
-    Where that cannot be recorded (a full or read-only disk, a state that cannot even be read), it
-    is enforced all the same: what keeps strangers out does not wait for a disk.
+    Where there is nothing to apply, all is recorded in one step with the end of the run (`finish`).
+    Where recording fails (a full or read-only disk, a state that cannot even be read), the changes
+    are applied all the same: closing a port to strangers does not wait for a disk.
 
     Raises:
-        StateDamaged: What is remembered makes no sense. Nothing was applied.
+        StateDamaged: The state's contents are invalid. Nothing was applied.
     """
     store = memory.store
     idle = all(one.report.plan is None or one.report.plan.idle for one in drafts)
@@ -62,7 +62,7 @@ def enforce_on_record(
         contents, changes, told = settled((one.report for one in done), _reasons(decided, memory))
         store.confirm(contents, changes, memory.now.instant, told)
     except StateError as error:
-        # What was meant is on record already; only the history lacks the last step.
+        # The intended changes are recorded already; only the history lacks the last step.
         return [_history_lacks(one.report, error) for one in done]
     return [one.report for one in done]
 
@@ -71,7 +71,7 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
     """Close the record of a run and send its notifications; in a dry run, do nothing.
 
     Raises:
-        StateDamaged: What is remembered makes no sense. Nothing was applied, nor remembered.
+        StateDamaged: The state's contents are invalid. Nothing was applied, nor recorded.
     """
     if memory.request.dry_run:
         return report
@@ -95,15 +95,15 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
             report = replace(report, targets=targets)
     else:
         _leave_traces(memory)
-    # Last of all: every target is done, and on record.
+    # Last of all: every target is done, and recorded.
     undelivered = () if post is None else post.deliver(report.started)
     return replace(report, notices=(*report.notices, *undelivered))
 
 
 def _leave_traces(memory: Memory) -> None:
-    """Note that this run is on record. What other targets hold that is not, is still to be found.
+    """Mark this run as recorded. Unrecorded entries of targets outside it are still to be found.
 
-    A run that is not confirmed is forgotten again.
+    A run without its confirmation is not marked.
     """
     request = memory.request
     if memory.unsure and request.only:
@@ -117,7 +117,7 @@ def _leave_traces(memory: Memory) -> None:
 
 
 def _post(memory: Memory, report: RunReport) -> Post | None:
-    """The notifications of a run; None where none are wanted."""
+    """The notifications of a run; None where none are configured."""
     if not memory.config.notify:
         return None
     from allowsync.notify.dispatch import collected
@@ -127,7 +127,7 @@ def _post(memory: Memory, report: RunReport) -> Post | None:
 
 
 def _confirm(drafts: Sequence[Draft], memory: Memory) -> None:
-    """Forget what waited for a confirmation, where nothing is kept back any more."""
+    """Remove the marks of pending confirmations, where no change is pending any more."""
     waiting = {} if memory.request.confirming else memory.store.unconfirmed()
     over = [one.target.name for one in drafts if one.target.name in waiting and one.goes_on]
     if over:
@@ -135,7 +135,7 @@ def _confirm(drafts: Sequence[Draft], memory: Memory) -> None:
 
 
 def _reasons(decided: Judgement, memory: Memory) -> Reasons:
-    """What explains the run. Loaded where there is something to explain."""
+    """The reasons of the run. Imported where there is a change to explain."""
     from allowsync.plan.reasons import Reasons
 
     return Reasons(decided.decisions, memory.now.instant)
@@ -173,7 +173,7 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
 
 
 def _ends(memory: Memory) -> Mapping[str, datetime]:
-    """When access ends; as it was known before where nothing is known of a list of others."""
+    """The end of hosts' access; the recorded ones as well where a followed list is unknown."""
     ends = {name: one.until for name, one in memory.config.hosts.items() if one.until is not None}
     if memory.fleet is None or memory.fleet.is_whole:
         return ends
@@ -181,7 +181,7 @@ def _ends(memory: Memory) -> Mapping[str, datetime]:
 
 
 def _listed(decisions: Mapping[str, Decision], memory: Memory) -> Mapping[str, Decision]:
-    """Those about hosts of allowlists: one that a denylist merely spares is let in nowhere."""
+    """The decisions about hosts of allowlists: a host that a denylist exempts has no access."""
     if not memory.config.denylists:
         return decisions
     names = {name for one in memory.config.allowlists.values() for name in one.hosts}
@@ -194,7 +194,7 @@ def _changes(plans: Sequence[Plan], decided: Judgement, memory: Memory) -> tuple
 
 
 def _kept(drafts: Sequence[Draft]) -> set[tuple[str, Network]]:
-    """What hosts are let in by that is not granted: they are undecided, or a limit keeps it."""
+    """The retained networks of hosts, without a grant: undecided, or refused by a limit."""
     return {
         (host, network)
         for one in drafts
@@ -210,7 +210,7 @@ def _ended(
     stays: Mapping[str, set[str]],
     memory: Memory,
 ) -> tuple[AccessEnd, ...]:
-    """Which access ends. Raises StateDamaged where what is on record is no network."""
+    """The access that ends. Raises StateDamaged where a recorded value is no network."""
     hosts = memory.config.hosts.keys()
 
     def lost(entry: Entry, label: str) -> str:
@@ -225,10 +225,10 @@ def _ended(
 def _carried_on(
     drafts: Sequence[Draft], memory: Memory
 ) -> Iterator[tuple[TargetRecord, TargetMemory]]:
-    """What is to be remembered of targets that this run does nothing with.
+    """The memory of targets that this run does not change.
 
-    A host's new label is known in this run alone, and so may be what was left behind: the next one
-    searches no kind of firewall for it that is neither configured nor on record.
+    A host's new label is known in this run alone, and so may be an orphaned target: the next run
+    searches no kind of firewall that is neither configured nor recorded.
     """
     if memory.renamed:
         known = memory.store.targets()
@@ -250,7 +250,7 @@ def _target(one: Draft) -> TargetRecord:
 
 
 def _unsure(one: Draft) -> Draft:
-    """The same where the state may be older than what the target holds."""
+    """The same draft where the state may be older than the target's entries."""
     return one.again(unrecorded=True) if one.goes_on and one.again is not None else one
 
 

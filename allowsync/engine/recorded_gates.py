@@ -1,8 +1,8 @@
-"""Targets by the state alone: the configuration is not valid.
+"""Gates restored from the state alone, while the configuration is invalid.
 
-Nothing is obeyed of what the file says. A gate that is gone gets back what it held last: that lets
-in no host that was out, and shuts out none that was in. Access that was to end by the last valid
-configuration, or by command, ends all the same; else what stands is left as it is.
+No part of the file is used. A gate that is gone gets its last entries back: that admits no host
+that was out, and locks out none that was in. Access that ends by the last valid configuration, or
+by command, ends all the same; other entries are left unchanged.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
 def put_up_again(
     state: Path, configuration: Path, pulse: Pulse, only: Iterable[str] = ()
 ) -> list[Notice]:
-    """Put up the gates that are gone, as they were last, and end what is over. Raises nothing.
+    """Restore the gates that are gone, and end access that is over. Raises nothing.
 
     Args:
-        state: The state. One that is another configuration's is left alone.
-        configuration: The file that is not valid.
+        state: The state. One that belongs to another configuration is left alone.
+        configuration: The invalid file.
         pulse: The machine's clocks.
         only: The allowlists or targets to look at; all where none is named.
 
     Returns:
-        What was done, and what could not be.
+        Notices of restored gates, ended access, and failures.
     """
     path = os.path.abspath(configuration)  # noqa: PTH100 - `..` must not follow links
     mine = installation_of(os.fsencode(path))
@@ -82,17 +82,17 @@ def put_up_again(
 
 
 def _as_recorded(state: Path) -> Store:
-    """The state, or what it was before a run that was never confirmed."""
+    """The state, or its copy from before a run that was never confirmed."""
     copy = copy_of(state)
     return Store.reading(copy if is_whole(copy) else state)
 
 
 class Ended(Value):
-    """What has no access any more, whatever a target held last.
+    """Hosts and networks without access any more, whatever a target held last.
 
     Attributes:
-        labels: The hosts that were revoked, and those whose `until` or grant is over.
-        networks: The networks that were revoked.
+        labels: The revoked hosts, and those whose `until` or grant is over.
+        networks: The revoked networks.
         unknown: Whether there may be more.
     """
 
@@ -157,7 +157,7 @@ def _enforced(
 
 
 def _over(known: TargetMemory | None, ended: Ended) -> Claims:
-    """What was claimed by hosts alone whose access ended."""
+    """The claims of hosts alone whose access ended."""
     claimed = () if known is None else known.claimed
     return {one.network: one.hosts for one in claimed if ended.only(one.hosts)}
 
@@ -168,7 +168,7 @@ def _stays(over: Claims, why: str) -> str:
 
 
 def _held(known: TargetMemory | None, ended: Ended) -> Claims:
-    """What a target held last, without what only hosts had whose access ended."""
+    """The last claims at a target, without those of ended access alone."""
     if known is None:
         return {}
     left: dict[Network, tuple[str, ...]] = {one.network: () for one in known.inherited}
@@ -179,13 +179,13 @@ def _held(known: TargetMemory | None, ended: Ended) -> Claims:
 
 
 def _draft(target: Target, wanted: Claims, over: Claims, *, unknown: bool, **_: bool) -> Draft:
-    """What it takes to make a target whole, and to end what is over there. Raises nothing.
+    """The draft that restores a target, and ends access there. Raises nothing.
 
     Args:
         target: The target.
-        wanted: What it held last, without that.
-        over: What is over.
-        unknown: Whether more may be: then no host is let in that is not in already.
+        wanted: Its last claims, without ended ones.
+        over: The ended claims.
+        unknown: Whether there may be more: then no host gains access.
     """
     report = TargetReport(target.name, target.allowlist, Outcome.FAILED)
     try:
@@ -211,7 +211,7 @@ def _draft(target: Target, wanted: Claims, over: Claims, *, unknown: bool, **_: 
 
 
 def _said(report: TargetReport) -> str:
-    """What came of making a target whole, or of ending access there."""
+    """The result of restoring a target, or of ending access there, as text."""
     plan = report.plan
     if plan is None:
         return report.reason

@@ -1,7 +1,7 @@
 """A rehearsal: the runs of some days, one after the other, with nothing written anywhere.
 
-They are real runs, step by step. Only what they go by differs: a copy of the state in memory, a
-copy of each target in memory, the answers that are assumed, and clocks that move on by themselves.
+They are real runs, step by step. Only their input differs: a copy of the state in memory, a copy of
+each target in memory, assumed answers, and simulated clocks.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 
 class Rehearsal(Value):
-    """What came of a rehearsal.
+    """The result of a rehearsal.
 
     Attributes:
-        began: When its first run would start: now.
-        ends: When its last run would start.
-        interval: How long after each other runs would start.
-        runs: How many that are.
-        report: The last run, with all that would have changed at each target since today.
-        past: What would be on record of it.
+        began: The start of its first run: now.
+        ends: The start of its last run.
+        interval: The time between the starts of runs.
+        runs: The number of runs.
+        report: The last run, with all changes at each target since today.
+        past: The history it would leave.
         kept: By host, networks that are not granted then and not withdrawn.
     """
 
@@ -60,7 +60,7 @@ class Rehearsal(Value):
 
 
 class TargetCopy:
-    """What a target holds in a rehearsal. A backend as any other, without a firewall."""
+    """The contents of a target in a rehearsal. A backend like any other, without a firewall."""
 
     def __init__(self, current: Current, capabilities: Capabilities, trouble: str = "") -> None:
         self.first = self._current = current
@@ -69,7 +69,7 @@ class TargetCopy:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of the target."""
+        """The capabilities of the target."""
         return self._capabilities
 
     def check(self) -> Sequence[Finding]:
@@ -77,13 +77,13 @@ class TargetCopy:
         return ()
 
     def read(self) -> Current:
-        """What it would hold. Raises BackendError where the target cannot be read today."""
+        """Return the simulated contents. Raises BackendError where the target is unreadable."""
         if self._trouble:
             raise BackendError(self._trouble)
         return self._current
 
     def apply(self, plan: Plan) -> None:
-        """Hold what a plan says, as far as the target can tell it apart."""
+        """Set the entries to those of a plan, with the labels that the target supports."""
         caps, entries = self._capabilities, plan.final
         if not caps.labels:
             entries = tuple(Entry(one.network) for one in entries)
@@ -92,17 +92,17 @@ class TargetCopy:
         self._current = replace(self._current, entries=frozenset(entries), flaws=())
 
     def clear(self) -> None:
-        """Hold nothing."""
+        """Remove all entries."""
         self._current = Current()
 
 
 def count_of(began: datetime, ends: datetime, interval: timedelta) -> int:
-    """How many runs start until an instant: at once, at every interval, and then."""
+    """The number of runs until an instant: one at once, at every interval, and at the end."""
     return -(-(ends - began) // interval) + 1
 
 
 def instants(began: datetime, ends: datetime, interval: timedelta) -> Iterator[datetime]:
-    """When these start."""
+    """The starts of these runs."""
     count = count_of(began, ends, interval) - 1
     yield from (began + number * interval for number in range(count))
     yield ends
@@ -121,12 +121,12 @@ def rehearse(
 
     Args:
         config: The configuration.
-        request: What is asked of each run.
+        request: The request of each run.
         resolve: Gives the same answers to every run.
         pulse: The machine's clocks now.
-        ends: When the last run starts.
-        interval: How long after each other they start.
-        progress: Is told how many of them are done.
+        ends: The start of the last run.
+        interval: The time between starts.
+        progress: Called with the number of finished runs, and of all.
     """
     request = replace(request, dry_run=False, rehearsed=True)
     notices: list[Notice] = []
@@ -156,9 +156,9 @@ def _state(config: Config, notices: list[Notice]) -> Store:
 def _with_copies(
     config: Config, store: Store, now: datetime
 ) -> tuple[dict[str, TargetCopy], Config]:
-    """The configuration with a copy in the place of each target, and nothing to be told of it.
+    """The configuration with a copy in place of each target, and without notifications.
 
-    What is left of targets that are no longer configured stays as it is, and is no part of it.
+    Orphaned targets stay as they are, and are no part of it.
     """
     with suppress(StateError):
         for name in store.targets().keys() - {one.name for one in config.targets}:
@@ -189,7 +189,7 @@ def _played(target: Target, copy: TargetCopy) -> Target:
 
 
 def _net(last: TargetReport, copy: TargetCopy) -> TargetReport:
-    """The last report of a target, with all that changed since the first run."""
+    """The last report of a target, with all changes since the first run."""
     if last.plan is None or last.outcome in WRONG:
         return last
     before = {one.network: one for one in copy.first.entries}
@@ -210,7 +210,7 @@ def _net(last: TargetReport, copy: TargetCopy) -> TargetReport:
 def _kept(
     report: RunReport, stays: Mapping[str, Iterable[Network]]
 ) -> Iterator[tuple[str, tuple[Network, ...]]]:
-    """What hosts have and are not granted: a limit keeps it, or too few answers."""
+    """Networks that hosts have without a grant: retained by a limit, or for lack of answers."""
     for name, decision in report.decisions.items():
         granted = {one.network for one in decision.grants}
         left = [one for one in stays.get(name, ()) if one not in granted]

@@ -1,16 +1,16 @@
-"""In which order the targets of one run are changed. Pure.
+"""Order of changes to the targets of one run. Pure.
 
 A service may have several layers: a packet filter, a proxy, a list at Cloudflare. A host that moved
-has to pass all of them. So what is new goes in everywhere before what is old goes out anywhere.
+has to pass all of them. So additions are made everywhere before any removal.
 
 the plan of a target                              first      between    last
-only puts in, or right                            whole
-puts in and takes out                             puts in               takes out
+only adds, or repairs                             whole
+adds and removes                                  adds                  removes
 the same, the last of these targets                          whole
-the same, but it cannot hold old and new at once             whole, or takes out, then puts in
-only takes out                                                          whole
+the same, but it cannot hold old and new at once             whole, or removes, then adds
+only removes                                                          whole
 
-The last of those with both needs no halves: by then all others have what is new. So a run that
+The last target with both needs no halves: by then all others have the additions. So a run that
 changes a single target does that in one step.
 """
 
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 
 
 class Part(Enum):
-    """How much of a target's plan is carried out in one step."""
+    """The part of a target's plan that is applied in one step."""
 
     WHOLE = auto()
-    FIRST = auto()  # what `first_part` says
-    REST = auto()  # all that is left, by a fresh look
+    FIRST = auto()  # that of `first_part`
+    REST = auto()  # all of the rest, by a fresh read
 
 
 class Step(Value):
-    """One change of one target: the target's place among the drafts, and how much of its plan."""
+    """One change of one target: the target's index among the drafts, and the part of its plan."""
 
     number: int
     part: Part
 
 
 class _Course(Enum):
-    """How a target is changed."""
+    """The course of a target's changes."""
 
     NOTHING = "nothing"
     AT_FIRST = "at first"
@@ -57,8 +57,8 @@ class _Course(Enum):
     AT_LAST = "at last"
 
 
-# The steps of each course, each with the phase it belongs to. Not the values of the members: Python
-# 3.11.2, Debian's, takes an empty tuple there for something else.
+# The steps of each course, each with its phase. Not the values of the members: Python 3.11.2,
+# Debian's, misreads an empty tuple there.
 _STEPS: Final[dict[_Course, tuple[tuple[int, Part], ...]]] = {
     _Course.NOTHING: (),
     _Course.AT_FIRST: ((0, Part.WHOLE),),
@@ -70,7 +70,7 @@ _STEPS: Final[dict[_Course, tuple[tuple[int, Part], ...]]] = {
 
 
 def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
-    """What to carry out, in order. A target with nothing to do is not in it."""
+    """The steps to apply, in order. Targets without changes have none."""
     courses = [_course(one) for one in drafts]
     halves = [number for number, one in enumerate(courses) if one is _Course.IN_HALVES]
     if halves and not {_Course.BETWEEN, _Course.MAKING_ROOM}.intersection(courses):
@@ -84,9 +84,9 @@ def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
 
 
 def uncovered(done: Sequence[Draft]) -> list[int]:
-    """The drafts of targets that left out what another target of the run let in, and took out.
+    """The drafts of targets that omitted entries which another target held, and then removed.
 
-    That is so where several allowlists fill one set that takes no overlapping entries.
+    This happens where several allowlists share one set without overlapping entries.
     """
     gone = {
         entry.network
@@ -102,10 +102,10 @@ def uncovered(done: Sequence[Draft]) -> list[int]:
 
 
 def first_part(one: Draft) -> Plan | None:
-    """What to carry out of a draft's plan before the rest of it; None where there is no plan.
+    """The part of a draft's plan to apply before the rest; None where there is no plan.
 
-    That is what it adds and repairs. Where the target is too full for that, it is what makes
-    room.
+    These are its additions and repairs. Where the target is too full for them, they are the
+    removals that make room.
     """
     plan, situation = one.report.plan, one.situation
     if plan is None or situation is None or not plan.remove:
@@ -115,14 +115,14 @@ def first_part(one: Draft) -> Plan | None:
 
 
 def additive(situation: Situation, plan: Plan) -> Plan:
-    """A plan that ends no access: what another one takes out, it keeps.
+    """A plan that ends no access: it keeps the entries that another one removes.
 
-    Where entries may not overlap, what a kept one covers is not put in, and what a new one covers
-    goes: whom it let in, the other lets in.
+    Where entries may not overlap, an addition covered by a kept entry is left out, and an entry
+    covered by an addition is removed: the addition admits its hosts.
 
     Args:
-        situation: What both are made from.
-        plan: The plan that takes something out.
+        situation: The input of both.
+        plan: The plan with removals.
     """
     held = owners(situation.held, situation.claims)
     more = make_plan(replace(situation, held_back=merged(situation.held_back, held)))
@@ -137,11 +137,11 @@ def additive(situation: Situation, plan: Plan) -> Plan:
 
 
 def ending(situation: Situation) -> Plan | None:
-    """A plan that does nothing but end the access of those who may have none any more.
+    """A plan that only ends the access of hosts that may have none any more.
 
-    Whose `until` has passed, or who was taken out of the allowlist, loses nothing by what cannot be
-    put in for another host. None where there is no such host, or no other; and where the target
-    cannot be full: there what fails for one fails for the other.
+    An addition that fails for another host does not extend the access of a host whose `until` has
+    passed, or that was removed from the allowlist. None where there is no such host, or no other;
+    and where the target cannot be full: there both fail alike.
     """
     if not situation.capabilities.bounded:
         return None
@@ -160,9 +160,9 @@ def ending(situation: Situation) -> Plan | None:
 
 
 def joined(first: Plan, second: Plan) -> Plan:
-    """What two plans change that are carried out one after the other.
+    """The combined changes of two plans that are applied one after the other.
 
-    What came and went, or went and came, is not told.
+    An entry added and removed, or removed and added, is not reported.
     """
     before = {entry.network for entry in (*first.keep, *first.withheld, *first.remove)}
     added = {entry.network for entry in (*first.add, *second.add)} - before

@@ -1,10 +1,10 @@
-"""One run, from start to end. The only place that knows the order of the steps.
+"""One run, from start to end. The only module with the order of the steps.
 
     resolve → screen → decide → read targets → plan → limits → remember → apply → read back → record
 
 Denylists come before the record is closed, once all targets of allowlists are done.
 
-A dry run is not calling the last four. Nothing below knows what a dry run is.
+A dry run leaves out the last four. The modules below do not distinguish dry runs.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def run(
 
     Args:
         config: The configuration.
-        request: What was asked for.
-        resolve: Asks the DNS.
+        request: The request.
+        resolve: Queries the DNS.
         started: The machine's clocks at the start, or the instant alone.
-        foresee: Is shown what is meant to happen to each target before anything does.
+        foresee: Called with the intended change of each target before anything is applied.
 
     Raises:
         Busy: Another run holds the lock; nothing was touched.
@@ -70,7 +70,7 @@ def run(
                     return steps(store, notices)
             return with_history(config, request, pulse.wall, steps)
     except StateError as error:
-        # Nothing was applied: only what is read before that, or meant, is not caught below.
+        # Nothing was applied: only errors of reading, or of recording the intent, get here.
         return _unlocked(config.state, error, steps)
 
 
@@ -81,7 +81,7 @@ def steps_of(
     pulse: Pulse,
     foresee: Callable[[Sequence[Draft]], None] = lambda _: None,
 ) -> Steps:
-    """The steps of one run, which take the state to go by and what there is to say of it."""
+    """The steps of one run, called with the state to use and notices so far."""
 
     def steps(store: Store, notices: Sequence[Notice]) -> RunReport:
         began = time.monotonic()
@@ -116,7 +116,7 @@ def steps_of(
 
 
 def _unlocked(state: Path, error: StateError, steps: Steps) -> RunReport:
-    """Go by the state as it can be read: a gate that is gone does not wait for its lock."""
+    """Run with the state as readable: a gate that is gone does not wait for its lock."""
     notices: list[Notice] = []
     try:
         with read_only(state, error, notices) as store:
@@ -126,10 +126,10 @@ def _unlocked(state: Path, error: StateError, steps: Steps) -> RunReport:
 
 
 def _recover(state: Path) -> tuple[Store, list[Notice]] | None:
-    """Go by the state before a run that was neither confirmed nor put back.
+    """Use the state from before a run that was neither confirmed nor rolled back.
 
     Returns:
-        Where that copy cannot take the state's place, the copy to read.
+        The copy to read, where it cannot replace the state.
     """
     if not os.path.lexists(state.with_name(state.name + ".before")):
         return None
@@ -146,7 +146,7 @@ def _recover(state: Path) -> tuple[Store, list[Notice]] | None:
 def _prepare(
     target: Target, allowlist: Allowlist, decided: Mapping[str, Decision], memory: Memory
 ) -> Draft:
-    """Look at a target and plan what to do with it."""
+    """Read a target and plan its change."""
     decisions, beside = [decided[name] for name in allowlist.hosts], allowlist.targets
     limits = memory.config.limits
     held, retired = memory.target(target.name), False

@@ -1,8 +1,8 @@
-"""Targets that rely on a rule of another target, which is taken out in a run without them.
+"""Targets that share a rule with another target, which a run without them removes.
 
 Where several allowlists allow one network at one port of UFW, a single rule stands for all of them,
-with the mark of the first. A run over everything lets the others put it back; one that is told to
-look at some targets only, or a `clear`, has to be followed by one over those others.
+with the mark of the first. A run over everything lets the others restore it; a run over some
+targets only, or a `clear`, has to be followed by one over those others.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from allowsync.dns.interface import Resolve
     from allowsync.model.types import Network
 
-    # By target, what was taken out of it.
+    # By target, the networks removed from it.
     Gone = Mapping[str, Collection[Network]]
 
 
 def put_back(config: Config, gone: Gone, resolve: Resolve) -> Iterator[Notice]:
-    """Let other targets of the same kind hold what they relied on. Asks no DNS.
+    """Restore the removed networks at other targets of the same kind. Sends no DNS query.
 
     Yields:
-        What went wrong.
+        The notices of failures.
     """
     if not any(gone.values()):
         return
@@ -38,7 +38,7 @@ def put_back(config: Config, gone: Gone, resolve: Resolve) -> Iterator[Notice]:
         with Store.reading(config.state) as store:
             relying = tuple(_relying(config, store, gone))
     except StateError:
-        return  # what took something out has said so
+        return  # the removing command has reported it
     if not relying:
         return
     report = run(config, Request(relying, offline=True), resolve, pulse())
@@ -48,7 +48,7 @@ def put_back(config: Config, gone: Gone, resolve: Resolve) -> Iterator[Notice]:
 
 
 def _relying(config: Config, store: Store, gone: Gone) -> Iterator[str]:
-    """The targets that were to hold the same, as far as they are remembered."""
+    """The targets that should hold the same networks, as far as remembered."""
     kinds = {one.name: one.backend.name for one in config.targets}
     taken: dict[str, set[Network]] = {}
     for name, networks in gone.items():

@@ -1,4 +1,4 @@
-"""Hosts of which nothing is known: as long as they may be anywhere, denylists add nothing."""
+"""Unknown hosts: as long as their addresses may be any, denylists add nothing."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def unheard_hosts(
     lost: bool = False,
     keep: bool = False,
 ) -> tuple[str, ...]:
-    """Why nothing is added to denylists: a reason for each host that keeps it. Raises nothing.
+    """The reasons why denylists add nothing, one for each unknown host. Raises nothing.
 
     Args:
         state: The state.
-        decisions: What was decided about hosts.
+        decisions: The decisions about hosts.
         now: The instant.
-        lost: Whether the state knows less than the last run did: then the time begins anew, as any
-            host may have been known.
-        keep: Whether it is kept for runs to come since when nothing is known.
+        lost: Whether the state lacks the last run: then the time begins anew, as any host may have
+            been known.
+        keep: Whether the start of each host's silence is kept for later runs.
     """
     known = read_unheard(state)
     before = {} if lost else known

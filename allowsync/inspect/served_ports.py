@@ -132,7 +132,7 @@ def _redirected(
 def listening(
     servers: Iterable[GuardedTarget], targets: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> dict[str, list[str]]:
-    """Where the servers of an allowlist listen beside guarded ports, in words, by its name."""
+    """The unguarded ports where servers of an allowlist listen, as text, by allowlist."""
     guarded = tuple(targets)
     found: dict[str, list[str]] = {}
     for one in servers:

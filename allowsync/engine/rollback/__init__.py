@@ -1,1 +1,1 @@
-"""Taking back what a run changed, unless it is confirmed in time."""
+"""Rollback of a run's changes, unless confirmed in time."""

@@ -1,7 +1,7 @@
 """Targets whose last change was not confirmed (`apply --confirm`).
 
-Until it is, they stay as they were put there before, and only let more in: what could cut
-people off waits. A target that was not there before is left alone.
+Until it is, they keep their former entries, and only admit more: changes that could cut people off
+wait. A target that did not exist before is skipped.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ HOW = "retry with --confirm, or apply it with --force"
 
 
 class Unconfirmed(LimitRefusal):
-    """Why a target keeps what it has: the change was not confirmed."""
+    """The reason why a target keeps its entries: the change was not confirmed."""
 
     since: datetime
 
     @property
     def said(self) -> str:
-        """What is kept, since when, and what ends that."""
+        """The effect, its start, and the commands that end it."""
         return f"{_why(self.since)}; nothing is removed; {HOW}"
 
 
 def unconfirmed(since: datetime) -> Unconfirmed:
-    """The refusal of everything that would take something away."""
+    """The refusal of every removal."""
     return Unconfirmed((), 0, 0, emptied=False, entries=(), since=since)
 
 
 def waiting(store: Store) -> Iterator[Notice]:
-    """Which targets wait for a confirmation, in words."""
+    """Notices about the targets that wait for a confirmation."""
     for target, since in sorted(store.unconfirmed().items()):
         yield Notice(target, f"{_why(since)}; {HOW}")
 
@@ -61,13 +61,13 @@ def held_back(
     memory: Memory,
     beside: Sequence[Target],
 ) -> Draft:
-    """What happens to a target whose last change waits for a confirmation.
+    """The draft for a target whose last change waits for a confirmation.
 
     Args:
-        one: What would happen to it otherwise.
-        decisions: What was decided about each host of its allowlist.
-        held: What is remembered of the target.
-        memory: What the run goes by.
+        one: The draft without that.
+        decisions: The decision about each host of its allowlist.
+        held: The memory of the target.
+        memory: The input of the run.
         beside: All targets of its allowlist.
     """
     since, record = memory.unconfirmed[one.target.name], memory.store.targets().get(one.target.name)
@@ -93,7 +93,7 @@ def held_back(
 
 
 def left_alone(target: Target, since: datetime) -> Draft:
-    """What happens to a target that was not there before: nothing."""
+    """The draft for a target that did not exist before: no change."""
     reason = f"skipped: {_why(since)}; {HOW}"
     return Draft(target, TargetReport(target.name, target.allowlist, Outcome.FAILED, reason=reason))
 
@@ -103,10 +103,10 @@ def _why(since: datetime) -> str:
 
 
 def harmless(one: Draft, decisions: Sequence[Decision]) -> bool:
-    """Whether a plan takes nothing away and rebuilds nothing, so that it cuts off no host.
+    """Whether a plan removes and rebuilds nothing, so that it cuts off no host.
 
-    A claim that a wider one of another host covers is something, too: it is all that is left when
-    the other one ends.
+    A claim covered by a wider one of another host counts, too: it is all that is left when the
+    other one ends.
     """
     plan, situation = one.report.plan, one.situation
     if plan is None or situation is None or plan.remove or plan.repair:
@@ -117,9 +117,10 @@ def harmless(one: Draft, decisions: Sequence[Decision]) -> bool:
 
 
 def former(target: Target, record: TargetRecord | None) -> Target | None:
-    """A target with the options it was put there with; None when it never was, at that place.
+    """A target with its recorded options; None when it was never applied, or at another place.
 
-    Its commands, and all that the state may not say, are those of the present configuration.
+    Its commands, and all options that the state may not set, are those of the present
+    configuration.
     """
     from allowsync.config import ConfigError, rebuild_options
 

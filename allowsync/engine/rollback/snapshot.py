@@ -1,4 +1,4 @@
-"""Putting targets and the state back as they were before a run (`apply --confirm`)."""
+"""Snapshot and rollback of targets and state (`apply --confirm`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TargetSnapshot(Value):
-    """A target as it was. `put_back` makes it so again, and tells whether it differed.
+    """A snapshot of a target. `put_back` restores it, and returns whether it differed.
 
     `put_back` raises `BackendError`.
     """
@@ -38,12 +38,12 @@ class TargetSnapshot(Value):
 
 
 class RollbackResult(Value):
-    """What came of putting a target back.
+    """The result of a target's rollback.
 
     Attributes:
         target: Its full name.
-        differed: Whether it was otherwise than before.
-        reason: Why it is not as it was; empty when it is.
+        differed: Whether it differed from before.
+        reason: The reason why it was not restored; empty when it was.
     """
 
     target: str
@@ -52,23 +52,23 @@ class RollbackResult(Value):
 
 
 def keep(target: Target, record: TargetRecord | None) -> TargetSnapshot:
-    """Look at a target so that it can be put back.
+    """Take a snapshot of a target.
 
-    With the options it was put there with, if these are other ones now: a gate whose ports were
-    changed gets its former ports again.
+    With the options it was applied with, if these differ now: a gate whose ports were changed gets
+    its former ports again.
 
     Raises:
-        BackendError: It cannot be read, or could not be put back as it is.
+        BackendError: It cannot be read, or could not be restored as it is.
     """
     was = former(target, record) or target
     return kept(target.name, was.driver())
 
 
 def kept(name: str, backend: Driver) -> TargetSnapshot:
-    """Look at what a backend has in its target, so that it can be put back.
+    """Take a snapshot of a backend's target.
 
     Raises:
-        BackendError: It cannot be read, or could not be put back as it is.
+        BackendError: It cannot be read, or could not be restored as it is.
     """
     if backend.restorable:
         return TargetSnapshot(name, backend.snapshot())
@@ -84,7 +84,7 @@ def _put_back(name: str, backend: Driver, before: Current) -> bool:
     if _same(now, before):
         return False
     if before.flaws:
-        backend.clear()  # it was not there; what may be left of it, a folder, grants no access
+        backend.clear()  # it did not exist; a possible leftover, a folder, grants no access
     else:
         backend.apply(_plan_back(name, now, before))
     after = backend.read()
@@ -94,7 +94,7 @@ def _put_back(name: str, backend: Driver, before: Current) -> bool:
 
 
 def _same(one: Current, other: Current) -> bool:
-    """Whether a target is as it was: the words of what is wrong may differ."""
+    """Whether a target is as it was: the text of flaws may differ."""
     networks = [{entry.network for entry in current.entries} for current in (one, other)]
     return networks[0] == networks[1] and bool(one.flaws) == bool(other.flaws)
 
@@ -114,7 +114,7 @@ def _plan_back(name: str, now: Current, before: Current) -> Plan:
 
 
 def put_back(targets: Iterable[TargetSnapshot]) -> list[RollbackResult]:
-    """Put every target back. One that fails stops no other."""
+    """Roll every target back. One that fails stops no other."""
     return [_one_put_back(one) for one in targets]
 
 
@@ -137,7 +137,7 @@ def keep_state(state: Path) -> Path:
     copy = copy_of(state)
     if os.path.lexists(copy):
         recover(state)
-    # Also undoes what a crash left half-written; a state that does not exist yet is made.
+    # Also undoes half-written changes of a crash; a state that does not exist yet is made.
     Store.writing(state).close()
     try:
         with as_owner(state):
@@ -148,12 +148,12 @@ def keep_state(state: Path) -> Path:
 
 
 def copy_of(state: Path) -> Path:
-    """Where the copy of a state is while a run waits to be confirmed."""
+    """The path of a state's copy while a run waits to be confirmed."""
     return state.with_name(state.name + ".before")
 
 
 def drop_copy(state: Path) -> None:
-    """Remove the copy of a state, and what SQLite may have left beside it. Raises OSError."""
+    """Remove the copy of a state, and possible files of SQLite beside it. Raises OSError."""
     copy = copy_of(state)
     with as_owner(state):
         for suffix in ("", *COMPANIONS):
@@ -161,14 +161,14 @@ def drop_copy(state: Path) -> None:
 
 
 def recover(state: Path) -> None:
-    """Go by the copy after the watchdog was ended, too (a power cut).
+    """Restore the copy where the watchdog was ended, too (a power cut).
 
-    What was not confirmed is not what was there before, least of all when a machine boots. The
-    caller holds the lock, so no process is waiting any more. A copy that is not whole was never
-    waited on: a run starts once it is.
+    Unconfirmed changes are not the former contents, least of all when a machine boots. The caller
+    holds the lock, so no process is waiting any more. An incomplete copy was never in use: a run
+    starts once it is complete.
 
     Raises:
-        StateError: It cannot be done.
+        StateError: It cannot be restored.
     """
     copy = copy_of(state)
     if is_whole(copy):
@@ -192,12 +192,12 @@ def _waiting(state: Path, copy: Path) -> dict[str, datetime]:
 
 
 def put_state_back(state: Path, waiting: Mapping[str, datetime]) -> None:
-    """Let the copy be the state again.
+    """Replace the state by its copy.
 
     Args:
         state: The state.
-        waiting: The targets whose change waits for a confirmation, and since when. The copy knows
-            that before it takes the place of the state: none is forgotten by a kill in between.
+        waiting: The targets whose change waits for a confirmation, and since when. They are
+            recorded in the copy before it replaces the state: none is lost by a kill in between.
 
     Raises:
         StateError: It could not be done.
@@ -208,7 +208,7 @@ def put_state_back(state: Path, waiting: Mapping[str, datetime]) -> None:
             store.set_unconfirmed([target], since)
     try:
         with as_owner(state):
-            # A journal belongs to what is replaced (SQLite would play it back into the copy).
+            # A journal belongs to the replaced file (SQLite would play it back into the copy).
             for suffix in COMPANIONS:
                 state.with_name(state.name + suffix).unlink(missing_ok=True)
             copy.replace(state)

@@ -1,8 +1,8 @@
 """A run that is rolled back unless it is confirmed in time.
 
-Who asks may die with the terminal. So before anything is applied, a process of its own is started,
-in a session of its own, that knows how everything was. It puts that back when the time is over,
-when it is told to, and when the asking process is gone. It holds the run lock all the while.
+The asking process may die with the terminal. So before anything is applied, a process is started in
+a session of its own, with a snapshot of everything. It rolls back when the time is over, on
+request, and when the asking process is gone. It holds the run lock all the while.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target
     from allowsync.state import TargetRecord
 
-# What a run may take until it is applied, beside the time to confirm it: as long as under systemd.
+# The longest time until a run is applied, beside the time to confirm it: as long as under systemd.
 LONGEST_RUN: Final = 600.0  # seconds
-# A command that a killed run had just started may still be at it.
+# A command that a killed run had just started may still be running.
 AFTERMATH: Final = 1.0  # seconds
 
 _APPLIED, _KEEP, _REVERT = b"a", b"k", b"r"
@@ -49,7 +49,7 @@ _IGNORED: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE,
 
 
 class CannotConfirm(Exception):
-    """A target could not be put back, so nothing was applied. `target` is its name."""
+    """A target could not be rolled back, so nothing was applied. `target` is its name."""
 
     def __init__(self, target: str, why: str) -> None:
         super().__init__(f"{target}: {why}")
@@ -58,12 +58,12 @@ class CannotConfirm(Exception):
 
 
 class ConfirmResult(Value):
-    """How it ended.
+    """The outcome.
 
     Attributes:
-        kept: Whether what was applied stays.
-        targets: Where it does not: what came of putting each target back.
-        problem: What else went wrong, in words; empty when nothing did.
+        kept: Whether the changes stay.
+        targets: The result of each target's rollback, where they do not.
+        problem: Another failure, as text; empty when there was none.
     """
 
     kept: bool
@@ -72,7 +72,7 @@ class ConfirmResult(Value):
 
 
 class RunSnapshot(Value):
-    """Everything as it was before the run."""
+    """A snapshot of everything before the run."""
 
     state: Path
     targets: tuple[TargetSnapshot, ...]
@@ -80,30 +80,30 @@ class RunSnapshot(Value):
 
 
 class Watch(Value):
-    """The way to the process that puts everything back. Only one word of it counts: the first."""
+    """The channel to the watchdog process. Only the first command to it counts."""
 
     channel: socket.socket
 
     def fileno(self) -> int:
-        """Readable once it is decided."""
+        """The descriptor, readable once it is decided."""
         return self.channel.fileno()
 
     def applied(self) -> None:
-        """Let the time begin."""
+        """Start the time to confirm."""
         self._say(_APPLIED)
 
     def keep(self) -> ConfirmResult:
-        """Confirmed: everything stays, unless the time was over already."""
+        """Confirm: everything stays, unless the time was over already."""
         self._say(_KEEP)
         return self.verdict()
 
     def revert(self) -> ConfirmResult:
-        """Put everything back now."""
+        """Roll everything back now."""
         self._say(_REVERT)
         return self.verdict()
 
     def verdict(self) -> ConfirmResult:
-        """Wait for how it ended."""
+        """Wait for the outcome."""
         said = b""
         with suppress(ConnectionError):
             while piece := self.channel.recv(65536):
@@ -116,18 +116,18 @@ class Watch(Value):
         return ConfirmResult(found["kept"], targets, found["problem"])
 
     def _say(self, word: bytes) -> None:
-        with suppress(OSError):  # it is gone, and `verdict` tells that
+        with suppress(OSError):  # the process is gone, and `verdict` reports that
             self.channel.sendall(word)
 
 
 def look(config: Config, targets: tuple[Target, ...], at: datetime) -> RunSnapshot:
-    """See how everything is, and remember that what comes next waits to be confirmed.
+    """Take a snapshot of everything, and mark the coming change as pending confirmation.
 
     The caller holds the lock.
 
     Raises:
-        CannotConfirm: A target could not be put back.
-        StateError: The state cannot be kept.
+        CannotConfirm: A target could not be rolled back.
+        StateError: The state cannot be copied.
     """
     keep_state(config.state)
     try:
@@ -155,7 +155,7 @@ def _kept(target: Target, record: TargetRecord | None) -> TargetSnapshot:
 
 
 def start(before: RunSnapshot, wait: timedelta, lock: Lock) -> Watch:
-    """Start the process that puts everything back `wait` after it was applied.
+    """Start the process that rolls everything back `wait` after it was applied.
 
     Raises:
         OSError: It could not be started.
@@ -181,7 +181,7 @@ def _become_watch(
     theirs: socket.socket,
     asker: int,
 ) -> NoReturn:
-    """In the child: leave terminal, session and parent behind (daemon(7)), then watch."""
+    """In the child: leave terminal, session and parent (daemon(7)), then watch."""
     code = 1
     try:
         ours.close()
@@ -194,12 +194,12 @@ def _become_watch(
             _watch(before, wait, lock, theirs, asker)
         code = 0
     finally:
-        # Nothing of the process this is a copy of is to be done twice: no `finally`, no buffer.
+        # No code of the copied process must run twice: no `finally`, no buffer.
         os._exit(code)
 
 
 def _let_go(channel: socket.socket) -> None:
-    """Hear no signal but SIGTERM, which means: now. Hold no pipe or terminal open."""
+    """Ignore signals except SIGTERM, which means: now. Close pipes and terminal."""
     for one in _IGNORED:
         signal.signal(one, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: channel.shutdown(socket.SHUT_RD))
@@ -256,7 +256,7 @@ def _keep(before: RunSnapshot) -> ConfirmResult:
 
 
 def _revert(before: RunSnapshot) -> ConfirmResult:
-    """Targets first: a user may be locked out. Then what is remembered of them."""
+    """Roll back targets first, for a user may be locked out; then their memory."""
     done = put_back(before.targets)
     differed = [one.target for one in done if one.differed]
     try:
@@ -267,7 +267,7 @@ def _revert(before: RunSnapshot) -> ConfirmResult:
 
 
 def _log(verdict: ConfirmResult) -> None:
-    """Tell the system's log; the asking process may be gone."""
+    """Write to the system's log; the asking process may be gone."""
     if verdict.kept:
         return
     import syslog
