@@ -27,12 +27,12 @@ class HostAccess(Value):
 
     Attributes:
         host: The host.
+        network: The network.
         hostname: The hostname that resolved to it; empty for a fixed network.
         basis: The basis of the grant; None where only the history is known.
         since: The start of the access.
         until: The end of the access, past or expected; None when none is known.
-        said: The age of the answer, or the reason for the end, as text.
-        said: How fresh it was, or why it ended.
+        said: The age of its confirmation, or the reason for its end, as text.
     """
 
     host: str
@@ -53,7 +53,7 @@ class TargetContents(Value):
         others: Foreign entries at the same place.
         doubtful: Entries whose presence is uncertain, each with the reason.
         unknown: The reason why the contents are unknown; empty when they are known.
-        beside: The families that another target at the same place holds instead of this one.
+        beside: The families that another target of the allowlist holds instead of this one.
         ineffective: Entries that let no packet in, each with the reason.
     """
 
@@ -75,7 +75,7 @@ class AccessAt(Value):
 
     Attributes:
         at: The instant.
-        run: The last run before it; None when none is on record.
+        run: The last run before it; None when none is recorded.
         accesses: The hosts' accesses.
         holdings: The contents of the targets.
         past: Whether the history is the only source.

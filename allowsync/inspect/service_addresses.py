@@ -39,9 +39,9 @@ def unserved(
     """Addresses of this machine at which hosts of the allowlist find no service.
 
     Args:
-        targets: What guards ports of this machine.
-        answers: What packets to these ports met.
-        servers: Where servers of an allowlist listen, by its name, in words.
+        targets: The targets that guard ports of this machine.
+        answers: The answers to packets to these ports.
+        servers: The ports where servers of an allowlist listen, by its name, as text.
     """
     for one in targets:
         elsewhere = some((servers or {}).get(one.name.partition("/")[0], ()), "; ")

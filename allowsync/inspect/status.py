@@ -53,7 +53,7 @@ class TargetStatus(Value):
         reason: The problem, as text; empty when there is none.
         readable: Whether it could be read.
         others: Foreign networks at the same place.
-        beside: The families that another target at the same place holds instead of this one.
+        beside: The families that another target of the allowlist holds instead of this one.
         ineffective: Entries that let no packet in, each with the reason.
         flaws: Flaws around the entries.
         lacking: The missing entries.

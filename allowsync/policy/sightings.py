@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Refuted = Mapping[str, frozenset[Network]]  # by hostname
 
 # After so many answers in a row without it, a network of a made-up name is no evidence any more,
-# and a host that omitted it is no objection to one that gave it in as many. Where a parent answers
-# for every name, a network given in so many is accepted if no made-up name ever gave it.
+# and a host that omitted a network is no objection to one that gave it in as many. Where a parent
+# answers for every name, a network given in so many is accepted if no made-up name ever gave it.
 ROW = 3
 
 

@@ -59,7 +59,7 @@ CLAIMS: Final = """
     DROP TABLE apart;
 """
 
-# The targets that were not configured any more at the last run of all hosts.
+# The targets that were not configured any more at the last complete run.
 ORPHANED: Final = "CREATE TABLE orphaned (target TEXT PRIMARY KEY) WITHOUT ROWID;"
 
 # The end of access of each host that has one.

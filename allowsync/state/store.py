@@ -141,7 +141,7 @@ class Store(Database):
 
     @guarded
     def orphaned(self) -> frozenset[str]:
-        """The targets among these that were not configured at the last run of all hosts."""
+        """The targets among these that were not configured at the last complete run."""
         return frozenset(text(name) for (name,) in self._rows("SELECT target FROM orphaned"))
 
     @guarded

@@ -1,4 +1,4 @@
-"""Start of silence of unknown hosts, in a file beside the state as long as there are any."""
+"""The first run that knew nothing of a host, in a file beside the state while there are such."""
 
 from __future__ import annotations
 
