@@ -1,4 +1,4 @@
-"""A template, and the text it makes of some entries."""
+"""A template, and its rendering from entries."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Entry, Network
 
-# Of processor time, and not less of it in all than Python takes to start on a small machine.
+# Processor time, and at least as much as Python takes to start on a small machine.
 SECONDS: Final = 5
 TIMEOUT: Final = 60.0
 MEGABYTES: Final = 512
 LARGEST_SOURCE: Final = 1 << 20
 LARGEST_TEXT: Final = 4 << 20
 
-# Goes into the digest of every template: with another number, every text is made anew.
+# Part of every template's digest: another number renders every text anew.
 _GENERATION: Final = b"1"
 
 _WORKER: Final = """\
@@ -41,16 +41,16 @@ serve()
 
 
 class TemplateError(BackendError):
-    """A template cannot be read, or makes no text. The text says where and why."""
+    """A template cannot be read or rendered. The text holds the place and the reason."""
 
 
 class TemplateSource(Value):
-    """A template as it was read.
+    """A template as read.
 
     Attributes:
-        path: Where it is.
-        text: What it says.
-        never_empty: The networks that it is shown when no host has access.
+        path: Its file.
+        text: Its content.
+        never_empty: The networks shown to it when no host has access.
     """
 
     path: Path
@@ -59,18 +59,18 @@ class TemplateSource(Value):
 
     @property
     def digest(self) -> str:
-        """A name of it that no other template has."""
+        """A digest that no other template has."""
         never_empty = (" ".join(map(str, self.never_empty)).encode(),) if self.never_empty else ()
         return digest(_GENERATION, self.text.encode(), *never_empty)
 
 
 class View(Value):
-    """What a template is shown.
+    """The input of a template.
 
     Attributes:
         allowlist: The allowlist's name.
-        entries: Who has access from where.
-        everybody: Whether a made-up host answers to any name the template asks for.
+        entries: The networks with access and their hosts.
+        everybody: Whether any name the template asks for yields a made-up host.
     """
 
     allowlist: str
@@ -78,7 +78,7 @@ class View(Value):
     everybody: bool = False
 
     def plain(self, never_empty: tuple[Network, ...] = ()) -> dict[str, Any]:
-        """The same for JSON, with some networks where there would be none."""
+        """Return the view as JSON values, with `never_empty` in place of no networks."""
         entries = [(str(one.network), one.hosts, one.replaced) for one in self.entries]
         networks = [str(one) for one in Coverage(one.network for one in self.entries)]
         if self.everybody:
@@ -94,7 +94,7 @@ class View(Value):
 
 
 def read(path: Path) -> TemplateSource:
-    """A template.
+    """Read a template.
 
     Raises:
         TemplateError: It cannot be read, or for root: others could change it.
@@ -111,10 +111,10 @@ def read(path: Path) -> TemplateSource:
 
 
 def render(source: TemplateSource, view: View) -> str:
-    """The text a template makes.
+    """Render a template.
 
     Raises:
-        TemplateError: It makes none.
+        TemplateError: It cannot be rendered.
     """
     (made,) = render_each(source, [view])
     if isinstance(made, TemplateError):
@@ -128,16 +128,16 @@ def render_each(
     seconds: int = SECONDS,
     megabytes: int = MEGABYTES,
 ) -> list[str | TemplateError]:
-    """The texts a template makes of several views, each that or what is wrong.
+    """Render a template for several views; a text or an error for each.
 
     Args:
         source: The template.
-        views: What it is shown.
-        seconds: The most processor time it may take, for all of them.
-        megabytes: The most memory it may take, in MiB.
+        views: The views.
+        seconds: The limit of processor time, for all of them.
+        megabytes: The limit of memory, in MiB.
 
     Raises:
-        TemplateError: It makes none of any view.
+        TemplateError: It cannot be rendered for any view.
     """
     if not _installed():
         raise TemplateError(
@@ -159,10 +159,10 @@ def render_each(
 
 
 def _asked(source: TemplateSource, request: dict[str, Any]) -> dict[str, Any]:
-    """What the process says that renders.
+    """Return the answer of the rendering process.
 
     Raises:
-        TemplateError: It did not come to its end.
+        TemplateError: It did not finish.
     """
     import json
 
@@ -183,7 +183,7 @@ def _asked(source: TemplateSource, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended(number: int, request: dict[str, Any]) -> str:
-    """Why the kernel ended the process (setrlimit(2)): a second after the first, for good."""
+    """Return why the kernel ended the process (setrlimit(2)): SIGXCPU, a second later SIGKILL."""
     if number in (signal.SIGXCPU, signal.SIGKILL):
         return f"takes more than {request['seconds']} s of processor time"
     return f"could not be rendered: ended by signal {number}"

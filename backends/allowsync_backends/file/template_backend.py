@@ -1,4 +1,4 @@
-"""The backend of a file that is made from a template."""
+"""The backend of a file rendered from a template."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class Made(FileContent):
-    """A file of ours, and what is known of it.
+    """A file of ours, and the recorded facts about it.
 
     Attributes:
-        mark: What it was made from; None where that is not known.
-        comment: What stands before each line of the mark; None where it is beside the file.
-        whole: Whether it is as it was made.
+        mark: The record of its source; None where that is not known.
+        comment: The prefix of each line of the mark; None where that is beside the file.
+        whole: Whether it is unchanged since it was written.
     """
 
     mark: Mark | None = None
@@ -40,19 +40,19 @@ class Made(FileContent):
 
     @property
     def entries(self) -> frozenset[Entry]:
-        """What it was made from, and whose that was."""
+        """The entries it was rendered from, with their hosts."""
         known = map(Entry, self.networks) if self.mark is None else self.mark.entries
         return frozenset(known)
 
 
 class TemplateBackend(FileBackend):
-    """Writes one file as a template says, and nothing into a foreign file.
+    """Writes one file by a template, and nothing into a foreign file.
 
     Attributes:
         template: The template.
-        comment: What begins a line of the mark at the top of the file; None for a mark beside it.
-        never_empty: The networks that the template is shown where there are none.
-        effect: Whether it is an allowlist's or a denylist's, which the mark says.
+        comment: The prefix of the mark's lines at the top of the file; None for a mark beside it.
+        never_empty: The networks shown to the template where there are none.
+        effect: Whether it is an allowlist's or a denylist's, as recorded in the mark.
     """
 
     template: Path
@@ -62,11 +62,11 @@ class TemplateBackend(FileBackend):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Any network and whose it is, all or nothing."""
+        """Any network with its hosts, all or nothing."""
         return Capabilities(atomic=True, overlaps=True, labels=True, replaced=True)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the file can be written and is whole, and what the template makes."""
+        """Check that the file can be written and is whole, and the output of the template."""
         from allowsync_backends.file.template_trial import unreadable, wrong
 
         try:
@@ -76,15 +76,15 @@ class TemplateBackend(FileBackend):
         try:
             held = tuple(self.read().entries)
         except BackendError:
-            held = ()  # said below
+            held = ()  # reported below
         return (*FileBackend.check(self), *wrong(source, self.allowlist, held))
 
     def _source(self) -> TemplateSource:
-        """The template. Raises TemplateError."""
+        """Return the template. Raises TemplateError."""
         return replace(read(self.template), never_empty=self.never_empty)
 
     def _held(self, folder: Folder, found: Contents) -> Made | None:
-        """What is known of a file: by its mark, by one beside it, or for its first line alone."""
+        """Identify a file: by its mark, by one beside it, or by its first line alone."""
         first, end, rest = found.text.partition("\n")
         text = unmarked_for(self.effect, first) + end + rest
         top = leading(text)
@@ -104,7 +104,7 @@ class TemplateBackend(FileBackend):
         return Made(owner, frozenset() if plain is None else plain.networks)
 
     def _beside(self, folder: Folder) -> tuple[Mark, ...]:
-        """The marks beside the file, the newest last."""
+        """Return the marks beside the file, the newest last."""
         note = folder.read(notes(self.path.name)[0])
         text = "" if note is None else note.text
         return several(unmarked_for(self.effect, text))
@@ -130,7 +130,7 @@ class TemplateBackend(FileBackend):
             yield str(error)
 
     def traces(self, folder: Folder) -> Iterator[str]:
-        """The same, and a mark that is not where it should be."""
+        """Report the same, and a mark in the wrong place."""
         yield from FileBackend.traces(self, folder)
         note, draft = notes(self.path.name)
         leftover = (draft,) if self.comment is None else (note, draft)
@@ -138,11 +138,11 @@ class TemplateBackend(FileBackend):
             yield f"{self.path.with_name(name)} is left over"
 
     def apply(self, plan: Plan) -> None:
-        """Make the text, and replace the file by it in one step, as every file is.
+        """Render the text, and replace the file by it in one step, as every file is.
 
         Raises:
             BackendError: The old file is in place; the text says what else is known.
-            OutcomeUnknown: The new file is in place, but whether it is in force is not known.
+            OutcomeUnknown: The new file is in place, but may not be in force.
         """
         if plan.idle:
             return
@@ -158,7 +158,7 @@ class TemplateBackend(FileBackend):
                 self._tidy(folder)
 
     def _before(self, folder: Folder) -> frozenset[Entry]:
-        """What the file was made from; nothing where there is none.
+        """Return the entries the file was rendered from; none where there is no file.
 
         Raises:
             NotOurs: It is foreign.
@@ -171,10 +171,10 @@ class TemplateBackend(FileBackend):
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
 
     def _text(self, entries: tuple[Entry, ...]) -> tuple[str, Mark]:
-        """What the template makes of some entries, and its mark.
+        """Render some entries; return the text and its mark.
 
         Raises:
-            TemplateError: It makes nothing that could be a file.
+            TemplateError: The result cannot be a file.
         """
         try:
             source = self._source()
@@ -186,7 +186,7 @@ class TemplateBackend(FileBackend):
         return text, mark_of(self.allowlist, entries, source.digest, text)
 
     def _note(self, folder: Folder, mark: Mark) -> None:
-        """Write beside the file what is about to be in it, and what may be in it until then.
+        """Record beside the file its next content, and those it may have until then.
 
         Raises:
             BackendError: It could not be written; the file was not touched.
@@ -207,7 +207,7 @@ class TemplateBackend(FileBackend):
             raise BackendError(f"{self.path} was not changed: {error.strerror}") from error
 
     def _tidy(self, folder: Folder) -> None:
-        """Remove what is left of a mark beside a file that has one at its top.
+        """Remove remains of a mark beside a file that has one at its top.
 
         Raises:
             OutcomeUnknown: It may be left.
@@ -220,10 +220,10 @@ class TemplateBackend(FileBackend):
             raise OutcomeUnknown(what) from error
 
     def clear(self) -> None:
-        """Remove the file and what is beside it, and let its reader take notice.
+        """Remove the file and its marks, and reload its reader.
 
         Raises:
-            BackendError: Something is left, or the file's reader may still go by it.
+            BackendError: Something is left, or the file's reader may still use it.
         """
         FileBackend.clear(self)
         if not self.path.parent.is_dir():
@@ -241,7 +241,7 @@ class TemplateBackend(FileBackend):
 
 
 def notes(name: str) -> tuple[str, str]:
-    """The names beside a file of its marks, and of their next version."""
+    """Return the names beside a file of its marks, and of their next version."""
     return f".{name}.allowsync", f".{name}.allowsync-next"
 
 
@@ -251,6 +251,6 @@ def _made(mark: Mark, comment: str | None, *, whole: bool) -> Made:
 
 
 def _told(entries: Iterable[Entry], before: frozenset[Entry]) -> Iterator[Entry]:
-    """Entries as they are to be written: where an owner is unknown, as it was written."""
+    """Yield entries to write: where the hosts are unknown, those written before."""
     known = {entry.network: entry for entry in before}
     return (entry if entry.hosts else known.get(entry.network, entry) for entry in entries)

@@ -1,7 +1,7 @@
-"""What is written beside a text made from a template, so that it can be known again. Pure.
+"""The mark of a text rendered from a template, by which it is recognized. Pure.
 
-Nothing can be read out of such a text: a template may show some of the networks, in any form, or
-none. So a mark of a few lines says all that was known when it was made:
+Such a text cannot be parsed: a template may show some of the networks, in any form, or none. So a
+mark of a few lines records the entries it was rendered from:
 
     Written by allowsync for allowlist "jellyfin". Do not edit: changes are overwritten.
     198.51.100.20/32 alice (replaced)
@@ -9,8 +9,8 @@ none. So a mark of a few lines says all that was known when it was made:
     203.0.113.7/32 bob
     template 0f343b0931126a20f133d67c2b018a3b text 2cf24dba5fb0a30e26e83b2ac5b9e29e
 
-It stands in comments at the top of the text, or in a file beside it. Lines stay short: nginx, for
-one, refuses a comment of 4,096 characters.
+Its place is in comments at the top of the text, or in a file beside it. Lines stay short: nginx,
+for one, refuses a comment of 4,096 characters.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _MARK: Final = re.compile(
 
 
 class Mark(Value):
-    """What is known of a text that was made from a template.
+    """The record of a text rendered from a template.
 
     Attributes:
-        allowlist: Whose networks it was made from.
-        entries: All of them, sorted, with whose they were.
+        allowlist: The allowlist it was rendered for.
+        entries: All its entries, sorted, with their hosts.
         source: The digest of the template.
         text: The digest of the text, and of all of the above.
     """
@@ -53,7 +53,7 @@ class Mark(Value):
     text: str
 
     def lines(self, comment: str = "") -> str:
-        """The mark as lines, each behind the same characters."""
+        """Return the mark as lines, each behind the same prefix."""
         lines = (
             header(self.allowlist),
             *_written(self.entries),
@@ -62,12 +62,12 @@ class Mark(Value):
         return "".join(f"{comment}{line}\n" for line in lines)
 
     def is_of(self, text: str) -> bool:
-        """Whether it was made for just this text, and is as it was made."""
+        """Whether it was made for just this text, and is unchanged itself."""
         return self.text == _digest(self.allowlist, self.entries, self.source, text)
 
 
 class MarkedText(Value):
-    """A mark as it was found: what stands before each of its lines, and the text after it."""
+    """A mark as found: the prefix of each of its lines, and the text after it."""
 
     mark: Mark
     comment: str
@@ -75,11 +75,11 @@ class MarkedText(Value):
 
 
 def mark_of(allowlist: str, entries: Iterable[Entry], source: str, text: str) -> Mark:
-    """The mark of a text.
+    """Return the mark of a text.
 
     Args:
-        allowlist: Whose networks it was made from.
-        entries: All of them, in any order.
+        allowlist: The allowlist it was rendered for.
+        entries: All its entries, in any order.
         source: The digest of its template.
         text: The text.
     """
@@ -88,7 +88,7 @@ def mark_of(allowlist: str, entries: Iterable[Entry], source: str, text: str) ->
 
 
 def digest(*parts: bytes) -> str:
-    """A short name of some bytes that others do not have."""
+    """Return a short digest of some bytes, unique in practice."""
     summary = sha256()
     for part in parts:
         summary.update(len(part).to_bytes(8, "big"))
@@ -97,7 +97,7 @@ def digest(*parts: bytes) -> str:
 
 
 def leading(text: str) -> MarkedText | None:
-    """The mark that a text begins with; None when it begins with none."""
+    """Return the mark at the beginning of a text; None without one."""
     found = _MARK.match(text)
     if found is None:
         return None
@@ -106,7 +106,7 @@ def leading(text: str) -> MarkedText | None:
 
 
 def several(text: str) -> tuple[Mark, ...]:
-    """Marks one after another; what comes after the last of them is passed over."""
+    """Parse consecutive marks; anything after the last of them is ignored."""
     marks: list[Mark] = []
     while (found := leading(text)) is not None:
         marks.append(found.mark)
@@ -120,7 +120,7 @@ def _digest(allowlist: str, entries: Iterable[Entry], source: str, text: str) ->
 
 
 def _written(entries: Iterable[Entry]) -> Iterator[str]:
-    """A line for each network and each of its hosts; one for a network without hosts."""
+    """Yield a line for each network and each of its hosts; one for a network without hosts."""
     for entry in entries:
         if not entry.hosts:
             yield str(entry.network)
@@ -129,7 +129,7 @@ def _written(entries: Iterable[Entry]) -> Iterator[str]:
 
 
 def _entries(found: re.Match[str]) -> tuple[Entry, ...]:
-    """The entries of a mark, sorted. Lines that are none, or stand elsewhere, are passed over."""
+    """Return the entries of a mark, sorted. Invalid lines are skipped."""
     hosts: dict[Network, dict[str, bool]] = {}
     for line in found["entries"].splitlines():
         written, _, label = line.removeprefix(found["comment"]).partition(" ")

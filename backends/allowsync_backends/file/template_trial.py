@@ -1,4 +1,4 @@
-"""What `check` finds by trying a template: on the present entries, on none, on made-up hosts."""
+"""Trials of a template by `check`: with the present entries, none, and made-up hosts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SHOWN: Final = 100  # characters
 
 
 def unreadable(error: TemplateError) -> Finding:
-    """The finding of a template that makes nothing at all."""
+    """Return the finding of a template that cannot be rendered at all."""
     return Finding(Severity.ERROR, str(error), "until then the file stays as it is")
 
 
 def wrong(source: TemplateSource, allowlist: str, held: tuple[Entry, ...]) -> Iterator[Finding]:
-    """Faults of a template, and its text without entries.
+    """Report faults of a template, and its text without entries.
 
     Args:
         source: The template.
         allowlist: The allowlist's name.
-        held: Who has access now.
+        held: The present entries.
     """
     views = [View(allowlist), View(allowlist, everybody=True)]
     views += [View(allowlist, held)] if held else []

@@ -1,7 +1,7 @@
-"""What a template sees: who has access from where, as text. Pure.
+"""The variables of a template: hosts with access and their networks, as text. Pure.
 
-Names and networks come out of a validated configuration and out of `ipaddress`: no quote, space,
-line break or other character that means something elsewhere is ever among them.
+Names and networks come from a validated configuration and from `ipaddress`: they never contain a
+quote, space, line break or other character with a special meaning elsewhere.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SAMPLE: Final = ("203.0.113.7/32", "2001:db8:7::25/128")
 
 
 class Guest(Value):
-    """One host that has access, as a template sees it. Printed, it is its name.
+    """One host with access, as a template sees it. Printed, it is its name.
 
     Attributes:
         name: Its name in the configuration.
-        networks: Where it is allowed from, in CIDR form: first IPv4, then IPv6, each sorted, and
-            those that were replaced by others last.
-        replaced: Those of them that were replaced.
+        networks: Its networks, in CIDR form: first IPv4, then IPv6, each sorted, and replaced ones
+            last.
+        replaced: The replaced ones of them.
     """
 
     name: str
@@ -34,17 +34,17 @@ class Guest(Value):
 
     @property
     def ipv4(self) -> tuple[str, ...]:
-        """Those of its networks that are IPv4."""
+        """Its IPv4 networks."""
         return only(4, self.networks)
 
     @property
     def ipv6(self) -> tuple[str, ...]:
-        """Those of its networks that are IPv6."""
+        """Its IPv6 networks."""
         return only(6, self.networks)
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Those that are a single address, without prefix length."""
+        """Its single addresses, without prefix length."""
         return single(self.networks)
 
     def __str__(self) -> str:
@@ -52,11 +52,11 @@ class Guest(Value):
 
 
 class Guests:
-    """The hosts that have access, sorted by name; each also by its name.
+    """The hosts with access, sorted by name; each also by its name.
 
     Args:
         known: The hosts.
-        everybody: Whether a host is made up for whatever name is asked for, to try a template.
+        everybody: Whether any requested name yields a made-up host, to try a template.
     """
 
     __slots__ = ("_by_name", "_everybody")
@@ -85,7 +85,7 @@ Line = tuple[str, "Sequence[str]", "Sequence[str]"]
 
 
 def guests(lines: Iterable[Line], *, everybody: bool = False) -> Guests:
-    """The hosts that entries name. With `everybody` all the others, too."""
+    """Return the hosts that entries name. With `everybody` all other names, too."""
     networks: dict[str, list[Network]] = {}
     replaced: dict[str, set[Network]] = {}
     for text, hosts, former in lines:
@@ -108,18 +108,18 @@ def _guest(name: str, networks: Iterable[Network], replaced: set[Network]) -> Gu
 
 
 def only(version: int, texts: Iterable[str]) -> tuple[str, ...]:
-    """Those of some networks or addresses that are of one version of IP."""
+    """Return those of some networks or addresses that are of one version of IP."""
     return tuple(text for text in texts if ip_network(text).version == version)
 
 
 def single(networks: Iterable[str]) -> tuple[str, ...]:
-    """Those of some networks that are a single address, without prefix length."""
+    """Return those of some networks that are a single address, without prefix length."""
     parsed = map(ip_network, networks)
     return tuple(str(one.network_address) for one in parsed if one.prefixlen == one.max_prefixlen)
 
 
 def address(text: str) -> str:
-    """The address that a network of one address consists of.
+    """Return the address of a network of one address.
 
     Raises:
         ValueError: It is wider: no machine has the first address of a network.
@@ -131,26 +131,26 @@ def address(text: str) -> str:
 
 
 def bracketed(text: str) -> str:
-    """The same as it stands before a port, or in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    """Return the address as before a port, or in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
     plain = address(text)
     return f"[{plain}]" if ":" in plain else plain
 
 
 def base(text: str) -> str:
-    """The first address of a network."""
+    """Return the first address of a network."""
     return str(ip_network(text).network_address)
 
 
 def netmask(text: str) -> str:
-    """The netmask of a network, as an address."""
+    """Return the netmask of a network, as an address."""
     return str(ip_network(text).netmask)
 
 
 def hostmask(text: str) -> str:
-    """The netmask turned round, as Cisco's access lists take it."""
+    """Return the inverse netmask, as in Cisco's access lists."""
     return str(ip_network(text).hostmask)
 
 
 def prefixlen(text: str) -> int:
-    """How many bits of a network's addresses are all the same."""
+    """Return the prefix length of a network."""
     return ip_network(text).prefixlen

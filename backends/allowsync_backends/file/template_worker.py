@@ -1,8 +1,8 @@
-"""The process that a template is rendered in, and the only place that knows Jinja.
+"""The process that renders a template, and the only user of Jinja.
 
-A template could loop for ever, or ask for more memory than there is, within one step that nothing
-in Python can interrupt. So it is rendered in a process of its own with limits of its own, and all
-that leaves it is one JSON document on standard output.
+A template could loop for ever, or exhaust the memory, within one step that nothing in Python can
+interrupt. So a process of its own renders it, with limits of its own, whose only output is one JSON
+document on standard output.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _ELSEWHERE: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extend
 
 
 class TemplateRefused(Exception):
-    """A template asks for what it does not get, or makes unusable text."""
+    """A template uses a missing feature, or renders unusable text."""
 
 
 class Missing(StrictUndefined):
-    """Something a template names that is not there: using it in any way is an error."""
+    """A name that the template uses and that is undefined: any use of it is an error."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ def serve() -> None:
 
 
 def _limit(seconds: int, megabytes: int) -> None:
-    """Let the kernel end this process where it takes too much (setrlimit(2))."""
+    """Make the kernel end this process at its limits (setrlimit(2))."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     most = int(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
@@ -65,7 +65,7 @@ def _limit(seconds: int, megabytes: int) -> None:
 def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         template = _compiled(request["source"])
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the template's
+    except Exception as error:  # noqa: BLE001 - every error is the template's
         return {"failed": _failure(error)}
     return {"made": [_made(template, one, request["largest"]) for one in request["views"]]}
 
@@ -102,7 +102,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 def _printable(value: object) -> object:
-    """Refuse what Python would print in a way that no other program reads."""
+    """Refuse a value that Python would print in a form that no other program reads."""
     if isinstance(value, str | int | float | view.Guest | Missing):
         return value
     if isinstance(value, tuple | list | view.Guests):
@@ -111,11 +111,11 @@ def _printable(value: object) -> object:
 
 
 def _made(template: Template, seen: Mapping[str, Any], largest: int) -> dict[str, Any]:
-    """The text a template makes of what it sees, or what is wrong with it."""
+    """Return the text rendered for a view, or the error."""
     try:
         text = _rendered(template, seen, largest)
         text.encode()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the template's
+    except Exception as error:  # noqa: BLE001 - every error is the template's
         return {"failed": _failure(error)}
     return {"text": text}
 
@@ -141,7 +141,7 @@ def _rendered(template: Template, seen: Mapping[str, Any], largest: int) -> str:
 
 
 def _failure(error: Exception) -> dict[str, Any]:
-    """Where in the template something went wrong (0: not known), and what."""
+    """Return the template's line of an error (0: not known), and its text."""
     if isinstance(error, TemplateSyntaxError):
         return {"line": error.lineno, "what": error.message or "is not understood"}
     if isinstance(error, MemoryError):
@@ -151,7 +151,7 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 
 def _line(trace: TracebackType | None) -> int:
-    """The template's own line that a failure came from: Jinja's traces tell it."""
+    """Return the template's own line that an error came from, from Jinja's traces."""
     line = 0
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<template>":

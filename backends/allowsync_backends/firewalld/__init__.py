@@ -38,7 +38,7 @@ def _marked(known: Collection[Place]) -> Sequence[Marked]:
 
 
 def _needs(_: FirewalldOptions) -> Needs:
-    """Root, for firewalld serves no one else, and the socket of D-Bus. Its files outlive a boot."""
+    """Root, firewalld's only client, and the socket of D-Bus. Its files survive a boot."""
     return Needs(commands=True, after=("firewalld.service",), lasting=True)
 
 

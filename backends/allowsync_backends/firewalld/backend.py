@@ -1,4 +1,4 @@
-"""The backend of firewalld: what is in force and what is on the disk, changed together."""
+"""The backend of firewalld: its runtime and its permanent configuration, changed together."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class FirewalldBackend(Value):
 
     Attributes:
         allowlist: The allowlist.
-        options: What the configuration says of the target.
-        installation: What new sets say whose they are; empty where it is not known.
+        options: The options of the target.
+        installation: The owner recorded in new sets; empty where it is not known.
     """
 
     allowlist: str
@@ -40,22 +40,22 @@ class FirewalldBackend(Value):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Networks of any width but 0. firewalld takes none that overlaps another."""
+        """Networks of any width but 0. firewalld refuses overlapping ones."""
         return Capabilities(
             prefixes={family: (1, family.bits) for family in BOTH_FAMILIES}, max_entries=sets.MOST
         )
 
     def check(self) -> Sequence[Finding]:
-        """Whether sets and rules are sound, and whether sets without rules are used."""
+        """Check that sets and rules are sound, and that sets without rules are used."""
         from allowsync_backends.firewalld.check import check
 
         return check(self.look, self.options)
 
     def look(self) -> FirewalldSnapshot:
-        """What firewalld says, of what is in force and of what is on the disk.
+        """Return firewalld's state, at runtime and on the disk.
 
         Raises:
-            BackendError: It does not run, has failed, or is not understood.
+            BackendError: It does not run, has failed, or its answer is not understood.
         """
         with Bus() as bus:
             return self._seen(bus)
@@ -76,28 +76,28 @@ class FirewalldBackend(Value):
         )
 
     def _elsewhere(self, bus: Bus, names: Iterable[str]) -> tuple[ZoneRules, ...]:
-        """The rules of ours in zones that the target does not name (any more)."""
+        """Return our rules in zones that the target does not name (any more)."""
         zones = {one.stem for name in names for one in _naming(name) if one.parent.name == "zones"}
         others = (rules.look(bus, one, names) for one in sorted(zones - {self.options.zone}))
         return tuple(one for one in others if one.kept or one.in_force)
 
     def read(self) -> Current:
-        """The sets that are in force, and what is wrong with them or on the disk.
+        """Return the sets in force, and faults of them or of the permanent configuration.
 
         Raises:
-            BackendError: firewalld does not run, has failed, or is not understood.
+            BackendError: firewalld does not run, has failed, or its answer is not understood.
         """
         return inspection.current(self.look(), reload=self.options.reload)
 
     def apply(self, plan: Plan) -> None:
-        """Let sets and rules be as the plan ends, in force first; end the streams of who had to go.
+        """Bring sets and rules in sync with the plan, runtime first; end removed networks' streams.
 
         Sets come before the rules that name them: firewalld loads nothing at all, and lets
-        everything in, where a rule names a set that is missing.
+        everything in, where a rule names a missing set.
 
         Raises:
-            BackendError: Nothing was changed, or not all; what was let in before or is to be let in
-                now still is.
+            BackendError: Nothing was changed, or not all; networks admitted before, and those to
+                admit now, still are.
             OutcomeUnknown: firewalld did not answer.
         """
         if plan.idle:
@@ -120,9 +120,9 @@ class FirewalldBackend(Value):
             raise BackendError(f"firewalld has not loaded ipset {missing} yet; {inspection.LOAD}")
 
     def clear(self) -> None:
-        """Remove our rules, empty our sets, and take them from the disk.
+        """Remove our rules, empty our sets, and delete them from the disk.
 
-        firewalld forgets a set that is in force when it is loaded the next time.
+        firewalld drops a set from its runtime at its next reload.
 
         Raises:
             BackendError: Something of ours may be left. A set that another rule names is empty.
@@ -149,7 +149,7 @@ class FirewalldBackend(Value):
 def _made(
     seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]], installation: str
 ) -> Iterator[Call]:
-    """What puts on the disk what is missing there, sets first."""
+    """Yield the calls that save the missing parts to the disk, sets first."""
     for name, family in seen.families.items():
         if name not in seen.kept:
             yield sets.created(name, seen.mark, installation, family, wanted[name])
@@ -162,7 +162,7 @@ def _made(
 
 
 def _filled(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Iterator[Call]:
-    """What lets the sets that are loaded hold what is wanted, and the disk after them."""
+    """Yield the calls that fill the loaded sets as wanted, and the disk after them."""
     for name, one in seen.in_force.items():
         yield from sets.filled(name, one.texts, wanted[name])
     if seen.rules is not None and len(seen.in_force) == len(wanted):
@@ -175,7 +175,7 @@ def _filled(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Ite
 
 
 def _remove(bus: Bus, name: str, path: str) -> None:
-    """Take a set from the disk, unless something there names it: firewalld would not start."""
+    """Delete a set from the disk, unless a file there names it: firewalld would not start."""
     if user := _user_of(name):
         bus.change([sets.saved(path, ())])
         raise BackendError(
@@ -186,12 +186,12 @@ def _remove(bus: Bus, name: str, path: str) -> None:
 
 
 def _user_of(name: str) -> str:
-    """A file of firewalld's that names a set, beside the set's own; empty where there is none."""
+    """Return a file of firewalld's, beside the set's own, that names a set; empty without one."""
     return next((str(one) for one in _naming(name) if one.stem != name), "")
 
 
 def _naming(name: str) -> list[Path]:
-    """The files of firewalld's that name a set. Raises BackendError."""
+    """Return the files of firewalld's that name a set. Raises BackendError."""
     try:
         files = sorted(FILES.rglob("*.xml"))
         return [one for one in files if name in one.read_text(errors="replace")]

@@ -1,4 +1,4 @@
-"""What `allowsync check` says about a firewalld target."""
+"""The findings of `allowsync check` about a firewalld target."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RULES = Command(("nft", "-t", "list", "table", "inet", "firewalld"), timeout=fi
 
 
 def check(look: Callable[[], FirewalldSnapshot], options: FirewalldOptions) -> Sequence[Finding]:
-    """All findings about a target."""
+    """Return all findings about a target."""
     if unusable := firewalld_bus.usable():
         return (Finding(Severity.ERROR, unusable),)
     try:
@@ -38,7 +38,7 @@ def check(look: Callable[[], FirewalldSnapshot], options: FirewalldOptions) -> S
 
 
 def _unused(seen: FirewalldSnapshot) -> Iterator[Finding]:
-    """Sets that no rule names. Where firewalld has its rules in iptables, nothing is said."""
+    """Report sets that no rule names. Where firewalld uses iptables, nothing is reported."""
     try:
         listed = tools.ask(_RULES)
     except BackendError:

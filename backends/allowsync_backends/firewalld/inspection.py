@@ -1,4 +1,4 @@
-"""What was seen of firewalld, judged against what it should be. Pure."""
+"""Judges a snapshot of firewalld against the wanted state. Pure."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ LOAD: Final = (
 
 
 class FirewalldSnapshot(Value):
-    """What firewalld says of a target.
+    """The state of a target in firewalld.
 
     Attributes:
         mark: The mark of the allowlist.
-        families: The names of our sets, and what they hold.
-        in_force: Those that are in force, by name.
-        kept: Those that are on the disk, by name.
+        families: The names of our sets, each with its family.
+        in_force: The loaded ones, by name.
+        kept: Those on the disk, by name.
         rules: Our rules of the zone; None where the target has none.
-        wanted: The rules there should be.
-        elsewhere: Rules of ours in other zones, where there should be none.
+        wanted: The wanted rules.
+        elsewhere: Rules of ours in other zones, where none are wanted.
     """
 
     mark: str
@@ -55,13 +55,13 @@ class FirewalldSnapshot(Value):
 
     @property
     def networks(self) -> frozenset[Network]:
-        """What our sets that are in force hold."""
+        """The networks of our sets in force."""
         ours = [one for name, one in self.in_force.items() if name not in self.foreign]
         return frozenset(network for one in ours for network in one.networks)
 
 
 def current(seen: FirewalldSnapshot, *, reload: bool) -> Current:
-    """What is in force, and what is wrong with it, or with what a reload would bring."""
+    """Return the state in force, and its faults, or those of the next reload."""
     obstacles = refusals(seen) | ({} if reload else _waiting(seen))
     flaws = (*obstacles, *_flaws(seen), *_rule_flaws(seen))
     return Current(
@@ -72,7 +72,7 @@ def current(seen: FirewalldSnapshot, *, reload: bool) -> Current:
 
 
 def refusals(seen: FirewalldSnapshot) -> dict[str, str]:
-    """Why nothing may be changed, each with what to do."""
+    """Return the reasons why nothing may be changed, each with advice."""
     found: dict[str, str] = {}
     for name in seen.foreign:
         what = f"ipset {name} of firewalld is not allowsync's, or cannot hold networks for good"
@@ -87,7 +87,7 @@ def refusals(seen: FirewalldSnapshot) -> dict[str, str]:
 
 
 def _waiting(seen: FirewalldSnapshot) -> dict[str, str]:
-    """What a run cannot load by itself: what is on the disk alone, or what it will put there."""
+    """Return parts that a run cannot load by itself: on the disk alone, or about to be."""
     names = [name for name in seen.kept if name not in seen.in_force]
     missing = [name for name in seen.families if name not in {*seen.kept, *seen.in_force}]
     put = dict.fromkeys(map(_missing, missing), f"the next 'allowsync apply' writes it; {LOAD}")

@@ -1,4 +1,4 @@
-"""Sets of whatever allowlist that firewalld keeps, found by the mark in their files."""
+"""Sets of any allowlist that firewalld keeps, found by the mark in their files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PORT: Final = re.compile(
 
 
 def marked(known: Collection[Place]) -> Iterator[Marked]:
-    """The sets there are, with the rules that open ports to them, beside some that are known."""
+    """Yield the present sets with the rules that open ports to them, except known ones."""
     found: dict[str, str] = {}
     for path in sorted(FILES.glob("ipsets/allowsync-*-[46].xml")):
         text = _text(path)
@@ -51,7 +51,7 @@ def _marked(allowlist: str, place: Place, installation: str) -> Marked:
 
 
 def _text(path: Path) -> str:
-    """A file; empty where it cannot be read."""
+    """Return the content of a file; empty where it cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What a configuration says about a firewalld target."""
+"""Options of a firewalld target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES: Final = Path("/etc/firewalld")
 
 
 class FirewalldOptions(Value):
-    """Two sets; with `ports`, rules of a zone as well that open them to what is in the sets."""
+    """Two sets; with `ports`, rules of a zone as well that open them to the sets."""
 
     ports: tuple[Port, ...] = option(
         port_list,
@@ -47,10 +47,10 @@ class FirewalldOptions(Value):
     )
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into. Its rules go with the sets, from any zone."""
+        """Return the sets as places of the entries. Its rules belong to the sets, in any zone."""
         return tuple(Place("ipset", (name,)) for name in names_of(allowlist))
 
 
 def names_of(allowlist: str) -> dict[str, Family]:
-    """The names of an allowlist's sets, and what they hold."""
+    """Return the names of an allowlist's sets, each with its family."""
     return {f"allowsync-{allowlist}-{one.value[-1]}": one for one in BOTH_FAMILIES}

@@ -21,7 +21,7 @@ class ZoneRules(Value):
 
     Attributes:
         zone: The name of the zone.
-        path: The object that keeps it on the disk; empty where there is none.
+        path: Its object on the disk; empty where there is none.
         in_force: Those in force; None where firewalld has not loaded the zone.
         kept: Those on the disk.
     """
@@ -33,7 +33,7 @@ class ZoneRules(Value):
 
 
 def wanted(sets: Mapping[str, Family], ports: Iterable[Port]) -> frozenset[str]:
-    """The rules there should be, as firewalld writes them. Pure."""
+    """Return the wanted rules, in firewalld's form. Pure."""
     return frozenset(
         f'rule family="{family.value}" source ipset="{name}" '
         f'port port="{port.numbers}" protocol="{port.protocol.value}" accept'
@@ -51,10 +51,10 @@ def _ours(sets: Iterable[str], rules: Iterable[str]) -> frozenset[str]:
 
 
 def look(bus: Bus, zone: str, sets: Iterable[str]) -> ZoneRules:
-    """The rules of a zone that are ours.
+    """Return our rules of a zone.
 
     Raises:
-        BackendError: They could not be found out.
+        BackendError: They could not be read.
     """
     names, path, in_force, kept = tuple(sets), "", None, []
     try:
@@ -69,7 +69,7 @@ def look(bus: Bus, zone: str, sets: Iterable[str]) -> ZoneRules:
 
 
 def kept_changes(found: ZoneRules, rules: frozenset[str]) -> tuple[Call, ...]:
-    """The calls that let the zone on the disk have exactly some rules of ours. Pure."""
+    """Return the calls after which the zone on the disk has exactly these rules of ours. Pure."""
     more, less = sorted(rules - found.kept), sorted(found.kept - rules)
     return (
         *(method(found.path, "config.zone", "addRichRule", "s", one) for one in more),
@@ -78,7 +78,7 @@ def kept_changes(found: ZoneRules, rules: frozenset[str]) -> tuple[Call, ...]:
 
 
 def changes(found: ZoneRules, rules: frozenset[str]) -> tuple[Call, ...]:
-    """The calls that let the zone in force have exactly some rules of ours. Pure."""
+    """Return the calls after which the zone in force has exactly these rules of ours. Pure."""
     held = found.in_force or frozenset()
     more, less = sorted(rules - held), sorted(held - rules)
     return (

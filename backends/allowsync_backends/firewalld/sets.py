@@ -1,4 +1,4 @@
-"""The sets of firewalld that are ours, as they are in force and as they are kept on the disk."""
+"""Our sets of firewalld, in force and on the disk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.common.firewalld_bus import Bus, Call
 
-# Beyond so many changes, a set is filled anew: each takes a call.
+# Beyond so many changes, a set is refilled as a whole: each takes a call.
 MANY: Final = 64
-MOST: Final = 10_000  # to fill a set with so many takes firewalld some seconds
+MOST: Final = 10_000  # filling such a set takes firewalld some seconds
 
 _SETTINGS: Final = "(ssssa{ss}as)"
 _UNKNOWN: Final = "INVALID_IPSET"
@@ -27,14 +27,14 @@ _FAMILIES: Final = {Family.IPV4: "inet", Family.IPV6: "inet6"}
 
 
 class FirewalldSet(Value):
-    """A set as firewalld describes it.
+    """A set as described by firewalld.
 
     Attributes:
-        short: Its short name; ours have the mark of their allowlist there.
-        type: Its type, as ipset(8) has it.
+        short: Its short name; in ours the mark of their allowlist.
+        type: Its type, as in ipset(8).
         options: Its options, the family among them.
         texts: Its entries.
-        path: The object that keeps it on the disk; empty for what is in force.
+        path: Its object on the disk; empty for a set in force.
     """
 
     short: str
@@ -44,19 +44,19 @@ class FirewalldSet(Value):
     path: str = ""
 
     def is_ours(self, mark: str, family: Family) -> bool:
-        """Whether it is of that mark, and can hold networks of a family for good."""
+        """Whether it has that mark, and holds networks of a family without a timeout."""
         of = self.options.get("family", "inet")
         lasts = self.options.get("timeout", "0") == "0"
         return self.short == mark and self.type == _TYPE and of == _FAMILIES[family] and lasts
 
     @property
     def networks(self) -> frozenset[Network]:
-        """What it holds."""
+        """Its networks."""
         return frozenset(network_of(self.texts).values())
 
 
 def network_of(texts: Iterable[str]) -> dict[str, Network]:
-    """The networks of entries; what is no network, such as a range, is left out. Pure."""
+    """Return the networks of entries; others, such as ranges, are left out. Pure."""
     found: dict[str, Network] = {}
     for text in texts:
         try:
@@ -67,20 +67,20 @@ def network_of(texts: Iterable[str]) -> dict[str, Network]:
 
 
 def in_force(bus: Bus, name: str) -> FirewalldSet | None:
-    """A set as it is in force; None where firewalld has not loaded it.
+    """Return a set in force; None where firewalld has not loaded it.
 
     Raises:
-        BackendError: It could not be found out.
+        BackendError: It could not be read.
     """
     settings = method(RUNTIME, "ipset", "getIPSetSettings", "s", name)
     return _if_known(lambda: _set(bus.ask(settings, _SETTINGS)))
 
 
 def kept(bus: Bus, name: str) -> FirewalldSet | None:
-    """A set as it is on the disk; None where it is not.
+    """Return a set on the disk; None without one.
 
     Raises:
-        BackendError: It could not be found out.
+        BackendError: It could not be read.
     """
 
     def look() -> FirewalldSet:
@@ -91,7 +91,7 @@ def kept(bus: Bus, name: str) -> FirewalldSet | None:
 
 
 def _if_known(look: Callable[[], FirewalldSet]) -> FirewalldSet | None:
-    """What a look gives; None where firewalld knows no such set."""
+    """Return the result of a query; None where firewalld knows no such set."""
     try:
         return look()
     except FirewalldRefusal as error:
@@ -108,7 +108,7 @@ def _set(given: Any, path: str = "") -> FirewalldSet:
 def created(
     name: str, mark: str, installation: str, family: Family, networks: Iterable[Network]
 ) -> Call:
-    """The call that puts a new set on the disk. It is in force once firewalld is reloaded. Pure."""
+    """Return the call that saves a new set to the disk. A reload puts it in force. Pure."""
     options = {"family": _FAMILIES[family]}
     said = f"Kept by allowsync{installation and f' {installation}'}; every entry is its own."
     settings = ("", mark, said, _TYPE, options, _listed(networks))
@@ -116,21 +116,21 @@ def created(
 
 
 def saved(path: str, networks: Iterable[Network]) -> Call:
-    """The call that lets a set on the disk hold exactly some networks. Pure."""
+    """Return the call after which a set on the disk holds exactly these networks. Pure."""
     return method(path, "config.ipset", "setEntries", "as", _listed(networks))
 
 
 def removed(path: str) -> Call:
-    """The call that takes a set from the disk. Pure."""
+    """Return the call that deletes a set from the disk. Pure."""
     return method(path, "config.ipset", "remove")
 
 
 def filled(name: str, texts: Collection[str], wanted: Collection[Network]) -> tuple[Call, ...]:
-    """The calls that let a set in force hold exactly some networks. Pure.
+    """Return the calls after which a set in force holds exactly these networks. Pure.
 
-    One at a time, everything is added before anything is removed. Where that cannot be, since
-    firewalld takes no entry that overlaps another, or takes long, one call fills the set anew:
-    for some milliseconds firewalld has it empty then. What is established goes on meanwhile.
+    One at a time, all additions before any removal. Where that is impossible, since firewalld
+    refuses overlapping entries, or slow, one call refills the set: for some milliseconds it is
+    empty then. Established connections continue meanwhile.
     """
     held, final = network_of(texts), frozenset(wanted)
     add = sorted(final - set(held.values()), key=by_network)
@@ -147,7 +147,7 @@ def filled(name: str, texts: Collection[str], wanted: Collection[Network]) -> tu
 
 
 def _collide(add: Collection[Network], remove: Iterable[Network | None]) -> bool:
-    """Whether what is added may overlap what is removed; a range may overlap anything."""
+    """Whether an added entry may overlap a removed one; a range may overlap anything."""
     return any(gone is None or overlap(gone, one) for gone in remove for one in add)
 
 

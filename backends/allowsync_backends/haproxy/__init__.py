@@ -1,4 +1,4 @@
-"""HAProxy: a file of patterns for an ACL, taken over by a running HAProxy without a reload."""
+"""HAProxy: a file of patterns for an ACL, loaded by a running HAProxy without a reload."""
 
 from __future__ import annotations
 

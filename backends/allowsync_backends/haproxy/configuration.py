@@ -1,4 +1,4 @@
-"""What stands in HAProxy's configuration about a list of ours. Pure.
+"""The uses of our list in HAProxy's configuration. Pure.
 
 It is read for a few mistakes that leave the list without effect, and no further than that takes.
 """
@@ -17,11 +17,11 @@ from allowsync_backends.common.server.listeners import listening_ports
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-# Sample fetches that give what the client says, not where it is ("Fetching HTTP samples").
+# Sample fetches of client-supplied values, not of its address ("Fetching HTTP samples").
 SAID: Final = re.compile(r"(?:(?:req\.)?(?:f?hdr|hdr_ip|cook|url_param|urlp)|req\.hdr_ip)\(.*")
 _CONDITIONS: Final = ("if", "unless")
 _OURS: Final = ("/", "unix@", "fd@", "sockpair@")  # abns@ is open to all of this machine
-# What makes `src` another address than that of the connection.
+# Keywords by which `src` is another address than that of the connection.
 _OTHERWISE: Final = frozenset({"set-src", "accept-proxy", "accept-netscaler-cip", "expect-proxy"})
 _REFUSING: Final = frozenset({"deny", "reject", "silent-drop", "tarpit"})
 _FORM: Final = re.compile(r"^ipv[46]@")
@@ -30,14 +30,14 @@ _WRITABLE: Final = ("2", "3", "6", "7")
 
 
 class ConfigurationLine(Value):
-    """A line that says something: where it is, and its words without quotes."""
+    """A line with words: its place, and its words without quotes."""
 
     place: str
     words: tuple[str, ...]
 
     @property
     def conditional(self) -> bool:
-        """Whether it holds only under a condition."""
+        """Whether it applies only under a condition."""
         return any(word in _CONDITIONS for word in self.words)
 
 
@@ -45,9 +45,9 @@ class Use(Value):
     """A place where an ACL looks into our list.
 
     Attributes:
-        line: Where.
+        line: Its line.
         name: The name of the ACL; empty for one without.
-        fetch: What it looks up, mostly `src`.
+        fetch: The sample it looks up, mostly `src`.
     """
 
     line: ConfigurationLine
@@ -56,17 +56,17 @@ class Use(Value):
 
     @property
     def is_said(self) -> bool:
-        """Whether it looks up what a client says of itself."""
+        """Whether the sample is a value that the client supplies."""
         return SAID.match(self.fetch) is not None
 
     @property
     def is_changed(self) -> bool:
-        """Whether it looks up something else that is made of the address."""
+        """Whether the sample is converted from the address."""
         return self.fetch.startswith("src,")
 
 
 def lines(texts: Mapping[str, str]) -> tuple[ConfigurationLine, ...]:
-    """The lines of files that say something, in order."""
+    """Return the lines of files with words, in order."""
     return tuple(
         ConfigurationLine(f"{file}:{number}", words)
         for file, text in texts.items()
@@ -76,7 +76,7 @@ def lines(texts: Mapping[str, str]) -> tuple[ConfigurationLine, ...]:
 
 
 def uses(all_lines: Iterable[ConfigurationLine], path: str) -> Iterator[Use]:
-    """The places where a list is looked into."""
+    """Yield the places where a list is looked into."""
     named = {path, f"file@{path}", f"opt@{path}"}
     for line in all_lines:
         for at, word in enumerate(line.words[:-1]):
@@ -85,7 +85,7 @@ def uses(all_lines: Iterable[ConfigurationLine], path: str) -> Iterator[Use]:
 
 
 def is_in_a_condition(all_lines: Iterable[ConfigurationLine], name: str) -> bool:
-    """Whether an ACL is asked anywhere."""
+    """Whether an ACL is used in any condition."""
     return any(
         name in (word.lstrip("!") for word in line.words)
         for line in all_lines
@@ -96,7 +96,7 @@ def is_in_a_condition(all_lines: Iterable[ConfigurationLine], name: str) -> bool
 def turned_round(
     all_lines: Iterable[ConfigurationLine], use: Use, *, allow: bool
 ) -> Iterator[ConfigurationLine]:
-    """Rules with the list for their only condition that refuse whom they should let in."""
+    """Yield rules with the list as their only condition that refuse the clients to admit."""
     for line in all_lines:
         at = next((n for n, word in enumerate(line.words) if word in _CONDITIONS), 0)
         asked = " ".join(line.words[at + 1 :])
@@ -108,9 +108,9 @@ def turned_round(
 
 
 def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProxies | None:
-    """No proxies, where the list is asked about the address of the connection; else not known.
+    """Return no proxies, where the list is used for the connection's address; else None.
 
-    What `set-src` and the PROXY protocol make of that is not followed.
+    The effects of `set-src` and the PROXY protocol are not followed.
     """
     fetches = [one.fetch for one in uses(all_lines, path)]
     words = {word for line in all_lines for word in line.words}
@@ -121,16 +121,16 @@ def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProx
 
 
 def addresses(line: ConfigurationLine) -> tuple[str, ...]:
-    """Where a line listens: none where it is no `bind`."""
+    """Return the listening addresses of a line: none where it is no `bind`."""
     if line.words[0] != "bind" or not line.words[1:]:
         return ()
     return tuple(_FORM.sub("", one) for one in line.words[1].split(","))
 
 
 def open_sockets(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:
-    """The sockets for commands that are not for some users of this machine alone.
+    """Yield the command sockets that are open to more than some users of this machine.
 
-    Any client of one can change lists: up to 3.2 whatever its level is.
+    Any client of one can change lists: up to 3.2 at any level.
     """
     for line in all_lines:
         if line.words[:2] == ("stats", "socket") and len(line.words) > 2:
@@ -156,8 +156,8 @@ def _use(line: ConfigurationLine, at: int) -> Use:
 
 
 def _words(line: str) -> tuple[str, ...]:
-    """The words of a line, up to a comment."""
+    """Return the words of a line, up to a comment."""
     try:
         return tuple(shlex.split(line, comments=True))
-    except ValueError:  # a quote that does not end: HAProxy tells about that
+    except ValueError:  # an open quote: HAProxy reports that
         return tuple(line.split())

@@ -1,4 +1,4 @@
-"""What a configuration says about a list that HAProxy looks into."""
+"""Options of a list that HAProxy looks into."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from allowsync_backends.file.options import refuse_relative
 if TYPE_CHECKING:
     from allowsync_backends.common.server.supervisor import Supervisor
 
-# What fits into an address of a Unix socket with the zero that ends it (unix(7)).
+# The limit of a Unix socket's address, less its final zero (unix(7)).
 _LONGEST: Final = 107
 
 
 class HaproxyOptions(ServerOptions, kw_only=True):
-    """A file of patterns for an ACL, and the socket by which a running HAProxy is told."""
+    """A file of patterns for an ACL, and the socket of the running HAProxy."""
 
     UNIT: ClassVar[str] = "haproxy.service"
     NAMES: ClassVar[tuple[str, ...]] = ("haproxy",)
@@ -55,7 +55,7 @@ class HaproxyOptions(ServerOptions, kw_only=True):
 
     @property
     def running(self) -> Supervisor:
-        """How it runs."""
+        """The way it runs."""
         if self.pid_file is None:
             return super().running
         from allowsync_backends.haproxy.process import MasterProcess
@@ -64,5 +64,5 @@ class HaproxyOptions(ServerOptions, kw_only=True):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The program, told which configuration it is about."""
+        """The program, with the configuration it is to read."""
         return (self.program, *(word for one in self.config for word in ("-f", str(one))))

@@ -1,4 +1,4 @@
-"""HAProxy as a process with a pid file, which it writes anew each time it is reloaded."""
+"""HAProxy as a process with a pid file, which it rewrites at each reload."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final
 
 from allowsync_backends.common.server.supervisor import Process
 
-GRACE: Final = 0.1  # seconds without a process id; it is gone for less than a millisecond
+GRACE: Final = 0.1  # seconds without a process id; the gap is less than a millisecond
 STEP: Final = 0.01
 
 
 class MasterProcess(Process):
-    """A master process. It does not run when nothing is in its pid file for a while."""
+    """A master process. It counts as stopped when its pid file stays empty for a while."""
 
     def _main(self) -> int | None:
         deadline = time.monotonic() + GRACE

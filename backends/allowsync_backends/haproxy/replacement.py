@@ -1,4 +1,4 @@
-"""Replacing the list that a running HAProxy goes by: in one step, or entry by entry."""
+"""Replacement of the list in force in a running HAProxy: in one step, or entry by entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Replacement(Protocol):
-    """A new list that HAProxy can be told to go by."""
+    """A new list, ready to be put in force."""
 
     def commit(self) -> None:
         """Put it in force. Works once.
@@ -28,15 +28,15 @@ class Replacement(Protocol):
         ...
 
     def close(self) -> None:
-        """End the conversation. What is not in force by then never will be."""
+        """End the conversation. An uncommitted list is dropped."""
         ...
 
 
 class InOneStep:
-    """A version beside the one in force, whole and taken by HAProxy.
+    """A version beside the one in force, complete and accepted by HAProxy.
 
     Raises:
-        BackendError: It could not be made. The list in force is what it was.
+        BackendError: It could not be made. The list in force is unchanged.
     """
 
     def __init__(self, talk: RuntimeSocket, acl: Acl, networks: Sequence[Network]) -> None:
@@ -55,14 +55,14 @@ class InOneStep:
             raise
 
     def commit(self) -> None:
-        """Let it take the place of the one in force."""
+        """Replace the version in force by it."""
         try:
             _carry_out(self._talk, (f"commit acl @{self._version} {self._acl}",))
         finally:
             self._talk.close()
 
     def close(self) -> None:
-        """Forget it, where it is not in force. The next one would push it out, too."""
+        """Drop it, unless it is in force. The next one would replace it, too."""
         if not self._talk.closed:
             with suppress(BackendError):
                 self._talk.ask(f"clear acl @{self._version} {self._acl}")
@@ -70,10 +70,10 @@ class InOneStep:
 
 
 class OneByOne:
-    """The difference to the list in force, for versions of HAProxy that know no other way.
+    """The difference to the list in force, for versions of HAProxy without another method.
 
     Raises:
-        BackendError: The list in force could not be looked at.
+        BackendError: The list in force could not be read.
     """
 
     def __init__(self, talk: RuntimeSocket, acl: Acl, networks: Sequence[Network]) -> None:
@@ -85,7 +85,7 @@ class OneByOne:
         self._remove = tuple(f"del acl {acl} #{one}" for one in (*leaving, *shown.odd))
 
     def commit(self) -> None:
-        """Add what is missing, then take out what is too much."""
+        """Add missing entries, then remove superfluous ones."""
         try:
             _carry_out(self._talk, self._add)
             _carry_out(self._talk, self._remove)
@@ -98,10 +98,10 @@ class OneByOne:
 
 
 def _carry_out(talk: RuntimeSocket, commands: Iterable[str]) -> None:
-    """Have commands carried out that say nothing where they succeed.
+    """Run commands that print nothing when they succeed.
 
     Raises:
-        BackendError: One did not, or that is not known; others may have.
+        BackendError: One failed, or its outcome is unknown; others may have succeeded.
     """
     for group in in_lines(commands):
         for command, said in zip(group, talk.ask(*group), strict=True):

@@ -1,8 +1,8 @@
-"""What is said at HAProxy's stats socket, and what is made of its answers. Pure.
+"""Commands at HAProxy's stats socket, and the parsing of its answers. Pure.
 
-From "Unix Socket commands" in HAProxy's Management Guide. An ACL that was loaded from a file is
-named by that file in `show acl`. Since version 2.4 the lists have versions, so that a list can be
-replaced in one step: `prepare acl`, `add acl @version`, `commit acl`.
+From "Unix Socket commands" in HAProxy's Management Guide. An ACL loaded from a file is named by
+that file in `show acl`. Since version 2.4 the lists have versions, so that a list can be replaced
+in one step: `prepare acl`, `add acl @version`, `commit acl`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _PATTERN: Final = re.compile(r"(0x[0-9a-f]+) (.*)")
 
 
 class UnreadableAnswer(BackendError):
-    """An answer is not what HAProxy answers."""
+    """An answer has an unexpected form."""
 
     def __init__(self, said: str) -> None:
         super().__init__(f"haproxy answered what cannot be understood: {said[:100]!r}")
 
 
 class Acl(Value):
-    """A list of patterns as it is named at the socket.
+    """A list of patterns as named at the socket.
 
     Attributes:
         number: Its id.
@@ -55,10 +55,10 @@ class Acl(Value):
 
 
 class Patterns(Value):
-    """What a list holds.
+    """The content of a list.
 
     Attributes:
-        networks: What its patterns match, by the references that they have.
+        networks: The networks of its patterns, by their references.
         odd: Patterns that match something else than a network, by theirs.
     """
 
@@ -72,24 +72,24 @@ class Patterns(Value):
 
 
 def answers(said: bytes, number: int) -> list[str] | None:
-    """The answers to the commands of one line; None while something is missing.
+    """Return the answers to the commands of one line; None while something is missing.
 
-    An empty line ends each, and no answer has one. A prompt follows the last of them, or each, as
-    version 2.6 has it.
+    An empty line ends each, and no answer contains one. A prompt follows the last of them, or each,
+    as in version 2.6.
 
     Args:
-        said: What came after the line.
-        number: How many commands were in it.
+        said: The data received after the line.
+        number: The number of commands in it.
 
     Raises:
-        UnreadableAnswer: More was said.
+        UnreadableAnswer: There is more data.
     """
     found: list[str] = []
     at = 0
     while len(found) < number:
         if found and said.startswith(PROMPT, at):
             at += len(PROMPT)
-        # Nothing but the empty line, or lines and then the empty one.
+        # Only the empty line, or lines and then the empty one.
         end = at if said.startswith(b"\n", at) else said.find(b"\n\n", at)
         if end < 0:
             return None
@@ -102,20 +102,20 @@ def answers(said: bytes, number: int) -> list[str] | None:
 
 
 def processes(text: str) -> int:
-    """How many processes answer for themselves alone, by `show info`.
+    """Return the number of processes that each answer for themselves, by `show info`.
 
     Raises:
-        UnreadableAnswer: It is something else.
+        UnreadableAnswer: It is no answer to that.
     """
     if not text.startswith("Name: "):
         raise UnreadableAnswer(text)
-    # Since version 2.5 there is always one; one day it may not be told any more.
+    # Since version 2.5 there is always one; a later version may omit the line.
     match = _PROCESSES.search(text)
     return 1 if match is None else int(match[1])
 
 
 def acl_of(path: str, listing: str) -> Acl | None:
-    """The list that was loaded from a file, by `show acl`; None when none was.
+    """Return the list that was loaded from a file, by `show acl`; None when none was.
 
     Raises:
         UnreadableAnswer: It is no such listing.
@@ -133,7 +133,7 @@ def acl_of(path: str, listing: str) -> Acl | None:
 
 
 def patterns(text: str) -> Patterns:
-    """The patterns of a list, by `show acl #id`.
+    """Return the patterns of a list, by `show acl #id`.
 
     Raises:
         UnreadableAnswer: It is no such listing.
@@ -152,10 +152,10 @@ def patterns(text: str) -> Patterns:
 
 
 def network_of(pattern: str) -> Network | None:
-    """The network that a pattern matches; None for anything else.
+    """Return the network that a pattern matches; None for anything else.
 
-    HAProxy passes over the bits of the host, and takes a mask for what it is, gaps included, where
-    Python takes one that begins with zeros for its opposite.
+    HAProxy ignores host bits, and reads a mask literally, gaps included, where Python reads one
+    that begins with zeros as its opposite.
     """
     try:
         network = ip_network(pattern, strict=False)
@@ -167,19 +167,19 @@ def network_of(pattern: str) -> Network | None:
 
 
 def version_in(text: str) -> int | None:
-    """The version that `prepare acl` made; None when it made none."""
+    """Return the version that `prepare acl` made; None when it made none."""
     match = _PREPARED.fullmatch(text)
     return None if match is None else int(match[1])
 
 
 def additions(acl: Acl, networks: Iterable[Network], version: int | None = None) -> Iterator[str]:
-    """The commands that add networks to a list, or to a version of it that is being prepared."""
+    """Yield the commands that add networks to a list, or to a version of it being prepared."""
     place = str(acl) if version is None else f"@{version} {acl}"
     return (f"add acl {place} {network}" for network in networks)
 
 
 def in_lines(commands: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """Commands in groups, each of which is short enough for one line."""
+    """Group commands, each group short enough for one line."""
     group: list[str] = []
     length = 0
     for command in commands:

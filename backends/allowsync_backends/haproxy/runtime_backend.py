@@ -1,4 +1,4 @@
-"""The backend of a list that a running HAProxy takes over at its socket."""
+"""The backend of a list that a running HAProxy loads through its socket."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 class RuntimeBackend(FileBackend):
     """A file, and the list that a running HAProxy has loaded from it.
 
-    A network counts as held when it is in either: it is let in now, or after the next start.
+    A network counts as held when it is in either: it is admitted now, or after the next start.
 
     Attributes:
-        telling: How HAProxy is told; the same as `reader`.
+        telling: The reader with the socket; the same as `reader`.
     """
 
     telling: RuntimeReader
 
     def read(self) -> Current:
-        """The networks in the file and in force, and how they differ.
+        """Return the networks in the file and in force, and their differences.
 
         Raises:
-            BackendError: The file is foreign, or something could not be found out.
+            BackendError: The file is foreign, or something could not be read.
         """
         current = FileBackend.read(self)
         found = self.telling.live.look()
@@ -68,12 +68,12 @@ class RuntimeBackend(FileBackend):
         yield from flaw_findings((*current.flaws, *drift))
 
     def apply(self, plan: Plan) -> None:
-        """Have HAProxy take the new list, replace the file, and then let HAProxy go by it.
+        """Have HAProxy check the new list, replace the file, and then put the list in force.
 
         Raises:
             BackendError: Both are as before, or the file alone is new because HAProxy does not
                 use it.
-            OutcomeUnknown: It is not known what is in force.
+            OutcomeUnknown: Either list may be in force.
         """
         if plan.idle:
             return
@@ -90,7 +90,7 @@ class RuntimeBackend(FileBackend):
 
 
 def _drift(in_file: frozenset[Network], found: Patterns) -> Iterator[str]:
-    """How the list in force differs from the file."""
+    """Report the differences between the list in force and the file."""
     missing, more = in_file - found.held, found.held - in_file
     if missing:
         entries = counted(len(missing), "entry", "entries")

@@ -1,4 +1,4 @@
-"""The list as a running HAProxy has it: looked at, and replaced."""
+"""The list in a running HAProxy: read, and replaced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Without(Enum):
-    """Why there is no list in force."""
+    """The reason why there is no list in force."""
 
     STOPPED = "haproxy does not run"  # it reads the file when it starts
     UNUSED = "haproxy has loaded no ACL from the file"
@@ -33,9 +33,9 @@ class RuntimeList(Value):
     """The list that a running HAProxy has loaded from a file.
 
     Attributes:
-        socket: Where it is talked to.
+        socket: The stats socket.
         path: The file.
-        running: How to find out that it does not run.
+        running: The supervisor that finds out whether HAProxy is stopped.
     """
 
     socket: Path
@@ -43,10 +43,10 @@ class RuntimeList(Value):
     running: Supervisor
 
     def look(self) -> Patterns | Without:
-        """What is in force.
+        """Return the list in force.
 
         Raises:
-            BackendError: It could not be found out.
+            BackendError: It could not be read.
         """
         talk = self._open()
         if isinstance(talk, Without):
@@ -60,10 +60,10 @@ class RuntimeList(Value):
             talk.close()
 
     def prepare(self, networks: Sequence[Network]) -> Replacement | Without:
-        """Another list, ready to be put in force. To be closed by the caller.
+        """Prepare another list to be put in force. The caller closes it.
 
         Raises:
-            BackendError: There is none. The list in force is what it was.
+            BackendError: It could not be prepared. The list in force is unchanged.
         """
         talk = self._open()
         if isinstance(talk, Without):

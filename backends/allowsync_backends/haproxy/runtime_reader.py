@@ -1,4 +1,4 @@
-"""A running HAProxy as the reader of the file: told at its socket, and never reloaded."""
+"""A running HAProxy as the reader of the file: updated at its socket, and never reloaded."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class RuntimeReader(Value):
-    """Lets the list in force follow the file.
+    """Keeps the list in force in sync with the file.
 
-    HAProxy looks at each entry by itself before any of them is in force, so its configuration is
-    not checked, unless the user has a check: unfinished edits of it do not matter here.
+    HAProxy checks each entry by itself before any of them is in force, so its configuration is not
+    checked, unless the user has a check: unfinished edits of it do not matter here.
 
     Attributes:
-        reader: The server as it is told without a socket.
+        reader: The server as it is reloaded without a socket.
         live: The list in force.
-        prepared: What was prepared before the file was changed.
+        prepared: The list prepared before the file was changed.
     """
 
     reader: ServerReader
@@ -39,29 +39,29 @@ class RuntimeReader(Value):
 
     @property
     def is_told(self) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
     @property
     def is_startable(self) -> bool:
-        """As without a socket."""
+        """The same as without a socket."""
         return self.reader.is_startable
 
     def objection_to(self, draft: str) -> str:
-        """What a check of drafts says, where the configuration has one."""
+        """Return the error of a check of drafts, where the configuration has one."""
         return self.reader.objection_to(draft)
 
     def objection(self) -> str:
-        """What the user's check says; of a file that is gone, what HAProxy's own does."""
+        """Return the error of the user's check; for a missing file, of HAProxy's own."""
         if self.reader.check or not self.live.path.exists():
             return self.reader.objection()
         return ""
 
     def take_notice(self) -> str:
-        """Put what was prepared in force, or else what is in the file by now.
+        """Put the prepared list in force, or else the present content of the file.
 
         The latter, too, where the conversation broke off: it is the same list again. And where the
-        old file is back because of that, it is the old list.
+        old file was restored because of that, it is the old list.
         """
         try:
             if not isinstance(self.prepared, Without):
@@ -76,7 +76,7 @@ class RuntimeReader(Value):
         return ""
 
     def _in_the_file(self) -> Sequence[Network]:
-        """What HAProxy would read; no networks, where there is no file.
+        """Return the networks HAProxy would read; none, where there is no file.
 
         Raises:
             BackendError: It cannot be read.
@@ -91,9 +91,9 @@ class RuntimeReader(Value):
         return () if held is None else sorted(held.networks, key=by_network)
 
     def findings(self, path: Path) -> Sequence[Finding]:
-        """Those of the server."""
+        """Return those of the server."""
         return self.reader.findings(path)
 
     def trusted_proxies(self, path: Path) -> TrustedProxies | None:
-        """Those of the server."""
+        """Return those of the server."""
         return self.reader.trusted_proxies(path)

@@ -1,7 +1,7 @@
 """A conversation with HAProxy at its stats socket.
 
-All of it is with one process: after a reload the socket belongs to another one, which knows nothing
-of what was prepared in the first.
+All of it is with one process: after a reload the socket belongs to another one, without the
+versions prepared in the first.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RuntimeSocket:
 
     Raises:
         SocketClosed: Nothing listens there.
-        BackendError: It cannot be connected to, or what listens there is no HAProxy.
+        BackendError: It cannot be connected to, or its listener is no HAProxy.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +53,7 @@ class RuntimeSocket:
             raise
 
     def close(self) -> None:
-        """End it. What was asked before goes on."""
+        """End the conversation. Commands sent before continue."""
         self._connection.close()
 
     @property
@@ -62,10 +62,10 @@ class RuntimeSocket:
         return self._connection.fileno() < 0
 
     def ask(self, *commands: str) -> list[str]:
-        """The answers to commands that fit into one line; empty ones for nothing to say.
+        """Return the answers to commands that fit into one line; empty ones for no output.
 
         Raises:
-            BackendError: There are not as many. Whether the commands were carried out is unknown.
+            BackendError: An answer is missing. The commands may have been carried out.
         """
         self._send(";".join(commands).encode() + b"\n")
         said = bytearray()
@@ -89,10 +89,10 @@ class RuntimeSocket:
             raise BackendError(f"{self._path} cannot be connected to: {why}") from error
 
     def _greet(self) -> None:
-        """Ask to go on after the first line.
+        """Switch to interactive mode.
 
         Raises:
-            BackendError: What listens there does not answer as HAProxy does.
+            BackendError: The listener does not answer as HAProxy does.
         """
         self._send(_INTERACTIVE)
         soon = time.monotonic() + PATIENCE

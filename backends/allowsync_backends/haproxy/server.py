@@ -1,4 +1,4 @@
-"""HAProxy as a server: how it checks its configuration, reads it again, and is looked into."""
+"""HAProxy as a server: its configuration check, its reload, and findings about it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
 
 def haproxy(options: HaproxyOptions, effect: Effect) -> ServerProgram:
-    """What is particular about HAProxy (haproxy(1), "Management Guide", 4).
+    """Return HAProxy's particulars (haproxy(1), "Management Guide", 4).
 
-    Its master process starts new workers when it is told by SIGUSR2. The old ones hand over their
-    listening sockets, and end with the connections that they have.
+    Its master process starts new workers on SIGUSR2. The old ones hand over their listening
+    sockets, and end with their present connections.
     """
     return ServerProgram(
         "haproxy",
@@ -58,12 +58,12 @@ def haproxy(options: HaproxyOptions, effect: Effect) -> ServerProgram:
 
 
 class HaproxyReader(ServerReader):
-    """HAProxy as it is reloaded."""
+    """HAProxy, reloaded."""
 
     def take_notice(self) -> str:
-        """Tell its master process once that listens.
+        """Signal its master process once that handles the signal.
 
-        A process that is none would end by the same signal.
+        A process that is no master would end by the same signal.
         """
         if not self.reload:
             try:
@@ -84,20 +84,20 @@ class HaproxyReader(ServerReader):
         return False
 
     def _let_reload_end(self) -> None:
-        """Wait for the end of a reload that began before.
+        """Wait for the end of a reload in progress.
 
-        A master that reloads starts itself anew, twice, and drops the signals that come meanwhile:
-        its new worker is there before it listens again. That worker may have read the former file.
+        A reloading master re-executes itself, twice, and drops signals meanwhile: its new worker
+        starts before it handles signals again. That worker may have read the old file.
 
         Raises:
-            BackendError: The processes could not be looked at.
+            BackendError: The processes could not be listed.
         """
         deadline = time.monotonic() + PATIENCE
         while self._is_reloading() and time.monotonic() < deadline:
             time.sleep(STEP)
 
     def _is_reloading(self) -> bool:
-        """Whether there is no process to be seen that takes the signal, or systemd says so."""
+        """Whether no visible process handles the signal, or systemd reports a reload."""
         if isinstance(self.running, Unit) and self.running.is_reloading():
             return True
         seen = {takes(pid, _RELOAD) for pid in self.running.processes()} - {None}
@@ -105,7 +105,7 @@ class HaproxyReader(ServerReader):
 
 
 def _findings(options: HaproxyOptions, effect: Effect, path: Path) -> Iterator[Finding]:
-    """What keeps the file from having an effect, by what stands in the configuration."""
+    """Report why the file has no effect, by the configuration."""
     texts = {} if options.container is not None else dict(_texts(options.config))
     if not texts:
         return
@@ -136,7 +136,7 @@ def _findings(options: HaproxyOptions, effect: Effect, path: Path) -> Iterator[F
 
 
 def _of_fetch(use: Use) -> Iterator[Finding]:
-    """A list that is asked about something else than the address of a client."""
+    """Report a list used for a sample other than a client's address."""
     if use.is_said:
         what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
         yield Finding(Severity.WARNING, what, _TRUST)
@@ -151,9 +151,9 @@ def _proxies(options: HaproxyOptions, path: Path) -> TrustedProxies | None:
 
 
 def _texts(places: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """The files of a configuration, as far as they can be read, by their paths and in order."""
+    """Yield the readable files of a configuration, by their paths and in order."""
     for place in places:
-        # Of a folder HAProxy reads what ends in .cfg, in the order of the C locale.
+        # Of a folder HAProxy reads files that end in .cfg, in the order of the C locale.
         for file in sorted(place.glob("*.cfg")) if place.is_dir() else (place,):
             try:
                 yield str(file), file.read_text(errors="replace")

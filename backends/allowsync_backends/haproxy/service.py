@@ -1,4 +1,4 @@
-"""What a list for HAProxy needs of the service it is kept by."""
+"""Needs of a list for HAProxy from its service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DISREGARD: Final = "CAP_DAC_OVERRIDE"
 
 
 def needs(options: HaproxyOptions) -> Needs:
-    """What a target needs: where there is a socket, HAProxy is sent no signal.
+    """Return the needs of a target: with a socket, HAProxy is sent no signal.
 
     Connecting to a socket takes write permission (unix(7)).
     """

@@ -1,9 +1,9 @@
-"""Whom HAProxy believes about where a client comes from. Pure.
+"""Trust in client-supplied addresses in HAProxy. Pure.
 
-`set-src` takes it from a header, and the PROXY protocol from the first line of a connection. Both
-are a client's own words unless a condition asks who is connected: of `accept-proxy` that is
-`tcp-request connection`, whose rules alone see the address of the connection itself
-(docs.haproxy.org, "accept-proxy" and "tcp-request connection").
+`set-src` takes the address from a header, and the PROXY protocol from the first line of a
+connection. A client can spoof both unless a condition tests the peer: for `accept-proxy` that is
+`tcp-request connection`, whose rules alone see the connection's own address (docs.haproxy.org,
+"accept-proxy" and "tcp-request connection").
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _SECTIONS: Final = ("global", "defaults", "frontend", "listen", "backend", "prog
 _ACCEPTING: Final = frozenset({"accept-proxy", "accept-netscaler-cip"})
 _EXPECTING: Final = frozenset({"expect-proxy", "expect-netscaler-cip"})
 _VARIABLE: Final = re.compile(r"var\(([^,)]+)")
-# Proxies append to this one: its first address is what the client wrote.
+# Proxies append to this one: its first address is the client's own text.
 _FIRST: Final = re.compile(r"[\w.]*hdr(?:_ip)?\(x-forwarded-for,\s*\+?[1-9]\d*\)", re.IGNORECASE)
 
 
 def believers(all_lines: Sequence[ConfigurationLine], path: str) -> Iterator[ConfigurationLine]:
-    """The lines that take anybody's word for the address that our list is asked about."""
+    """Yield lines by which any client can spoof the address that our list is used for."""
     acls = _acls(all_lines)
     variables = {match[1] for use in uses(all_lines, path) if (match := _VARIABLE.match(use.fetch))}
     for line in all_lines:
@@ -38,7 +38,7 @@ def believers(all_lines: Sequence[ConfigurationLine], path: str) -> Iterator[Con
 
 
 def open_protocols(all_lines: Sequence[ConfigurationLine]) -> Iterator[ConfigurationLine]:
-    """The lines that believe a PROXY header of any client."""
+    """Yield the lines that accept a PROXY header of any client."""
     acls = _acls(all_lines)
     for section in _sections(all_lines):
         rules = [one for one in section if one.words[:2] == ("tcp-request", "connection")]
@@ -55,7 +55,7 @@ def open_protocols(all_lines: Sequence[ConfigurationLine]) -> Iterator[Configura
 
 
 def asks_who_is_connected(line: ConfigurationLine, acls: dict[str, str]) -> bool:
-    """Whether a line is for some addresses alone: each way through its condition names them."""
+    """Whether a line applies to some addresses alone: each branch of its condition names them."""
     words = list(line.words)
     at = next((n for n, word in enumerate(words) if word in ("if", "unless")), len(words))
     reverse = words[at : at + 1] == ["unless"]
@@ -76,13 +76,13 @@ def _names_sources(way: str, acls: dict[str, str], *, reverse: bool) -> bool:
 
 
 def _fetch(term: str, acls: dict[str, str]) -> str:
-    """What a term of a condition looks at: in braces its first word, else that of the ACL."""
+    """Return the sample of a condition's term: in braces its first word, else that of the ACL."""
     words = term.strip("{} ").split()
     return words[0] if term.startswith("{") and words else acls.get(term, "")
 
 
 def _acls(all_lines: Sequence[ConfigurationLine]) -> dict[str, str]:
-    """What each ACL looks at."""
+    """Return the sample of each ACL."""
     return {
         one.words[1]: one.words[2]
         for one in all_lines
@@ -91,7 +91,7 @@ def _acls(all_lines: Sequence[ConfigurationLine]) -> dict[str, str]:
 
 
 def _told_by(line: ConfigurationLine, variables: set[str]) -> str:
-    """What a line takes for the address of the client; empty for others."""
+    """Return the sample that a line uses as the client's address; empty for others."""
     match line.words:
         case ("http-request", "set-src", source, *_) | ("tcp-request", _, "set-src", source, *_):
             return source

@@ -1,4 +1,4 @@
-"""ipset and iptables: a gate of our own in front of everything, or sets for your own rules."""
+"""ipset and iptables: a gate of our own before all other rules, or sets for your own rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `allowsync check` says about an ipset target."""
+"""The findings of `allowsync check` about an ipset target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TABLES = ("filter", "nat", "mangle", "raw")
 
 
 def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -> Sequence[Finding]:
-    """Findings about a gate of our own."""
+    """Return findings about a gate of our own."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
@@ -54,9 +54,9 @@ def _gate_state(read: Callable[[], Current], variant: Variant, effect: Effect) -
 
 
 def _refused(variant: Variant) -> Iterator[Finding]:
-    """Chains of another program where those of iptables belong, which keep a gate from its place.
+    """Report chains of another program in the place of iptables', which block a gate.
 
-    `iptables-restore --test` says nothing of them; the kernel does.
+    `iptables-restore --test` does not detect them; the kernel does.
     """
     if _meant(variant) is not Variant.NFT:
         return
@@ -71,7 +71,7 @@ def _refused(variant: Variant) -> Iterator[Finding]:
 
 
 def _other_variant(gate: IpsetGate, used: Variant) -> Iterator[Finding]:
-    """Rules of ours that belong to the other iptables, from before the system changed over."""
+    """Report rules of ours in the other iptables, from before the system switched."""
     for variant in (Variant.NFT, Variant.LEGACY):
         if variant in (used, _meant(used)):
             continue
@@ -99,7 +99,7 @@ def _other_variant(gate: IpsetGate, used: Variant) -> Iterator[Finding]:
 
 
 def _meant(variant: Variant) -> Variant:
-    """The variant the system means by `iptables`, where that is what is used."""
+    """Return the variant behind the name `iptables`, where that is used."""
     if variant is not Variant.AUTO:
         return variant
     try:
@@ -116,7 +116,7 @@ def check_sets(
     end_streams: bool,
     effect: Effect = Effect.ALLOW,
 ) -> Sequence[Finding]:
-    """Findings about sets for the user's own rules."""
+    """Return findings about sets for the user's own rules."""
     from allowsync_backends.common.conntrack import missing_tools
 
     unusable = tool.usable()
@@ -168,7 +168,7 @@ def _unused(
 def _only_forwarded(
     ours: Mapping[str, Family], unused: Family, variant: Variant, found: set_store.SetsFound
 ) -> bool:
-    """Whether the sets of other families are used, and for what is forwarded alone."""
+    """Whether the sets of other families are used, and for forwarded packets alone."""
     chains: list[str] = []
     for name, family in ours.items():
         if family is unused or not found.sets[name].references:
@@ -184,7 +184,7 @@ def _only_forwarded(
 def _docker(
     sets: Mapping[str, Family], variant: Variant, found: set_store.SetsFound
 ) -> Iterator[Finding]:
-    """Ports that Docker publishes never come to INPUT, where most rules are."""
+    """Report sets used only in chains that packets to ports published by Docker never pass."""
     for name, family in sets.items():
         if family not in tool.families() or not found.sets[name].references:
             continue

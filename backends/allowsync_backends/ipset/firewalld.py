@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def running() -> Iterator[Finding]:
-    """A running firewalld: it removes all rules of iptables when it starts or loads its own."""
+    """Report a running firewalld: its start and its reload remove all rules of iptables."""
     try:
         with Bus() as bus:
             bus.must_be_in_force()

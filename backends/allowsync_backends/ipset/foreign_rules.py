@@ -1,6 +1,6 @@
-"""What other people's rules do to our ports and with our sets. Pure.
+"""Effects of foreign rules on our ports, and their use of our sets. Pure.
 
-Only certainty counts: a rule that cannot be understood may accept anything.
+Only certainty counts: a rule that is not understood may accept anything.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from allowsync_backends.ipset.inspection import Table
 
-# Chains that what is meant for a container passes before it is forwarded.
+# Chains that packets to a container pass before they are forwarded.
 _BEFORE_CONTAINERS: Final = {"DOCKER-USER", "PREROUTING", "FORWARD"}
-# Chains that nothing passes but what is forwarded.
+# Chains that only forwarded packets pass.
 FORWARDED: Final = frozenset({"DOCKER-USER", "FORWARD", "DOCKER-FORWARD"})
 
 
 def users_of(tables: Mapping[str, Table], name: str) -> Iterator[str]:
-    """The chains with a rule that looks into a set, each once, in order."""
+    """Yield the chains with a rule that looks into a set, each once, in order."""
     found = (
         chain
         for table in tables.values()
@@ -40,5 +40,5 @@ def publishes(tables: Mapping[str, Table]) -> bool:
 
 
 def covers_docker(users: Iterable[str]) -> bool:
-    """Whether one of some chains sees what is meant for a container."""
+    """Whether one of some chains sees packets to a container."""
     return not _BEFORE_CONTAINERS.isdisjoint(users)

@@ -1,4 +1,4 @@
-"""The backend of a gate of our own: two sets, and a chain in front of everything."""
+"""The backend of a gate of our own: two sets, and a chain before all other rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def widths() -> dict[Family, tuple[int, int]]:
-    """The prefix lengths that a set of ours takes: all but 0."""
+    """Return the prefix lengths of a set of ours: all but 0."""
     return {family: (SHORTEST, family.bits) for family in BOTH_FAMILIES}
 
 
@@ -34,25 +34,25 @@ class IpsetGateBackend(Value):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Networks of any width but 0, of the families this kernel speaks. They may overlap."""
+        """Networks of any width but 0, of the families this kernel supports. They may overlap."""
         return Capabilities(tool.families(), widths(), overlaps=True)
 
     @property
     def sets(self) -> dict[str, Family]:
-        """The names of the sets, and what they hold."""
+        """The names of the sets, each with its family."""
         return set_store.names_of(self.gate.allowlist, tool.families())
 
     def check(self) -> Sequence[Finding]:
-        """Whether the gate is whole, and in its place."""
+        """Check that the gate is whole, and in its place."""
         from allowsync_backends.ipset.check import check_gate
 
         return check_gate(self.read, self.gate, self.variant)
 
     def read(self) -> Current:
-        """The sets and the chains as they are.
+        """Return the sets and the chains.
 
         Raises:
-            BackendError: They could not be listed, or not understood.
+            BackendError: They could not be listed or parsed.
         """
         found = set_store.look(self.sets, self.gate.effect)
         flaws = list(found.flaws)
@@ -62,15 +62,15 @@ class IpsetGateBackend(Value):
             found.entries,
             flaws=tuple(flaws),
             obstacles=found.obstacles,
-            # Whom it keeps out is many, and when such a packet came last is asked of none.
+            # Dropped sources are many, and the time of a source's last packet is not needed.
             traffic=found.traffic(flaws) if self.gate.effect is Effect.ALLOW else None,
         )
 
     def table(self, family: Family) -> inspection.Table:
-        """The rules of a family.
+        """Return the rules of a family.
 
         Raises:
-            BackendError: They could not be listed, or not understood.
+            BackendError: They could not be listed or parsed.
         """
         return self._table(family, self._listed(family))
 
@@ -100,12 +100,12 @@ class IpsetGateBackend(Value):
             yield f"{name}: {flaw}"
 
     def apply(self, plan: Plan) -> None:
-        """Fill the sets, then load what is wrong with the rules, one transaction a family.
+        """Fill the sets, then repair the rules, one transaction a family.
 
         Raises:
-            BackendError: Not everything was changed. `again` when the gate is not as the plan
-                took it.
-            OutcomeUnknown: A program was killed before it said how it ended.
+            BackendError: Not everything was changed. `again` when the gate changed since the plan
+                was made.
+            OutcomeUnknown: A program was killed before it reported its end.
         """
         if plan.idle:
             return
@@ -116,7 +116,7 @@ class IpsetGateBackend(Value):
             self._mend(family)
 
     def _mend(self, family: Family) -> None:
-        """Put up the chain, or repair it, whatever it looks like now."""
+        """Create the chain, or repair it, in any state."""
         found = self.table(family)
         if not any(self._flaws(family, found)):
             return
@@ -128,7 +128,7 @@ class IpsetGateBackend(Value):
             raise BackendError(what, again=now != found)
 
     def clear(self) -> None:
-        """Take the chains down, which opens the ports, then delete the sets.
+        """Remove the chains, which opens the ports, then delete the sets.
 
         Raises:
             BackendError: Something is still there.
@@ -139,16 +139,16 @@ class IpsetGateBackend(Value):
         set_store.destroy(self.sets)
 
     def _also_there(self) -> Iterator[Variant]:
-        """The other variants, as far as there may be rules of them.
+        """Yield the other variants that may have rules.
 
-        What `iptables` means may have changed since the chains were put up.
+        The meaning of `iptables` may have changed since the chains were made.
         """
         for variant in (Variant.NFT, Variant.LEGACY):
             if variant is not self.variant and tool.has_rules(variant, TABLE):
                 yield variant
 
     def take_down(self, family: Family) -> None:
-        """Delete one family's chain and what leads to it. Nothing there is no error.
+        """Delete one family's chain and the rules that lead to it. Absence is no error.
 
         Raises:
             BackendError: It is still there.

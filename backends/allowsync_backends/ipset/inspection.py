@@ -1,4 +1,4 @@
-"""What `iptables -S` prints, judged against the gate as it should be. Pure."""
+"""Judges the output of `iptables -S` against the wanted gate. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Family
 
-# Targets after which no rule of the same table sees a packet any more, though it lives on.
+# Targets that end a packet's traversal of the table without dropping it.
 _ACCEPTING: Final = {"ACCEPT", "QUEUE", "NFQUEUE", "TPROXY"}
 
 
@@ -24,7 +24,7 @@ class Table(Value):
 
     Attributes:
         policies: The policy of each built-in chain.
-        chains: The rules of each chain, in order, as they are printed.
+        chains: The rules of each chain, in order, as printed.
     """
 
     policies: dict[str, str] = field(default_factory=dict)
@@ -32,10 +32,10 @@ class Table(Value):
 
 
 def table(listing: str) -> Table:
-    """The table that `iptables -S` printed.
+    """Parse the output of `iptables -S`.
 
     Raises:
-        IpsetListingError: It is not a listing, or not a whole one.
+        IpsetListingError: It is no listing, or not a whole one.
     """
     found = Table()
     for line in listing.splitlines():
@@ -58,13 +58,13 @@ def table(listing: str) -> Table:
 
 
 def hooks(gate: IpsetGate, parent: str, found: Table) -> tuple[str, ...]:
-    """The rules of a parent that lead to our chain, as they are printed."""
+    """Return the rules of a parent that lead to our chain, as printed."""
     chain = gate.chain(parent)
     return tuple(rule for rule in found.chains.get(parent, ()) if goes_to(rule) == chain)
 
 
 def astray(gate: IpsetGate, found: Table) -> dict[str, tuple[str, ...]]:
-    """The rules that lead to our chains, of each parent where something is wrong with them."""
+    """Return the rules that lead to our chains, of each parent with a fault in them."""
     return {
         parent: hooks(gate, parent, found)
         for parent in PARENTS
@@ -73,7 +73,7 @@ def astray(gate: IpsetGate, found: Table) -> dict[str, tuple[str, ...]]:
 
 
 def effect(gate: IpsetGate, found: Table) -> Effect | None:
-    """What our chains do with what is in the sets; None where no rule of them drops by one."""
+    """Return our chains' effect on the sets; None where no rule of them drops by one."""
     rules = (rule for parent in PARENTS for rule in found.chains.get(gate.chain(parent), ()))
     by_set = [rule for rule in rules if "--match-set" in rule and goes_to(rule) == "DROP"]
     if not by_set:
@@ -82,7 +82,7 @@ def effect(gate: IpsetGate, found: Table) -> Effect | None:
 
 
 def chain_flaws(gate: IpsetGate, family: Family, found: Table) -> Iterator[str]:
-    """What is wrong with our chains, in words."""
+    """Report faults of our chains, in words."""
     for parent in PARENTS:
         yield from _chain_flaws(gate, parent, family, found)
 
@@ -105,7 +105,7 @@ def _chain_flaws(gate: IpsetGate, parent: str, family: Family, found: Table) -> 
 
 
 def hook_flaws(gate: IpsetGate, found: Table) -> Iterator[str]:
-    """What is wrong with the way to our chains, in words."""
+    """Report faults of the rules that lead to our chains, in words."""
     for parent in PARENTS:
         yield from _hook_flaws(gate, parent, found)
 
@@ -125,7 +125,7 @@ def _hook_flaws(gate: IpsetGate, parent: str, found: Table) -> Iterator[str]:
 
 
 def goes_to(rule: str) -> str:
-    """The target of a rule, or the chain it leads to; empty when it has none."""
+    """Return the target of a rule, or the chain it jumps to; empty when it has none."""
     words = words_of(rule)
     for option in ("-j", "-g"):
         if option in words[:-1]:
@@ -134,7 +134,7 @@ def goes_to(rule: str) -> str:
 
 
 def _may_accept(rule: str, found: Table, seen: frozenset[str]) -> bool:
-    """Whether a rule, or a chain it leads to, ends the way of a packet that it lets live."""
+    """Whether a rule, or a chain it jumps to, ends a packet's traversal without a drop."""
     target = goes_to(rule)
     if target in _ACCEPTING:
         return True
@@ -144,7 +144,7 @@ def _may_accept(rule: str, found: Table, seen: frozenset[str]) -> bool:
 
 
 def _meaning(rule: str) -> Sequence[str]:
-    """A rule as far as versions of iptables agree about it.
+    """Return the parts of a rule that all versions of iptables print alike.
 
     They print matches in another order, and name modules that others leave out.
     """
@@ -163,7 +163,7 @@ def _meaning(rule: str) -> Sequence[str]:
 
 
 def words_of(rule: str) -> list[str]:
-    """The words of a rule; a comment with spaces is one."""
+    """Return the words of a rule; a comment with spaces is one."""
     try:
         return shlex.split(rule)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Sets and gates of whatever allowlist, found by their names and the mark in what leads there."""
+"""Sets and gates of any allowlist, found by their names and the mark in the rules to them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MARK: Final = re.compile(r'--comment "?allowsync:([0-9a-f]{8})')
 
 
 def marked(known: Collection[Place]) -> tuple[Marked, ...]:
-    """The gates there are, beside some places that need not be looked at.
+    """Return the present gates, except those at known places.
 
-    A gate has sets, for a chain cannot name one that is not there.
+    A gate has sets, for a rule cannot name a missing one.
 
     Raises:
         BackendError: Sets or rules cannot be listed.
@@ -42,7 +42,7 @@ def marked(known: Collection[Place]) -> tuple[Marked, ...]:
 
 
 def _gate(allowlist: str) -> Iterator[Marked]:
-    """A gate, by whichever iptables it was put up."""
+    """Yield a gate, made by either iptables."""
     gate = IpsetGate(allowlist, ())
     backend = IpsetGateBackend(gate)
     chains = {gate.chain(parent) for parent in PARENTS}

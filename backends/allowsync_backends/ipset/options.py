@@ -1,4 +1,4 @@
-"""What a configuration says about an ipset target."""
+"""Options of an ipset target."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configu
 
 
 class Variant(Enum):
-    """Which of the two programs called iptables: they do not see each other's rules."""
+    """The variant of iptables: the two do not see each other's rules."""
 
-    AUTO = "auto"  # whichever the system means by `iptables`
+    AUTO = "auto"  # the system's `iptables`
     NFT = "nft"
     LEGACY = "legacy"
 
@@ -59,13 +59,13 @@ class IpsetOptions(Value):
     )
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into."""
+        """Return the places of the entries."""
         sets = _sets(allowlist)
         return (*sets, *_chains(allowlist)) if self.ports else sets
 
 
 class IpsetDenyOptions(Value):
-    """A gate of our own that drops what is in its sets, or the sets alone."""
+    """A gate of our own that drops the networks in its sets, or the sets alone."""
 
     ports: tuple[Port, ...] = option(
         port_list,
@@ -95,7 +95,7 @@ class IpsetDenyOptions(Value):
             raise ValueError("takes either ports or sets_only, not both; use two targets")
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into."""
+        """Return the places of the entries."""
         sets = _sets(allowlist)
         return sets if self.sets_only else (*sets, *_chains(allowlist))
 

@@ -1,10 +1,10 @@
-"""The gate: a chain of our own that drops what comes to guarded ports from anybody unknown. Pure.
+"""The gate: a chain of our own that drops packets of unknown sources to guarded ports. Pure.
 
-It hangs in the table mangle, chain PREROUTING, before destination NAT, so that ports published by
-Docker are behind it too, and once more in INPUT, where the kernel has decided that a packet is for
-this machine: an address may be local by a routing table that `addrtype` does not look into (policy
-routing, AnyIP, a VRF). It looks at every packet: taking a network out ends its running streams. It
-only ever drops or returns, because an accept here could not overrule a drop elsewhere.
+It is called from table mangle, chain PREROUTING, before destination NAT, so that it covers ports
+published by Docker too, and once more from INPUT, where the kernel has decided that a packet is for
+this machine: an address may be local by a routing table that `addrtype` does not consult (policy
+routing, AnyIP, a VRF). It sees every packet: removing a network ends its running streams. It only
+ever drops or returns, because an accept here could not override a drop elsewhere.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 TABLE: Final = "mangle"
-# The chains of iptables that lead to ours, and how the names of ours begin. No name is longer than
-# iptables allows.
+# The chains of iptables that call ours, and the prefixes of our chains' names. No name exceeds
+# iptables' limit.
 PARENTS: Final = {"PREROUTING": "allowsync-", "INPUT": "allowsync_"}
 
-# Everything this machine takes for itself, anycast addresses of a router (RFC 4291) included. IPv6
-# has no broadcasts, and for it the kernel wants all of several types at once if MULTICAST is among
+# All destinations of this machine, anycast addresses of a router (RFC 4291) included. IPv6 has no
+# broadcasts, and for it the kernel requires all of several types at once if MULTICAST is among
 # them (xt_addrtype), so that is a rule of its own.
 _FOR_US: Final = {
     Family.IPV4: ("LOCAL,BROADCAST,ANYCAST,MULTICAST",),
     Family.IPV6: ("LOCAL,ANYCAST", "MULTICAST"),
 }
 
-# A rule may name that many ports, and a range counts twice (iptables-extensions(8), multiport).
+# The limit of ports in a rule; a range counts twice (iptables-extensions(8), multiport).
 MOST_PORTS: Final = 15
 
 
 class IpsetGate(Value):
-    """What is guarded, from which interfaces it is not, and for which installation.
+    """The guarded ports, the open interfaces, and the installation.
 
-    The gate of a denylist drops what its sets hold, and nothing else. Without ports it drops
-    whatever comes from there, but answers.
+    The gate of a denylist drops the networks of its sets, and nothing else. Without ports it drops
+    all their packets, but answers.
     """
 
     allowlist: str
@@ -52,16 +52,16 @@ class IpsetGate(Value):
     effect: Effect = Effect.ALLOW
 
     def chain(self, parent: str) -> str:
-        """The name of the chain behind a parent, of at most 28 characters, as iptables allows."""
+        """Return the chain called from a parent: at most 28 characters, iptables' limit."""
         return PARENTS[parent] + self.allowlist
 
     def hook(self, parent: str) -> str:
-        """The rule of a parent that leads to the chain, with the mark of the installation."""
+        """Return the rule of a parent that calls the chain, with the mark of the installation."""
         mark = f'-m comment --comment "{MARK}{self.installation}" ' if self.installation else ""
         return f"-A {parent} {mark}-j {self.chain(parent)}"
 
     def rules(self, parent: str, family: Family) -> tuple[str, ...]:
-        """The rules of a chain, in order, as `iptables -S` prints them."""
+        """Return the rules of a chain, in order, as `iptables -S` prints them."""
         chain = self.chain(parent)
         return (
             *(
@@ -78,14 +78,14 @@ class IpsetGate(Value):
         )
 
     def _everything(self, chain: str, family: Family) -> tuple[str, ...]:
-        """The rules of a denylist that is for all ports. What is not tracked is no answer."""
+        """Return the rules of a denylist for all ports. An untracked packet is no answer."""
         if self.effect is Effect.ALLOW:
             return ()
         drop = f"-A {chain} {self._match(family)} -j DROP"
         return (f"-A {chain} -m conntrack --ctdir REPLY -j RETURN", drop)
 
     def _match(self, family: Family) -> str:
-        """What is dropped: sources that are not in the set, or those that are."""
+        """Return the match of dropped sources: those outside the set, or those in it."""
         negated = "! " if self.effect is Effect.ALLOW else ""
         return f"-m set {negated}--match-set {set_name(self.allowlist, family)} src"
 
@@ -97,11 +97,10 @@ class IpsetGate(Value):
         family: Family,
         destinations: str,
     ) -> str:
-        """The drop of some ports: addressed to us, source unknown.
+        """Return the rule that drops some ports: addressed to us, source unknown.
 
-        The port comes first: it is cheap, and spares every other packet the look at the routes.
-        ip6tables finds the protocol behind extension headers. What comes to INPUT is addressed to
-        us.
+        The port comes first: it is cheap, and spares every other packet the route lookup. ip6tables
+        finds the protocol behind extension headers. All packets in INPUT are addressed to us.
         """
         numbers = ",".join(port.numbers.replace("-", ":") for port in ports)
         for_us = f"-m addrtype --dst-type {destinations} " if destinations else ""
@@ -112,12 +111,12 @@ class IpsetGate(Value):
 
 
 def _pattern(interface: str) -> str:
-    """An interface's name as iptables takes it: it writes `+` for our star at the end."""
+    """Return an interface's name in iptables' form: `+` for our star at the end."""
     return f"{interface[:-1]}+" if interface.endswith("*") else interface
 
 
 def _batches(ports: Iterable[Port]) -> Iterator[tuple[Port, ...]]:
-    """Ports, as many at a time as one rule may name."""
+    """Yield ports, as many at a time as one rule may name."""
     batch: list[Port] = []
     room = MOST_PORTS
     for port in ports:
@@ -132,15 +131,15 @@ def _batches(ports: Iterable[Port]) -> Iterator[tuple[Port, ...]]:
 
 
 def load_script(gate: IpsetGate, family: Family, unhook: Mapping[str, Iterable[str]]) -> str:
-    """What `iptables-restore -n` makes of the gate in one step, whatever is there.
+    """Return the script for `iptables-restore -n` that creates the gate in one step, in any state.
 
     Args:
-        gate: What to put up.
+        gate: The gate to create.
         family: For iptables or ip6tables.
-        unhook: For each parent, the rules of it that lead to the chain so far, to be replaced by
-            one in front of all others. A parent that is not there is left alone.
+        unhook: For each parent, its present rules that call the chain, to be replaced by one before
+            all others. A missing parent is left alone.
     """
-    # A chain that is there already is emptied by being declared, in the same transaction.
+    # Declaring a chain empties a present one, in the same transaction.
     lines = [f"*{TABLE}", *(f":{gate.chain(parent)} - [0:0]" for parent in PARENTS)]
     for parent in PARENTS:
         lines += gate.rules(parent, family)
@@ -151,7 +150,7 @@ def load_script(gate: IpsetGate, family: Family, unhook: Mapping[str, Iterable[s
 
 
 def removal_script(gate: IpsetGate, unhook: Iterable[str]) -> str:
-    """What `iptables-restore -n` takes the gate down by, in one step, there or not."""
+    """Return the script for `iptables-restore -n` that removes the gate in one step, if present."""
     chains = [gate.chain(parent) for parent in PARENTS]
     lines = [f"*{TABLE}", *(f":{chain} - [0:0]" for chain in chains), *map(_deletion, unhook)]
     return "\n".join([*lines, *(f"-X {chain}" for chain in chains), "COMMIT", ""])

@@ -23,16 +23,16 @@ DIRECT_RULES: Final = Path("/etc/firewalld/direct.xml")
 UFW_RULES: Final = tuple(
     Path(f"/etc/ufw/{name}.rules") for name in ("before", "before6", "after", "after6")
 )
-# What UFW calls before it loads those.
+# The hook UFW runs before it loads those.
 UFW_HOOK: Final = Path("/etc/ufw/before.init")
-# Where sets are: ipset-persistent (Debian), ipset.service (Arch, Red Hat), OpenRC.
+# Files of sets: ipset-persistent (Debian), ipset.service (Arch, Red Hat), OpenRC.
 SETS: Final = (
     Path("/etc/iptables/ipsets"),
     Path("/etc/ipset.conf"),
     Path("/etc/sysconfig/ipset"),
     Path("/var/lib/ipset/rules-save"),
 )
-# It is there when the sets of all targets are made before any of the above is loaded.
+# It exists when the sets of all targets are created before any of the above is loaded.
 EARLY: Final = Path("/etc/systemd/system/sysinit.target.wants/allowsync-early.service")
 
 _SET: Final = rf"allowsync-{ALLOWLIST}-[46]t?"
@@ -47,10 +47,10 @@ _AGAIN: Final = "the same after each 'netfilter-persistent save'"
 
 
 def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
-    """What the next boot makes of gates and sets, by what was saved in files.
+    """Report the state of gates and sets at the next boot, by files that other programs saved.
 
     Args:
-        configured: What targets hold.
+        configured: The places of targets.
     """
     sets, rules = list(saved_rules.files(SETS)), list(saved_rules.files(_rules()))
     yield from saved_rules.unreadable((*sets, *rules))
@@ -78,7 +78,7 @@ def _rules() -> tuple[Path, ...]:
 def _would_fail(
     file: SavedFile, missing: list[str], gates: list[str], ours: Collection[str]
 ) -> Finding:
-    """Rules are loaded whole or not at all: the machine's own ones go missing, too."""
+    """Report rules that fail to load as a whole, the machine's own ones with them."""
     if gates:
         advice = (
             "take out the gate's lines, which allowsync puts back at boot itself"
@@ -109,7 +109,7 @@ def _old_gate(file: SavedFile, gates: list[str]) -> Finding:
 
 
 def _without_gates(file: SavedFile, gates: list[str]) -> str:
-    """The command that takes gates out of saved rules, and leaves other rules over our sets."""
+    """Return the command that removes gates from saved rules, and leaves other uses of our sets."""
     if file.path.suffix == ".xml":
         return ""
     lines = rf"/(^:|-A |-j )allowsync[-_]({'|'.join(gates)})( |$)/d"
@@ -117,7 +117,7 @@ def _without_gates(file: SavedFile, gates: list[str]) -> str:
 
 
 def _makes_sets() -> bool:
-    """Whether UFW's own hook makes sets of ours, before it loads any rule."""
+    """Whether UFW's own hook creates sets of ours, before it loads any rule."""
     return any(
         "ipset" in file.text and "allowsync-" in file.text
         for file in saved_rules.files((UFW_HOOK,))
@@ -136,7 +136,7 @@ def _old_members(file: SavedFile) -> Iterator[Finding]:
 
 
 def _in_nft(file: SavedFile) -> Iterator[Finding]:
-    """A gate of iptables-nft in a listing of nft, which prints matches that it cannot read."""
+    """Report a gate of iptables-nft in a listing of nft, which prints matches it cannot load."""
     for allowlist in sorted(set(_NFT_CHAIN.findall(file.text))):
         yield Finding(
             Severity.ERROR,

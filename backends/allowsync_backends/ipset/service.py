@@ -1,4 +1,4 @@
-"""What ipset and iptables need of the service they run in."""
+"""Needs of ipset and iptables from their service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from allowsync_backends.ipset.options import IpsetDenyOptions, IpsetOptions
 
 LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`
-# What loads rules of its own at boot, and takes the place of others' by doing so.
+# Units that load rules of their own at boot, and replace others' by that.
 LOADERS: Final = (
     "firewalld.service",
     "ip6tables.service",
@@ -24,13 +24,13 @@ LOADERS: Final = (
 
 
 def needs(options: IpsetOptions | IpsetDenyOptions) -> Needs:
-    """What a target needs.
+    """Return the needs of a target.
 
-    The sets come before whatever loads rules, for saved rules that name a set are loaded with it
-    or not at all. They come again after: rules of others take the gate's place, and saved sets
-    bring back old addresses.
+    The sets are restored before any rules are loaded, for saved rules that name a missing set fail
+    as a whole. They are restored again after: foreign rules replace the gate, and saved sets bring
+    back old addresses.
 
-    iptables asks for a set's name by a raw socket (libxt_set), which takes CAP_NET_RAW.
+    iptables queries a set's name by a raw socket (libxt_set), which takes CAP_NET_RAW.
     """
     legacy = _legacy(options.iptables)
     locks = (LOCK,) if legacy else ()
@@ -45,7 +45,7 @@ def needs(options: IpsetOptions | IpsetDenyOptions) -> Needs:
 
 
 def _legacy(variant: Variant) -> bool:
-    """Whether iptables is the one that locks a file only root may open."""
+    """Whether iptables is the variant that locks a file only root may open."""
     if variant is not Variant.AUTO:
         return variant is Variant.LEGACY
     try:

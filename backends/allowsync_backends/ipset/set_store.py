@@ -1,4 +1,4 @@
-"""Looking at our two sets, and making them hold what they should."""
+"""Reads our two sets, and fills them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.system.process import Completed
 
-# Beyond one change in so many entries, a set is filled anew and swapped: that takes hardly longer,
+# Beyond one change in so many entries, a set is refilled and swapped: that takes hardly longer,
 # and it is one step.
 MANY = 8
 
 
 class SetsFound(Value):
-    """Our sets as they were found.
+    """Our sets as found.
 
     Attributes:
         sets: Each of them, by its name.
-        names: The names of all sets there are.
-        flaws: What is wrong with ours.
-        obstacles: What of that cannot be put right, each with what to do.
+        names: The names of all present sets.
+        flaws: The faults of ours.
+        obstacles: Those that cannot be repaired, each with advice.
     """
 
     sets: Mapping[str, SetContent]
@@ -41,14 +41,14 @@ class SetsFound(Value):
 
     @property
     def networks(self) -> frozenset[Network]:
-        """What they hold."""
+        """Their networks."""
         return frozenset(network for one in self.sets.values() for network in one.networks)
 
     def traffic(self, flaws: Collection[str]) -> Traffic | None:
-        """How many packets came from them; None where a set does not count.
+        """Return the packet counts by source; None where a set has no counters.
 
         Args:
-            flaws: What is wrong with the sets, and with all else that they count by.
+            flaws: The faults of the sets, and of the rules that count by them.
         """
         counts: dict[Network, int] = {}
         for one in self.sets.values():
@@ -59,20 +59,20 @@ class SetsFound(Value):
 
     @property
     def entries(self) -> frozenset[Entry]:
-        """The same as entries."""
+        """Their networks as entries."""
         return frozenset(map(Entry, self.networks))
 
 
 def names_of(allowlist: str, families: Iterable[Family]) -> dict[str, Family]:
-    """The names of an allowlist's sets, and what they hold."""
+    """Return the names of an allowlist's sets, each with its family."""
     return {set_name(allowlist, family): family for family in families}
 
 
 def look(ours: Mapping[str, Family], effect: Effect) -> SetsFound:
-    """Our sets of an effect as they are now. What was there for the opposite one is not counted.
+    """Return our sets of an effect. Networks of the opposite effect do not count.
 
     Raises:
-        BackendError: They could not be listed, or not understood.
+        BackendError: They could not be listed or parsed.
     """
     names = tool.set_names()
     found: dict[str, SetContent] = {}
@@ -109,8 +109,8 @@ def fill(ours: Mapping[str, Family], plan: Plan, effect: Effect) -> None:
     """Carry out a plan on our sets.
 
     Raises:
-        BackendError: They hold what they held, or more.
-        OutcomeUnknown: ipset was killed before it said how it ended.
+        BackendError: They are unchanged, or hold more.
+        OutcomeUnknown: ipset was killed before it reported its end.
     """
     if not plan.repair:
         done = _changed(ours, plan, effect)
@@ -126,7 +126,7 @@ def fill(ours: Mapping[str, Family], plan: Plan, effect: Effect) -> None:
 
 
 def _changed(ours: Mapping[str, Family], plan: Plan, effect: Effect) -> Completed:
-    """Change the sets as if they were sound, which they were when the plan was made."""
+    """Change the sets as if they were sound, as they were when the plan was made."""
     add, remove = _by_set(ours, plan.add), _by_set(ours, plan.remove)
     if (len(plan.add) + len(plan.remove)) * MANY > len(plan.final):
         touched = {name for name in ours if add[name][1] or remove[name][1]}

@@ -1,7 +1,7 @@
-"""Our two sets: their names, what `ipset list` says of them, and scripts that change them. Pure.
+"""Our two sets: their names, the parsing of `ipset list`, and scripts that change them. Pure.
 
-Those of a denylist have `skbinfo` (ipset(8)), which nothing reads, as the mark of their effect: it
-changes with what a set holds in one step, whatever rules there are, and whatever is remembered.
+Those of a denylist have `skbinfo` (ipset(8)), which no rule reads, as the mark of their effect: it
+changes together with the content of a set in one step, whatever rules there are.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 TYPE: Final = "hash:net"
 SHORTEST: Final = 1  # the widest network a set of that type takes, in bits
 
-# What ipset allows by default, and what it costs nothing to keep: memory goes by what is in a set.
+# ipset's default, at no cost: memory depends on the content of a set.
 MIN_CAPACITY: Final = 65536
 MIN_BUCKETS: Final = 1024
 
 _FAMILIES: Final = {Family.IPV4: "inet", Family.IPV6: "inet6"}
 _SUFFIXES: Final = {Family.IPV4: "4", Family.IPV6: "6"}
 
-# What a set has that is like ours. All else changes what its elements mean, or for how long.
+# Harmless traits of a set. All others change the meaning of its elements, or their lifetime.
 _HARMLESS: Final = {"family", "hashsize", "maxelem", "bucketsize", "initval"}
 
 _EXTENSIONS: Final = {Effect.ALLOW: "counters", Effect.DENY: "counters skbinfo"}
@@ -41,27 +41,27 @@ _SET_LINE: Final = re.compile('<ipset name="(.+)"/>')
 
 
 class IpsetListingError(ValueError):
-    """What a program printed is not a listing of the kind it was asked for."""
+    """The output of a program is no listing of the requested kind."""
 
 
 class Shape(Enum):
-    """What a set is like."""
+    """The kind of a set as found."""
 
     MISSING = "missing"
     SOUND = "sound"
     ODD = "odd"  # other flags, or elements that are no plain networks; can be swapped
-    TURNED = "turned"  # of the opposite effect: what it holds is none of ours; can be swapped
+    TURNED = "turned"  # of the opposite effect: its content is not ours; can be swapped
     FOREIGN = "foreign"  # of another type or family; cannot be swapped
 
 
 class SetContent(Value):
-    """A set as it was found.
+    """A set as found.
 
     Attributes:
-        shape: What it is like.
-        networks: What it covers; nothing where that cannot be known.
-        references: How many rules use it.
-        counts: How many packets came from each network; None where it does not count them.
+        shape: Its kind.
+        networks: Its networks; none where they are unknown.
+        references: The number of rules that use it.
+        counts: The packets from each network; None without counters.
     """
 
     shape: Shape
@@ -71,20 +71,20 @@ class SetContent(Value):
 
 
 def set_name(allowlist: str, family: Family) -> str:
-    """The name of a set, of at most 30 characters; ipset allows 31."""
+    """Return the name of a set, of at most 30 characters; ipset allows 31."""
     return f"allowsync-{allowlist}-{_SUFFIXES[family]}"
 
 
 def draft_name(name: str) -> str:
-    """The name of the set that is filled before it takes the place of another."""
+    """Return the name of the set that is filled before it replaces another."""
     return f"{name}t"
 
 
 def names_in(listing: str) -> frozenset[str]:
-    """The names in what `ipset -n -o xml list` prints, where they are not escaped.
+    """Return the names in the output of `ipset -n -o xml list`, where they are not escaped.
 
     Raises:
-        IpsetListingError: It cannot be understood, or is not whole.
+        IpsetListingError: It cannot be parsed, or is not whole.
     """
     first, *lines = listing.split("\n")
     found = [_SET_LINE.fullmatch(line) for line in lines[:-2]]
@@ -94,10 +94,10 @@ def names_in(listing: str) -> frozenset[str]:
 
 
 def held(listing: str, name: str, family: Family, effect: Effect = Effect.ALLOW) -> SetContent:
-    """The set that `ipset list NAME` describes, as one of that effect.
+    """Parse the output of `ipset list NAME`, for a set of that effect.
 
     Raises:
-        IpsetListingError: It cannot be understood, or is not whole.
+        IpsetListingError: It cannot be parsed, or is not whole.
     """
     head, marker, body = listing.partition("Members:\n")
     facts = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
@@ -131,7 +131,7 @@ def _held(
 
 
 def _traits(header: str) -> tuple[dict[str, str], bool]:
-    """What a header says of what every set has, and whether it says anything else."""
+    """Return the traits in a header that every set has, and whether there are others."""
     words = iter(header.split())
     traits: dict[str, str] = {}
     strange = False
@@ -154,7 +154,7 @@ def _network(text: str, family: Family) -> Network:
 
 
 def flaws(name: str, found: SetContent, effect: Effect = Effect.ALLOW) -> Iterator[str]:
-    """What is wrong with a set, in words."""
+    """Report the faults of a set, in words."""
     match found.shape:
         case Shape.MISSING:
             yield f"set {name} does not exist"
@@ -169,7 +169,7 @@ def flaws(name: str, found: SetContent, effect: Effect = Effect.ALLOW) -> Iterat
 
 
 def obstacle(name: str, found: SetContent) -> str:
-    """What to do first about a set that can be neither swapped nor deleted; empty where it can."""
+    """Return advice for a set that can be neither swapped nor deleted; empty where it can."""
     if found.shape is not Shape.FOREIGN or not found.references:
         return ""
     return (
@@ -180,15 +180,15 @@ def obstacle(name: str, found: SetContent) -> str:
 
 
 def capacity_for(count: int) -> int:
-    """How many elements a new set has to take: twice what is needed, as a power of two."""
+    """Return the capacity of a new set: twice the number of elements, as a power of two."""
     return max(MIN_CAPACITY, 1 << (2 * count - 1).bit_length()) if count else MIN_CAPACITY
 
 
 def in_place(add: Mapping[str, Iterable[Network]], remove: Mapping[str, Iterable[Network]]) -> str:
-    """The script that changes sets as they are: everything is added before anything is deleted.
+    """Return the script that changes sets in place: all additions before any deletion.
 
-    Where it ends half way, the sets hold more than they should, never less. To be run with
-    `-exist`, so that what is there already, or gone already, is no error.
+    If it ends half way, the sets hold more than wanted, never less. To be run with `-exist`, so
+    that present or missing elements are no error.
     """
     lines = [f"add {name} {_text(one)}" for name, networks in add.items() for one in networks]
     lines += [f"del {name} {_text(one)}" for name, networks in remove.items() for one in networks]
@@ -198,7 +198,7 @@ def in_place(add: Mapping[str, Iterable[Network]], remove: Mapping[str, Iterable
 def swapping(
     wanted: Mapping[str, tuple[Family, Sequence[Network]]], effect: Effect = Effect.ALLOW
 ) -> str:
-    """The script that replaces the whole content of sets, each in one step, all at the end.
+    """Return the script that replaces the content of sets, each in one step, all at the end.
 
     For sets of the right type and family; others cannot be swapped.
     """
@@ -211,13 +211,13 @@ def replacing(
     names: frozenset[str],
     effect: Effect = Effect.ALLOW,
 ) -> str:
-    """The script that makes sets hold something, whatever they are like.
+    """Return the script that fills sets, in any state.
 
     Args:
         wanted: Family and networks of each set, by its name.
-        shapes: What each is like now.
-        names: All sets there are; a draft that was left behind is deleted first.
-        effect: What rules make of those in the sets.
+        shapes: The present kind of each.
+        names: All present sets; a leftover draft is deleted first.
+        effect: The effect that rules give to the sets.
     """
     lines = [f"destroy {draft_name(name)}" for name in wanted if draft_name(name) in names]
     for name, (family, networks) in wanted.items():

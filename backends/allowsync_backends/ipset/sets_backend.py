@@ -1,4 +1,4 @@
-"""The backend of sets without rules: what uses them is the user's."""
+"""The backend of sets without rules, for the user's own rules."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ class IpsetSetsBackend(Value):
 
     @property
     def sets(self) -> dict[str, Family]:
-        """The names of the sets, and what they hold."""
+        """The names of the sets, each with its family."""
         return set_store.names_of(self.allowlist, BOTH_FAMILIES)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the sets are sound, and are used by a rule."""
+        """Check that the sets are sound, and used by a rule."""
         from allowsync_backends.ipset.check import check_sets
 
         return check_sets(self.sets, self.variant, end_streams=self.end_streams, effect=self.effect)
 
     def read(self) -> Current:
-        """The sets as they are.
+        """Return the sets.
 
         Raises:
-            BackendError: They could not be listed, or not understood.
+            BackendError: They could not be listed or parsed.
         """
         found = set_store.look(self.sets, self.effect)
         traffic = found.traffic(found.flaws) if self.effect is Effect.ALLOW else None
         return Current(found.entries, flaws=found.flaws, obstacles=found.obstacles, traffic=traffic)
 
     def apply(self, plan: Plan) -> None:
-        """Fill the sets, then end what still runs of those who were taken out.
+        """Fill the sets, then end running streams of removed networks.
 
         Raises:
-            BackendError: The sets hold what they held, or more.
-            OutcomeUnknown: ipset was killed before it said how it ended.
+            BackendError: The sets are unchanged, or hold more.
+            OutcomeUnknown: ipset was killed before it reported its end.
         """
         if plan.idle:
             return

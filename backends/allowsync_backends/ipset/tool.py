@@ -14,7 +14,7 @@ from allowsync_backends.ipset.sets import IpsetListingError, names_in
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
-# iptables-legacy serves one at a time; the others wait this many seconds.
+# iptables-legacy serves one process at a time; others wait this many seconds.
 PATIENCE: Final = "10"
 
 MISSING: Final = (
@@ -23,38 +23,38 @@ MISSING: Final = (
 
 IPV6_ADDRESSES: Final = Path("/proc/thread-self/net/if_inet6")
 
-# Tables of iptables-legacy that the kernel has; the files exist once it has any.
+# The kernel's tables of iptables-legacy; the files exist once it has any.
 LEGACY_TABLES: Final = (
     Path("/proc/thread-self/net/ip_tables_names"),
     Path("/proc/net/ip6_tables_names"),
 )
 
-# iptables asks about sets by a raw socket.
+# iptables queries sets by a raw socket.
 _CAPABILITIES: Final = tools.CAP_NET_ADMIN | tools.CAP_NET_RAW
 PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 
 
 def not_root() -> str:
-    """What is missing where the rules cannot be seen and changed."""
+    """Return the message where the rules cannot be seen and changed."""
     return tools.not_root("ipset and iptables", "CAP_NET_ADMIN or CAP_NET_RAW")
 
 
 def usable() -> str:
-    """Why ipset or iptables cannot be used here, or an empty string."""
+    """Return why ipset or iptables cannot be used here, or an empty string."""
     if not installed("ipset"):
         return MISSING
     return "" if tools.may(_CAPABILITIES) else not_root()
 
 
 def families() -> tuple[Family, ...]:
-    """The families this kernel speaks. Without IPv6 there is nothing to guard from it."""
+    """Return the families this kernel supports. Without IPv6 there is nothing to guard from it."""
     return (Family.IPV4, Family.IPV6) if IPV6_ADDRESSES.exists() else (Family.IPV4,)
 
 
 def forwards(family: Family) -> bool:
     """Whether this machine forwards packets of a family at all, from any interface.
 
-    What cannot be read may be on; an interface may be gone meanwhile.
+    An unreadable setting counts as on; an interface may vanish meanwhile.
     """
     if family is Family.IPV4:
         return _is_on(Path("/proc/sys/net/ipv4/ip_forward"))
@@ -71,13 +71,13 @@ def _is_on(setting: Path) -> bool:
 
 
 def program(family: Family, variant: Variant) -> str:
-    """The name of a family's iptables: `ip6tables-legacy`."""
+    """Return the name of a family's iptables: `ip6tables-legacy`."""
     suffix = "" if variant is Variant.AUTO else f"-{variant.value}"
     return PROGRAMS[family] + suffix
 
 
 def rules_of(family: Family, variant: Variant, table: str) -> Command:
-    """The command that lists the rules of a table, without counters."""
+    """Return the command that lists the rules of a table, without counters."""
     return Command((program(family, variant), "-w", PATIENCE, "-t", table, "-S"), timeout=TIMEOUT)
 
 
@@ -101,11 +101,11 @@ def change(command: Command) -> Completed:
 
 
 def restore_sets(script: str, *, exist: bool = False) -> Completed:
-    """Carry out a script of ipset, line by line up to the first that fails.
+    """Run a script of ipset, line by line up to the first that fails.
 
     Args:
         script: The script.
-        exist: What is there already, or gone already, is no failure.
+        exist: Present or missing elements are no failure.
 
     Raises:
         BackendError: It could not be run.
@@ -116,7 +116,7 @@ def restore_sets(script: str, *, exist: bool = False) -> Completed:
 
 
 def restore_rules(family: Family, variant: Variant, script: str) -> Completed:
-    """Carry out a script of iptables: one transaction, all of it or nothing, others' rules kept.
+    """Run a script of iptables: one transaction, all or nothing, others' rules kept.
 
     Raises:
         BackendError: It could not be run.
@@ -127,10 +127,10 @@ def restore_rules(family: Family, variant: Variant, script: str) -> Completed:
 
 
 def hook_refusal(family: Family) -> str:
-    """Why the kernel would not take the parent of a gate of iptables-nft; empty where it would.
+    """Return why the kernel refuses the parent chain of an iptables-nft gate; empty if it does not.
 
     Raises:
-        BackendError: It could not be found out.
+        BackendError: The trial failed.
     """
     if not installed("nft"):
         return ""
@@ -144,12 +144,12 @@ def hook_refusal(family: Family) -> str:
 
 
 def set_names() -> frozenset[str]:
-    """The names of all sets there are.
+    """Return the names of all present sets.
 
     Raises:
-        BackendError: They could not be listed, or not understood.
+        BackendError: They could not be listed or parsed.
     """
-    # As XML, a listing without a set differs from no listing, and from one that is cut off.
+    # As XML, an empty listing differs from no listing, and from a truncated one.
     listed = ask(Command(("ipset", "-n", "-o", "xml", "list"), timeout=TIMEOUT))
     if listed.code != 0:
         raise BackendError(f"ipset cannot list its sets: {complaint(listed)}")
@@ -160,7 +160,7 @@ def set_names() -> frozenset[str]:
 
 
 def version() -> str:
-    """What `iptables` says it is: `iptables v1.8.9 (nf_tables)`.
+    """Return the version line of `iptables`: `iptables v1.8.9 (nf_tables)`.
 
     Raises:
         BackendError: It could not be run.
@@ -169,7 +169,7 @@ def version() -> str:
 
 
 def complaint(failed: Completed) -> str:
-    """What a program said, in one line, with what to do when we are not root."""
+    """Return a program's error, in one line, with advice when we are not root."""
     said = tools.said(failed)
     return said if tools.may(_CAPABILITIES) else f"{said} ({not_root()})"
 
@@ -177,7 +177,7 @@ def complaint(failed: Completed) -> str:
 def has_rules(variant: Variant, table: str) -> bool:
     """Whether there may be rules of a variant of iptables in a table.
 
-    Listing the legacy ones would make the kernel create their tables, so it is asked first.
+    Listing the legacy ones would make the kernel create their tables, so it is queried first.
     """
     if not installed(f"iptables-{variant.value}"):
         return False

@@ -1,4 +1,4 @@
-"""The parts of Jellyfin's API that deal with its network settings, over HTTP.
+"""The part of Jellyfin's API for its network settings, over HTTP.
 
 Each request has a connection of its own, as a restart lies between some. No text of the server is
 ever shown: its document holds a password.
@@ -40,10 +40,10 @@ class JellyfinApi(Value):
     """One server.
 
     Attributes:
-        url: Where it is, without a slash at the end.
+        url: Its URL, without a slash at the end.
         key: An API key.
         ca_file: Certificates (PEM) that are trusted instead of the system's.
-        pauses: What waiting goes by.
+        pauses: The clock for waiting.
     """
 
     url: str
@@ -52,10 +52,10 @@ class JellyfinApi(Value):
     pauses: Pauses = field(default_factory=Pauses)
 
     def network(self) -> dict[str, Any]:
-        """The network settings: the whole document.
+        """Return the network settings: the whole document.
 
         Raises:
-            JellyfinError: It was not given.
+            JellyfinError: They could not be read.
         """
         document = self._json("GET", NETWORK)
         if not isinstance(document, dict):
@@ -66,8 +66,8 @@ class JellyfinApi(Value):
         """Replace the network settings.
 
         Raises:
-            JellyfinError: They were not; or, for `JellyfinNoReply` and `JellyfinOddReply`, they
-                may have been.
+            JellyfinError: They were not replaced; or, for `JellyfinNoReply` and `JellyfinOddReply`,
+                they may have been.
         """
         if self._sent("POST", NETWORK, document).body:
             raise JellyfinOddReply(f"{self.url} answered to a change with more than Jellyfin says")
@@ -77,7 +77,7 @@ class JellyfinApi(Value):
         self._sent("POST", RESTART)
 
     def endpoint(self) -> tuple[bool, bool]:
-        """How it sees us: whether as the machine it runs on, and whether as one of its LAN."""
+        """Return how it classifies us: whether as its own machine, and whether as in its LAN."""
         said = self._json("GET", "/System/Endpoint")
         match said:
             case {"IsLocal": bool(local), "IsInNetwork": bool(inside)}:
@@ -88,7 +88,7 @@ class JellyfinApi(Value):
                 )
 
     def version(self) -> str:
-        """Which Jellyfin it is: `10.11.6`. No key is needed for that."""
+        """Return the version of Jellyfin: `10.11.6`. Needs no key."""
         match self._json("GET", "/System/Info/Public"):
             case {"Version": str(version)} if version.replace(".", "").isalnum():
                 return version
@@ -96,14 +96,14 @@ class JellyfinApi(Value):
                 raise JellyfinOddReply(f"{self.url} did not tell its version as documented")
 
     def clients(self) -> list[tuple[str, str]]:
-        """The devices with a session, and the address that Jellyfin takes for theirs."""
+        """Return the devices with a session, each with its address as Jellyfin sees it."""
         said = self._json("GET", "/Sessions")
         found = (one for one in said if isinstance(one, dict)) if isinstance(said, list) else ()
         named = ((one.get("DeviceId"), one.get("RemoteEndPoint")) for one in found)
         return [(one, at) for one, at in named if isinstance(one, str) and isinstance(at, str)]
 
     def elevated(self) -> None:
-        """Ask for something that an administrator alone gets: whether the key may write.
+        """Send a request that only an administrator may, to find out whether the key may write.
 
         Raises:
             JellyfinError: It may not.
@@ -122,7 +122,7 @@ class JellyfinApi(Value):
             ) from None
 
     def _sent(self, method: str, path: str, document: Any = None) -> Response:
-        """A response that says it went well."""
+        """Send a request; return a successful response."""
         from contextlib import closing
 
         from allowsync.system.http_client import (
