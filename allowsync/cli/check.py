@@ -1,4 +1,4 @@
-"""`allowsync check`: is everything in order, and does the allowlist have any effect?"""
+"""`allowsync check`: problems of the configuration and the machine, and missing effects."""
 
 from __future__ import annotations
 

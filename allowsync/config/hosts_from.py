@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.outcome import Notice
 
-LARGEST: Final = 32 * 1024 * 1024  # octets
+LARGEST: Final = 32 * 1024 * 1024  # bytes
 
 
 class HostsFrom(Value):

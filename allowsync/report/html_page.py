@@ -57,7 +57,7 @@ def page(standing: AccessStatus, past: Past) -> str:
 
 
 def _metas() -> Iterator[Html]:
-    """Meta elements: loading, sending and scripts are forbidden, and other styles."""
+    """Yield meta elements that forbid loading, sending, scripts and all other styles."""
     digest = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "

@@ -54,7 +54,7 @@ def _step(target: TargetStatus, now: datetime) -> Html:
 
 
 def denied(standing: AccessStatus) -> Html:
-    """The targets of denylists: blocked networks as a number, and the exceptions of lists."""
+    """The targets of denylists: numbers of blocked networks, and listed ones never blocked."""
     if not standing.blocked:
         return joined()
     rows = [
