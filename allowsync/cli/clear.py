@@ -199,7 +199,7 @@ def _unforgotten(name: str, done: ClearOutcome) -> str:
     """The consequence for a target that is still in the state."""
     if any(one.configured for one in done.owned if one.name == name):
         return "a schedule that is active puts it up again"
-    return "clear it again once that can be done; runs may call it still enforced"
+    return "clear it again once that can be done"
 
 
 def _tell(invocation: Invocation, done: ClearOutcome) -> int:

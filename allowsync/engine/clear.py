@@ -109,7 +109,7 @@ def everything(config: Config, store: Store) -> list[Owned]:
     """Every configured target, and every orphaned one that may still be enforced."""
     return [
         *(_configured(target, config) for target in config.targets),
-        *(_orphaned(one, config) for one in orphans(config, store)),
+        *(_orphaned(one, config) for one in orphans(config, store, gone=True)),
     ]
 
 

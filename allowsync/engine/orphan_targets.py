@@ -7,11 +7,12 @@ configuration is known to be gone: then no other run reports it.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from enum import Enum
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import driver_of, marks_of
+from allowsync.backend.driver import driver_of, marks_of, needs_of
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 from allowsync.state.lock import installations, is_gone, other_configuration, whose
@@ -97,9 +98,14 @@ class OrphanTarget(Value):
 
 
 def orphans(
-    config: Config, store: Store, only: Iterable[str] = (), *, everywhere: bool = True
+    config: Config,
+    store: Store,
+    only: Iterable[str] = (),
+    *,
+    everywhere: bool = True,
+    gone: bool = False,
 ) -> list[OrphanTarget]:
-    """The orphaned targets.
+    """The orphaned targets that may still be enforced.
 
     Args:
         config: The configuration.
@@ -107,6 +113,7 @@ def orphans(
         only: The allowlists to look at; all where none is named.
         everywhere: Whether all kinds of firewall are searched for marks, or only configured and
             recorded ones.
+        gone: Whether to name the recorded ones of which nothing is left as well.
     """
     names = {target.name for target in config.targets}
     known = {} if _others_state(config) else store.targets()
@@ -123,7 +130,8 @@ def orphans(
             name = _name(marked, kind, record, {*names, *(one.name for one in found)})
             found.append(OrphanTarget(name, marked.allowlist, record, kind, marked))
     seen = [one.record for one in found]
-    if rest := [one for one in records if one not in seen]:
+    rest = [one for one in records if one not in seen]
+    if rest := [one for one in rest if gone or _may_stand(one, config)]:
         unsettled = store.unsettled()
         found += [
             OrphanTarget(one.name, one.allowlist, one, unsettled=one.name in unsettled)
@@ -131,6 +139,25 @@ def orphans(
         ]
     chosen = set(only)
     return [one for one in found if not chosen or one.allowlist in chosen]
+
+
+def _may_stand(record: TargetRecord, config: Config) -> bool:
+    """Whether something may be left of a target that was not found by a mark.
+
+    What is elsewhere is not asked about it, and a state of another user is not believed.
+    """
+    from allowsync.config.errors import ConfigError
+    from allowsync.engine.former_guards import recorded_target
+
+    if files := [one.name[-1] for one in record.places if one.kind == "file"]:
+        return any(map(os.path.lexists, files))
+    with suppress(BackendError, ConfigError):
+        target = recorded_target(record, config.state)
+        if not needs_of(target.backend, target.options).online:
+            current = target.driver().read()
+            # What has a mark would have been found by it, even if it held nothing.
+            return bool(current.entries) or not (target.backend.marked or current.flaws)
+    return True
 
 
 def _marks(

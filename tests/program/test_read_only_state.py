@@ -192,9 +192,7 @@ def test_who_is_locked_out_opens_the_gate_by_clear_whatever_the_state_is(
         for name in ("x", "left"):
             assert f"{name}/nftables: cleared, but not recorded: the state" in done.err
         left, x = sorted(done.err.splitlines())[:2]
-        assert left.endswith(
-            "clear it again once that can be done; runs may call it still enforced"
-        )
+        assert left.endswith("; clear it again once that can be done")
         assert x.endswith("a schedule that is active puts it up again")
         assert inside.command("nft", "list", "ruleset") == ""
         # Closed stays closed for everybody else: the next run puts the gate up again.
@@ -202,3 +200,50 @@ def test_who_is_locked_out_opens_the_gate_by_clear_whatever_the_state_is(
         assert "table inet allowsync_x" in inside.command("nft", "list", "ruleset")
         assert run("clear", "--yes").code == 0
         assert inside.command("nft", "list", "ruleset") == ""
+
+
+FORMER: dict[str, dict[str, object]] = {
+    "nftables": {"nftables": {"ports": [22]}},
+    "a set": {"nftables": {"set": {"table": "inet own", "ipv4": "friends"}}},
+    "ipset": {"ipset": {"ports": [22]}},
+    "sets": {"ipset": {}},
+    "file": {"file": {}},
+}
+
+
+@pytest.mark.parametrize("former", FORMER.values(), ids=FORMER)
+def test_what_was_cleared_is_called_enforced_by_no_run_though_the_state_remembers_it(
+    as_root: None, tmp_path: Path, former: dict[str, object]
+) -> None:
+    config, state, path = (tmp_path / one for one in ("config.yaml", "state", "former.txt"))
+    if "file" in former:
+        former = {"file": {"path": str(path)}}
+
+    def configure(**lists: object) -> None:
+        document = {
+            "hosts": {"office": {"networks": ["81.2.69.0/24"]}},
+            "allowlists": {name: {"targets": [one]} for name, one in lists.items()},
+            "state": str(state / "state.db"),
+        }
+        config.write_text(json.dumps(document))
+        config.chmod(0o600)
+
+    def run(*arguments: str, prefix: tuple[str, ...] = ()) -> ProgramResult:
+        return inside.run(allowsync, *arguments, "--config", config, prefix=prefix)
+
+    listed = {"file": {"path": str(tmp_path / "listed.txt")}}
+    with Namespace() as inside:
+        inside.nft("table inet own { set friends { type ipv4_addr; flags interval; }; }")
+        configure(x=listed, left=former)
+        assert run("apply").code == 0
+        configure(x=listed)
+        told = run("apply").err
+        assert "is no longer configured" in told
+        only = told.partition("'allowsync clear --only ")[2].partition("'")[0]
+        done = run("clear", "--yes", "--only", only, prefix=frozen(state))
+        assert (done.code, done.err.count("cleared, but not recorded")) == (1, 1)
+        for command in ("apply", "status", "check --no-packets"):
+            for prefix in (frozen(state), ()):
+                done = run(*command.split(), prefix=prefix)
+                assert "no longer configured" not in done.err + done.out, command
+        assert run("clear", "--yes", "--only", only).code == 0
