@@ -33,6 +33,7 @@ from allowsync.policy.tracking import (
     only_held,
     revoke,
     settled_tracks,
+    shut_former,
 )
 from allowsync.typed import TYPE_CHECKING
 
@@ -235,12 +236,13 @@ def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
 
 
 def _over(host: Host, memory: HostMemory) -> Decision:
-    """The decision after the end of access, without the states of names that were edited away."""
+    """The decision after the end of access: names that were edited away hold nothing then."""
     own = {
         query: track for query, track in memory.tracks.items() if query.hostname in host.hostnames
     }
     if memory.former or len(own) < len(memory.tracks):
-        memory = replace(memory, tracks=own, former={})
+        former = shut_former(host, {**memory.former, **memory.tracks})
+        memory = replace(memory, tracks=own, former=former)
     return Decision(host, memory=memory, ended=True)
 
 

@@ -44,7 +44,8 @@ def former_tracks(
 
     They count until one of today's names gives its first accepted answer, or `keep_unavailable` is
     over. A family that is asked no more ends with the configuration. A name with a refuted network
-    is remembered as that, for the targets that were not reached since.
+    is remembered as that, for the targets that were not reached since; one that has to be approved
+    is remembered too, for it may be edited back.
 
     Args:
         host: The host as it is configured now.
@@ -55,21 +56,31 @@ def former_tracks(
     """
     if not memory.former and memory.tracks.keys() <= tracks.keys():
         return {}  # nothing was edited
-    known = {query.hostname for query in host.queries if _was_found(tracks.get(query))}
-    if known.issuperset(host.hostnames):
-        return {}
-    gone = refuted or {}
-    candidates = {
+    edited = {
         query: track
         for query, track in {**memory.former, **memory.tracks, **tracks}.items()
-        if query.hostname not in host.hostnames
-        and query.family in host.families
-        and (track.held or query.hostname in gone)
+        if query.hostname not in host.hostnames and query.family in host.families
     }
+    settled = {query: _settle(track, host, now) for query, track in edited.items()}
+    shut = shut_former(host, settled)
+    known = {query.hostname for query in host.queries if _was_found(tracks.get(query))}
+    if known.issuperset(host.hostnames):
+        return shut
+    gone = refuted or {}
+    return shut | {
+        query: revoke(settled[query], gone.get(query.hostname, ()), host)
+        for query, track in edited.items()
+        if (track.held or query.hostname in gone)
+        and not (track.held and now.counts and _silent_for_good(track, host, now))
+    }
+
+
+def shut_former(host: Host, known: Mapping[Query, RetentionState]) -> dict[Query, RetentionState]:
+    """What is known of names that were edited away and have to be approved; they hold nothing."""
     return {
-        query: revoke(_settle(track, host, now), gone.get(query.hostname, ()), host)
-        for query, track in candidates.items()
-        if not (track.held and now.counts and _silent_for_good(track, host, now))
+        query: replace(track, held=(), past=())
+        for query, track in known.items()
+        if query.hostname not in host.hostnames and latched(known, query.hostname)
     }
 
 
@@ -316,13 +327,22 @@ def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> 
 
 
 def latched(tracks: Mapping[Query, RetentionState], hostname: str) -> bool:
-    """Whether a name was absent for too long, and is held in no family.
+    """Whether a name was absent for too long, and no other family shows that it exists.
 
-    A family that was asked for the first time, and rejected, says nothing about the name.
+    A family does that holds an address, or that was found after the absence began: a name that
+    never had an IPv6 address is not gone when its IPv4 address is silent for days. A family that
+    was asked for the first time, and rejected, says nothing about the name.
     """
     mine = [track for query, track in tracks.items() if query.hostname == hostname]
-    alive = any(track.held and not track.latched for track in mine)
-    return any(track.latched for track in mine) and not alive
+    shut = [track for track in mine if track.latched]
+    if not shut:
+        return False
+    since = max((one.absent_since for one in shut if one.absent_since is not None), default=None)
+    return not any(track.held or _found_after(track, since) for track in mine if not track.latched)
+
+
+def _found_after(track: RetentionState, since: datetime | None) -> bool:
+    return since is not None and track.last_found is not None and track.last_found > since
 
 
 def held_by(track: RetentionState, host: Host) -> set[Network]:

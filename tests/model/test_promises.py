@@ -470,6 +470,22 @@ def test_a_latched_name_is_opened_by_no_other_name_of_its_host() -> None:
     life.teardown()
 
 
+def test_a_friend_without_ipv6_needs_no_approval_after_days_without_an_answer() -> None:
+    """That the name has no IPv6 address is no absence of the name."""
+    life = Life()
+    life.begin(agreement=1)
+    life.has_one_family(label="alice", number=1, family=0, then=1)
+    for _ in range(9):
+        life.runs(minutes=23 * 60)
+    life.is_silent(label="alice", records=SILENT[0], servers=set(NAMESERVERS), then=1)
+    for _ in range(4):
+        life.runs(minutes=23 * 60)
+    assert net("81.2.0.1") not in life.at.stores["web/packets"].networks
+    life.has_one_family(label="alice", number=2, family=0, then=1)
+    assert net("81.2.0.2") in life.at.stores["web/packets"].networks
+    life.teardown()
+
+
 def test_what_a_guest_takes_over_after_a_lost_state_is_there_when_the_guest_is_gone() -> None:
     """The second look of one run saw the wide entry alone, and forgot what it stood for."""
     life = Life()

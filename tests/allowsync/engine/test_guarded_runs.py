@@ -250,6 +250,21 @@ def test_no_other_name_of_a_host_opens_the_latch_of_one(world: World) -> None:
         assert world.held == {f"81.2.69.{number}" for number in range(1, 5)}
 
 
+@pytest.mark.parametrize("between", [SERVFAIL, found("81.2.70.1")])
+def test_an_edit_of_a_name_and_its_undoing_open_no_latch(world: World, between: Answer) -> None:
+    world.run()
+    world.says["alice.example.org"] = GONE
+    world.runs(9, after=DAY)
+    world.says["alice.example.net"] = between
+    world.change("alice", hostnames=("alice.example.net",))
+    world.runs(3)
+    world.says["alice.example.org"] = found(STRANGER)
+    world.change("alice", hostnames=("alice.example.org",))
+    report = world.runs(3)
+    assert STRANGER not in world.held
+    assert report.decisions["alice"].latched == ("alice.example.org",)
+
+
 @pytest.mark.parametrize("network", ["81.2.69.0/24", STRANGER])
 def test_no_fixed_network_opens_a_latch(world: World, network: str) -> None:
     world.run()

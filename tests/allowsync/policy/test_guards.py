@@ -193,6 +193,18 @@ def test_a_family_that_is_asked_for_the_first_time_opens_no_latch(other: Retenti
     assert latched(settled_tracks(host(families=(V4, V6)), HostMemory(tracks), Now(T0)), NAME)
 
 
+@pytest.mark.parametrize(
+    ("last_found", "waits"), [(T0 - 4 * DAY, False), (T0 - 91 * DAY, True), (None, True)]
+)
+def test_a_name_that_had_one_family_alone_is_not_gone_when_that_is_silent(
+    last_found: datetime | None, waits: bool
+) -> None:
+    """The other one was absent all the time, and what was held is over."""
+    silent = RetentionState((), last_found, unavailable_runs=900, reason="SERVFAIL")
+    tracks = {A: silent, **gone_since(90 * DAY, AAAA, latched=True).tracks}
+    assert latched(settled_tracks(host(families=(V4, V6)), HostMemory(tracks), NOW), NAME) is waits
+
+
 def test_a_family_that_was_never_asked_opens_no_latch() -> None:
     tracks = settled_tracks(host(families=(V4, V6)), gone_since(8 * DAY), Now(T0))
     assert latched(tracks, NAME)

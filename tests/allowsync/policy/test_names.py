@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+import pytest
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Query
@@ -96,6 +98,33 @@ def test_a_family_that_is_asked_again_goes_on_with_what_was_known() -> None:
 
 
 EDITED = host(hostnames=(NEW_NAME,))
+LATCHED = RetentionState(
+    (), T0 - 9 * DAY, T0 - 8 * DAY, 9, summary="absent NXDOMAIN", reason="NXDOMAIN", latched=True
+)
+
+
+@pytest.mark.parametrize("until", [None, T0], ids=["", "ended meanwhile"])
+@pytest.mark.parametrize("answer", [SERVFAIL, found(MOVED)])
+def test_a_latched_name_is_edited_away_and_back_with_its_latch(
+    answer: Answer, until: datetime | None
+) -> None:
+    edited, back = replace(EDITED, until=until), host()
+    memory = HostMemory({A: LATCHED})
+    for number in range(3):
+        memory = run(edited, memory, answer, number * FIVE_MINUTES).memory
+        # The state keeps both alike.
+        memory = replace(memory, tracks={**memory.former, **memory.tracks}, former={})
+    again = inherit([back], {"alice": memory}, Now(T0 + DAY))["alice"]
+    assert latched(again.tracks, NAME)
+    other = inherit([EDITED, host("bob", hostnames=(NAME,))], {"alice": memory}, Now(T0 + DAY))
+    assert latched(other["bob"].tracks, NAME)
+    assert A not in other["alice"].former
+
+
+def test_a_name_that_lives_is_edited_away_without_a_latch_of_its_other_family() -> None:
+    tracks = {**AT_HOME.tracks, AAAA: replace(LATCHED, last_found=None)}
+    memory = run(EDITED, HostMemory(tracks), found(MOVED), FIVE_MINUTES).memory
+    assert memory.former == {}
 
 
 def test_a_hostname_that_is_edited_keeps_access_until_the_new_one_is_known() -> None:
