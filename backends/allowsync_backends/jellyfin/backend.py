@@ -1,9 +1,8 @@
 """The backend for one of Jellyfin's network settings.
 
-Jellyfin gives and takes its network settings as one document without a version. It is read right
-before it is written, changed in our entries alone, and read again after that. What another client
-wrote between the first two is lost, as it would be by the dashboard; what it writes after them is
-seen.
+Jellyfin's network settings are one document without a version. It is read right before it is
+written, changed in our entries alone, and read again after that. A change of another client between
+the first two is lost, as it would be by the dashboard; a later one is seen.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.jellyfin.options import JellyfinOptions
 
-# Wider ones are everyone, in each of the lists.
+# Wider ones include everyone, in each of the lists.
 PREFIXES: Final = {Family.IPV4: (8, 32), Family.IPV6: (16, 128)}
 MAX_ENTRIES: Final = 10_000
 RESTART_PATIENCE: Final = 120.0  # seconds
@@ -38,19 +37,19 @@ _LOOK_AGAIN: Final = 0.5  # seconds
 
 
 class JellyfinBackend(Value):
-    """Keeps what is ours in one list of one server.
+    """Keeps our entries in one list of one server.
 
     Attributes:
         allowlist: The allowlist that is kept there.
-        options: Where it is, and how to get at it.
-        pauses: What waiting goes by.
+        options: The server, the setting and the access to it.
+        pauses: The clock for waiting.
     """
 
     allowlist: str
     options: JellyfinOptions
     pauses: Pauses = field(default_factory=Pauses)
 
-    # Beyond what a restart may take, which ends with a reason of its own.
+    # More than a restart may take, which ends with a reason of its own.
     patience = 200.0
 
     @property
@@ -59,13 +58,13 @@ class JellyfinBackend(Value):
         return Capabilities(prefixes=PREFIXES, max_entries=MAX_ENTRIES, atomic=True, overlaps=True)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the setting can be read and has an effect."""
+        """Check that the setting can be read and has an effect."""
         from allowsync_backends.jellyfin.check import findings
 
         return list(findings(self.api, self.allowlist, self.options))
 
     def read(self) -> Current:
-        """What is ours in the list."""
+        """Return our entries in the list."""
         setting = self.options.setting
         with _told():
             document = self.api.network()
@@ -85,7 +84,7 @@ class JellyfinBackend(Value):
         with _told():
             document = self._refused_where_it_cannot_work(self.api.network(), wanted)
             entries = entries_of(document, self.options.setting)
-            # The note that one is outstanding is a difference, too.
+            # The note of a pending restart is a difference, too.
             restarting = self.options.restart and self._changed(entries, wanted) != entries
             self._put(document, wanted, restart=restarting)
             if restarting:
@@ -93,7 +92,7 @@ class JellyfinBackend(Value):
                 self._put(self.api.network(), wanted)
 
     def clear(self) -> None:
-        """Take out what is ours."""
+        """Remove our entries."""
         with _told():
             if self._put(self.api.network(), None) and self.options.restart:
                 self._restart()
@@ -106,7 +105,7 @@ class JellyfinBackend(Value):
     def _refused_where_it_cannot_work(
         self, document: dict[str, Any], wanted: Iterable[Network]
     ) -> dict[str, Any]:
-        """The document, if writing to it does what is wanted."""
+        """Return the document, if writing it has the wanted effect."""
         setting = self.options.setting
         for what, advice in obstacle(document, setting, wanted).items():
             raise BackendError(f"{what}; {advice}")
@@ -118,7 +117,7 @@ class JellyfinBackend(Value):
         return document
 
     def _sorted(self, entries: list[str]) -> tuple[object, ...]:
-        """What is ours among entries, by which it is told whether a change was made."""
+        """Return our entries, to find out whether a change was made."""
         content = sorted_out(entries, self.allowlist)
         return content.ours, content.guards, content.restart
 
@@ -130,7 +129,7 @@ class JellyfinBackend(Value):
     def _put(
         self, document: Mapping[str, Any], wanted: set[Network] | None, *, restart: bool = False
     ) -> bool:
-        """Write a document that was read just now with other entries of ours, and look at it.
+        """Write a document read just now with other entries of ours, and verify it.
 
         Returns:
             Whether there was anything to write.
@@ -159,7 +158,7 @@ class JellyfinBackend(Value):
         raise BackendError("another client changed the network settings meanwhile", again=True)
 
     def _restart(self) -> None:
-        """Restart the server, and wait until it is there again."""
+        """Restart the server, and wait until it answers again."""
         self.api.restart()
         until, gone = self.pauses.now() + RESTART_PATIENCE, False
         while self.pauses.now() < until:
@@ -179,7 +178,7 @@ class JellyfinBackend(Value):
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What goes wrong is a `BackendError`."""
+    """Raise every failure as a `BackendError`."""
     try:
         yield
     except JellyfinError as error:

@@ -1,4 +1,4 @@
-"""Whether one of Jellyfin's network settings can be kept, and whether it has any effect."""
+"""Findings about one of Jellyfin's network settings: whether it can be kept, and its effect."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _OLDEST: Final = (10, 8)
 _NEWEST: Final = (12,)
 
-# As wide as no LAN and no single provider.
+# Wider than any LAN and any single provider.
 _EVERYONE: Final = {4: 7, 6: 15}
 
 _KEY: Final = "make a key in the dashboard under API Keys; see docs/backends/jellyfin.md"
@@ -40,7 +40,7 @@ _RESTART: Final = "restart Jellyfin after a change of its known proxies, or say 
 
 
 def findings(api: JellyfinApi, allowlist: str, options: JellyfinOptions) -> Iterator[Finding]:
-    """What there is to say. Changes nothing, raises nothing."""
+    """Report on the setting. Changes nothing, raises nothing."""
     setting = options.setting
     try:
         document = api.network()
@@ -87,7 +87,7 @@ def _filter(api: JellyfinApi, document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _lan(document: dict[str, Any]) -> Iterator[Finding]:
-    """Networks that count as local though strangers are in them."""
+    """Report networks that count as local though they include strangers."""
     entries = entries_of(document, JellyfinSetting.LAN_NETWORKS)
     for network in _networks(entries):
         if network.prefixlen <= _EVERYONE[network.version] and network not in PRIVATE:
@@ -96,7 +96,7 @@ def _lan(document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _fronted(api: JellyfinApi, document: dict[str, Any]) -> Iterator[Finding]:
-    """A proxy whose clients all look like the proxy itself."""
+    """Report a proxy whose clients all appear as the proxy itself."""
     if proxy := _seen_alone(api):
         what = f"Jellyfin takes {proxy} for the address of every client: is that a proxy?"
         known = _is_known(proxy, document)
@@ -124,7 +124,7 @@ def _proxies(
 
 
 def _seen_alone(api: JellyfinApi) -> str:
-    """The address that several devices seem to have, where it is of the LAN; empty without."""
+    """Return the address shared by several devices, where it is of the LAN; empty without."""
     clients = api.clients()
     seen = {_address(at) for _, at in clients}
     if len({device for device, _ in clients}) < 2 or len(seen) != 1:
@@ -134,7 +134,7 @@ def _seen_alone(api: JellyfinApi) -> str:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address of an end of a connection: `192.0.2.7`, `192.0.2.7:50000`, `[2001:db8::7]:1`."""
+    """Parse a connection's end: `192.0.2.7`, `192.0.2.7:50000`, `[2001:db8::7]:1`."""
     bare = text.rpartition("]")[0].lstrip("[") if text.startswith("[") else text
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]

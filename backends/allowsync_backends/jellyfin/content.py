@@ -1,4 +1,4 @@
-"""What one of Jellyfin's lists holds, and how it reads with other entries of ours. Pure."""
+"""The content of one of Jellyfin's lists, and its changes. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
-# A network for documentation (RFC 5737), which no client has: a filter that is empty lets everyone
-# in, and one without IPv4 is empty where Jellyfin reads no IPv6.
+# A network for documentation (RFC 5737), which no client has: an empty filter admits everyone, and
+# one without IPv4 is empty where Jellyfin reads no IPv6.
 CLOSED: Final = (ip_network("192.0.2.0/32"),)
 
-# What Jellyfin takes for the LAN where nothing is named.
+# Jellyfin's LAN networks where none are named.
 PRIVATE: Final = tuple(
     map(
         ip_network,
@@ -45,13 +45,13 @@ _NOTE: Final = ip_network("100::/128")
 
 
 class SettingContent(Value):
-    """What a list holds.
+    """The content of a list.
 
     Attributes:
         ours: The networks of the allowlist.
-        guards: Those that we put beside them.
+        guards: The networks that we add beside them.
         others: The entries of others, word for word, in their order.
-        restart: Whether Jellyfin has yet to be restarted.
+        restart: Whether a restart of Jellyfin is pending.
     """
 
     ours: frozenset[Network]
@@ -61,7 +61,7 @@ class SettingContent(Value):
 
     @property
     def strangers(self) -> tuple[Network, ...]:
-        """The networks that others put there, as far as they are networks; no marks."""
+        """The networks that others added; no marks."""
         found = (one for one in map(network_of, self.others) if one is not None)
         return tuple(one for one in found if mark_in(one) is None)
 
@@ -73,7 +73,7 @@ def sorted_out(entries: Sequence[str], allowlist: str) -> SettingContent:
     marks = {mark for one in networks if (mark := _mark(one, mine)) is not None}
     found: set[tuple[Role, Network, Network]] = set()
     others = []
-    # From the end, where ours stand: of two that read alike, the first is the stranger's.
+    # From the end, where ours are: of two equal texts, the first is the stranger's.
     for text, network in zip(reversed(entries), reversed(networks), strict=True):
         if _mark(network, mine) is not None:
             continue
@@ -91,7 +91,7 @@ def sorted_out(entries: Sequence[str], allowlist: str) -> SettingContent:
 
 
 def _mark(network: Network | None, owner: int) -> int | None:
-    """The mark that an entry is, if it is of an owner."""
+    """Return the mark in an entry, if it is of an owner."""
     mark = None if network is None else mark_in(network)
     return mark if mark is not None and is_of(mark, owner) else None
 
@@ -99,7 +99,7 @@ def _mark(network: Network | None, owner: int) -> int | None:
 def guards_of(
     setting: JellyfinSetting, content: SettingContent, wanted: Iterable[Network]
 ) -> tuple[Network, ...]:
-    """What has to stand beside the networks of an allowlist."""
+    """Return the networks needed beside those of an allowlist."""
     if setting is not JellyfinSetting.LAN_NETWORKS:
         return CLOSED
     if content.strangers:
@@ -110,7 +110,7 @@ def guards_of(
 def flaws(
     setting: JellyfinSetting, entries: Sequence[str], content: SettingContent
 ) -> tuple[str, ...]:
-    """What is wrong with a list around the entries."""
+    """Report faults of a list around the entries."""
     found = []
     field = setting.field
     if not set(guards_of(setting, content, content.ours)) <= content.guards:
@@ -134,14 +134,14 @@ def changed(
     *,
     restart: bool = False,
 ) -> list[str]:
-    """The list with other entries of ours; the same where nothing differs.
+    """Return the list with other entries of ours; the same where nothing differs.
 
     Args:
-        setting: Which list it is.
-        entries: What it holds now.
-        allowlist: Whose entries are ours.
+        setting: The setting.
+        entries: Its present entries.
+        allowlist: The allowlist of our entries.
         wanted: The networks to hold; None for nothing of ours at all.
-        restart: Whether to note that Jellyfin has yet to be restarted.
+        restart: Whether to note a pending restart of Jellyfin.
     """
     content = sorted_out(entries, allowlist)
     ours: list[str] = []
@@ -171,7 +171,7 @@ def _written(allowlist: str, role: Role, network: Network) -> list[str]:
 def _named(
     allowlist: str, piece: Network, marks: set[int]
 ) -> Iterable[tuple[Role, Network, Network]]:
-    """What the marks say an entry is there for."""
+    """Yield the purposes of an entry according to the marks."""
     for role in (Role.ENTRY, Role.GUARD):
         for whole in wholes(piece):
             if piece in pieces(whole) and mark_of(allowlist, role, whole, piece) in marks:
@@ -179,7 +179,7 @@ def _named(
 
 
 def _whole(found: set[tuple[Role, Network, Network]], role: Role) -> frozenset[Network]:
-    """The networks of which no part is missing."""
+    """Return the networks of which no part is missing."""
     named = {whole for of, whole, _ in found if of is role}
     return frozenset(
         one for one in named if all((role, one, piece) in found for piece in pieces(one))

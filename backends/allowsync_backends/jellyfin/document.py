@@ -1,7 +1,7 @@
 """The document of Jellyfin's network settings, as far as it concerns us. Pure.
 
 Its fields are those of the class NetworkConfiguration in Jellyfin 10.8 to 10.11. All others pass
-through as they are.
+through unchanged.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 REMOTE_ACCESS: Final = "EnableRemoteAccess"
 BLOCK_LIST: Final = "IsRemoteIPFilterBlacklist"
 IPV6: Final = "EnableIPv6"
-# What 10.8 calls the same. It maps IPv4 into IPv6 then, and leaves the width as it was.
+# The same in 10.8, which then maps IPv4 into IPv6, and keeps the width.
 OLD_IPV6: Final = "EnableIPV6"
 
 
 def entries_of(document: Mapping[str, Any], setting: JellyfinSetting) -> list[str]:
-    """The entries of a list.
+    """Return the entries of a list.
 
     Raises:
-        BackendError: The document has no such list. That is never taken for an empty one.
+        BackendError: The document has no such list. That never counts as an empty one.
     """
     found = document.get(setting.field)
     if not (isinstance(found, list) and all(isinstance(one, str) for one in found)):
@@ -41,15 +41,15 @@ def entries_of(document: Mapping[str, Any], setting: JellyfinSetting) -> list[st
 def with_entries(
     document: Mapping[str, Any], setting: JellyfinSetting, entries: Sequence[str]
 ) -> dict[str, Any]:
-    """The document with other entries of a list, and otherwise as it was."""
+    """Return the document with other entries of a list, and otherwise unchanged."""
     return {**document, setting.field: list(entries)}
 
 
 def flag(document: Mapping[str, Any], name: str) -> bool:
-    """A setting that is on or off.
+    """Return a boolean setting.
 
     Raises:
-        BackendError: The document does not say.
+        BackendError: The document lacks it.
     """
     found = document.get(name)
     if not isinstance(found, bool):
@@ -60,7 +60,7 @@ def flag(document: Mapping[str, Any], name: str) -> bool:
 def obstacle(
     document: Mapping[str, Any], setting: JellyfinSetting, wanted: Iterable[Network]
 ) -> dict[str, str]:
-    """What keeps a list from doing what it is for, and what to do: no run changes that."""
+    """Return why a list has no effect, with advice: no run changes that."""
     if setting is JellyfinSetting.REMOTE_FILTER and flag(document, BLOCK_LIST):
         what = "Jellyfin's remote-address filter is a block list: it shuts out those in it alone"
         advice = "make it an allowlist (Dashboard > Networking > Remote IP address filter mode)"

@@ -1,10 +1,10 @@
-"""What can go wrong between us and a Jellyfin server, in words a person can act on."""
+"""Errors of a Jellyfin server and of the way to it, in words that a person can act on."""
 
 from __future__ import annotations
 
 
 class JellyfinError(Exception):
-    """A request did not give what it was to give."""
+    """A request failed."""
 
 
 class JellyfinUnreachable(JellyfinError):
@@ -16,11 +16,11 @@ class JellyfinNoReply(JellyfinError):
 
 
 class JellyfinOddReply(JellyfinError):
-    """A reply that is not one of this API's, or says that the server is in trouble: HTTP 5xx."""
+    """A reply of unknown form, or one that reports trouble of the server: HTTP 5xx."""
 
 
 class JellyfinRefused(JellyfinError):
-    """The server said no (HTTP 4xx) or is elsewhere (3xx): nothing was changed."""
+    """The server refused (HTTP 4xx) or redirects (3xx): nothing was changed."""
 
 
 REFUSALS = {

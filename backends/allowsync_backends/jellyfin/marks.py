@@ -1,10 +1,9 @@
-"""How entries of Jellyfin's lists are told apart: beside each of ours stands a mark. Pure.
+"""Marks of ownership in Jellyfin's lists: beside each entry of ours is a mark. Pure.
 
 A list of the server holds addresses and nothing else: no comment, no name. So a mark is an address,
 too: one of 100::/64, the prefix whose packets are discarded (RFC 6666). No client has it, so it
-lets in no one, in whichever list it stands. 24 of its last 64 bits say whose it is, 40 what it
-stands beside. An entry without its mark belongs to others, and a mark whose entry is gone stands
-for nothing.
+admits no client, in any list. 24 of its last 64 bits identify the owner, 40 the entry beside it. An
+entry without its mark belongs to others, and a mark without its entry means nothing.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ _ENTRY_BITS: Final = 40
 _PREFIX: Final = _DISCARD >> (_OWNER_BITS + _ENTRY_BITS)
 _WIDTH: Final = 128
 
-# Jellyfin up to 10.11 takes a proxy's network of IPv6 for a single address where it is so wide.
+# Jellyfin up to 10.11 reads a proxy's IPv6 network as a single address where it is so wide.
 _MISREAD: Final = 32
 
 
 class Role(Enum):
-    """What an entry of ours is there for."""
+    """The purpose of an entry of ours."""
 
-    ENTRY = "entry"  # a network that is wanted
-    GUARD = "guard"  # what keeps the rest of the list from meaning something else
-    RESTART = "restart"  # nothing but a note: Jellyfin has yet to be restarted
+    ENTRY = "entry"  # a wanted network
+    GUARD = "guard"  # keeps the meaning of the rest of the list
+    RESTART = "restart"  # only a note: a restart of Jellyfin is pending
 
 
 def network_of(text: str) -> Network | None:
-    """The network that Jellyfin reads in an entry; None for a name and an exclusion, too."""
+    """Return the network that Jellyfin reads in an entry; None for a name and an exclusion, too."""
     try:
         return ip_network(text.strip(), strict=False)
     except ValueError:
@@ -45,32 +44,32 @@ def network_of(text: str) -> Network | None:
 
 
 def pieces(network: Network) -> tuple[Network, ...]:
-    """The entries that stand for a network: itself, or the halves of one that would be misread."""
+    """Return the entries for a network: itself, or the halves of one that would be misread."""
     if network.version == 6 and network.prefixlen == _MISREAD:
         return tuple(network.subnets())
     return (network,)
 
 
 def wholes(piece: Network) -> Iterator[Network]:
-    """The networks that an entry may stand for, or for a part of."""
+    """Yield the networks that an entry may be, or be a part of."""
     yield piece
     if piece.version == 6 and piece.prefixlen == _MISREAD + 1:
         yield piece.supernet()
 
 
 def mark_of(allowlist: str, role: Role, whole: Network, piece: Network) -> int:
-    """The mark of an entry, as the number of its address."""
+    """Return the mark of an entry, as the number of its address."""
     beside = _digest(f"{allowlist}|{role.value}|{whole}|{piece}", _ENTRY_BITS)
     return owner(allowlist) << _ENTRY_BITS | beside
 
 
 def owner(allowlist: str) -> int:
-    """What the marks of an allowlist have in common."""
+    """Return the common part of an allowlist's marks."""
     return _DISCARD >> _ENTRY_BITS | _digest(allowlist, _OWNER_BITS)
 
 
 def mark_in(network: Network) -> int | None:
-    """The mark that an entry is, of whichever allowlist; None for all others."""
+    """Return the mark in an entry, of any allowlist; None for all others."""
     if network.version != 6 or network.prefixlen != _WIDTH:
         return None
     number = int(network.network_address)
@@ -78,12 +77,12 @@ def mark_in(network: Network) -> int | None:
 
 
 def is_of(mark: int, owner: int) -> bool:
-    """Whether a mark is of an allowlist, whatever it stands beside."""
+    """Whether a mark is of an allowlist, for any entry."""
     return mark >> _ENTRY_BITS == owner
 
 
 def shown(mark: int) -> str:
-    """A mark as an entry."""
+    """Format a mark as an entry."""
     return str(IPv6Address(mark))
 
 

@@ -1,4 +1,4 @@
-"""What a configuration says about a Jellyfin target."""
+"""Options of a Jellyfin target."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class JellyfinSetting(Enum):
 
     @property
     def field(self) -> str:
-        """What Jellyfin's API calls it."""
+        """The name of the field in Jellyfin's API."""
         return _FIELDS[self]
 
 
@@ -49,7 +49,7 @@ _FIELDS: Final = {
 
 
 def flaw(key: str) -> str:
-    """What keeps a text from being an API key, without quoting it; empty where it may be one."""
+    """Return why a text cannot be an API key, without quoting it; empty where it may be one."""
     if not key or _KEY.fullmatch(key):
         return ""
     return "it holds characters that no API key has: write the key alone"
@@ -108,7 +108,7 @@ class JellyfinOptions(Value):
                 "needs one of api_key_file, api_key_env and api_key_credential: "
                 + ("none is given" if not given else f"{given} are given")
             )
-        # Read anew for a configuration that was validated before, where no kind looks at it.
+        # Checked again for a configuration that was validated before, where no kind checks it.
         if wrong := flaw(self.key.value):
             raise ValueError(f"the API key: {wrong}")
         if self.restart and self.setting is not JellyfinSetting.KNOWN_PROXIES:
@@ -128,7 +128,7 @@ class JellyfinOptions(Value):
 
     @property
     def base(self) -> str:
-        """The URL, in one of the ways it can be written."""
+        """The URL, normalized."""
         return self.url.rstrip("/")
 
     @property
@@ -150,7 +150,7 @@ class JellyfinOptions(Value):
         return address.is_loopback or any(address in one for one in _private_networks())
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """The setting, which others may use; and what is marked in it."""
+        """Return the setting, which others may use; and our marked entries in it."""
         name = (self.base, self.setting.value)
         return (
             Place("Jellyfin setting", name, shared=True),

@@ -1,4 +1,4 @@
-"""Waiting. The clock is given, so that tests take no time."""
+"""Waiting. The clock is a parameter, so that tests take no time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Pauses(Value):
-    """What time it is, in seconds from any start, and how to let some pass."""
+    """A monotonic clock in seconds, with its sleep function."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

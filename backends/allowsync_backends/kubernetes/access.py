@@ -1,7 +1,7 @@
-"""Where a cluster is and who asks there: by a kubeconfig, or as the service account of a pod.
+"""Access to a cluster: by a kubeconfig, or as the service account of a pod.
 
-All of it is read anew in each run, as tokens and certificates are renewed. What would start a
-program, or trust a server that anyone could be, is refused.
+All of it is read anew in each run, as tokens and certificates are renewed. Settings that would
+start a program, or trust an unauthenticated server, are refused.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from allowsync_backends.kubernetes.errors import NoAccess
 if TYPE_CHECKING:
     from allowsync_backends.kubernetes.options import KubernetesOptions
 
-# Where every pod has them (Kubernetes, "Accessing the Kubernetes API from a Pod").
+# The place of both in every pod (Kubernetes, "Accessing the Kubernetes API from a Pod").
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _HOST: Final = "KUBERNETES_SERVICE_HOST"
 _PORT: Final = "KUBERNETES_SERVICE_PORT"
 
 
 def access_of(options: KubernetesOptions) -> ClusterAccess:
-    """How to get at the cluster of a target.
+    """Return the access to the cluster of a target.
 
     Raises:
-        NoAccess: It cannot be told, or must not be used.
+        NoAccess: It is unknown, or must not be used.
     """
     if options.kubeconfig is None:
         return _in_cluster()

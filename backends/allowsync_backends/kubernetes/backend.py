@@ -1,8 +1,8 @@
 """The backend for a list of networks in an object of a cluster.
 
 The object is read right before it is written, by server-side apply: only our fields are sent, and
-the version of the object that was read. So a change that another client makes in between is a
-conflict, not a loss, and what other managers have in the object stays.
+the version of the object that was read. So a change by another client in between is a conflict, not
+a loss, and the fields of other managers stay.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from allowsync_backends.kubernetes.options import KubernetesOptions
     from allowsync_backends.kubernetes.transport import ClusterTransport
 
-# A network of no width at all is everyone.
+# A network of width 0 is everyone.
 PREFIXES: Final = {Family.IPV4: (1, 32), Family.IPV6: (1, 128)}
 # As a NetworkPolicy they take 0.7 MB; etcd takes no object above 1.5.
 MAX_ENTRIES: Final = 10_000
@@ -45,13 +45,13 @@ class KubernetesBackend(Value):
 
     Attributes:
         allowlist: The allowlist that is kept there.
-        options: Which object, and how to get at the cluster.
+        options: The object, and the access to the cluster.
     """
 
     allowlist: str
     options: KubernetesOptions
 
-    # Three attempts of a look and a change, which end with reasons of their own.
+    # Three attempts of a read and a change, which end with reasons of their own.
     patience = 200.0
 
     @property
@@ -65,13 +65,13 @@ class KubernetesBackend(Value):
         )
 
     def check(self) -> Sequence[Finding]:
-        """Whether the object can be read and kept, and has an effect."""
+        """Check that the object can be read and kept, and has an effect."""
         from allowsync_backends.kubernetes.check import findings
 
         return list(findings(self._looked_at, self._attempt))
 
     def read(self) -> Current:
-        """What is ours in the list."""
+        """Return our entries in the list."""
         return self._looked_at().current
 
     def apply(self, plan: Plan) -> None:
@@ -89,7 +89,7 @@ class KubernetesBackend(Value):
                 )
 
     def clear(self) -> None:
-        """Delete an object that is ours alone; take our fields out of any other."""
+        """Delete an object that is ours alone; remove our fields from any other."""
         with self._asking() as transport:
             view = self._look(transport)
             if not view.is_ours:
@@ -108,13 +108,13 @@ class KubernetesBackend(Value):
             return self._look(transport)
 
     def _attempt(self, view: ObjectView) -> None:
-        """Let the API try to write an object as it is."""
+        """Have the API try to write an object unchanged."""
         document = view.wanted(networks(view.owners.ours))
         with self._asking() as transport:
             self._send(transport, view, document, dry=True)
 
     def _look(self, transport: ClusterTransport) -> ObjectView:
-        """The object as it is now, by the first version of the API that serves its kind."""
+        """Return the present object, by the first version of the API that serves its kind."""
         *others, last = RESOURCES[self.options.kind].versions
         for version in others:
             try:
@@ -131,7 +131,7 @@ class KubernetesBackend(Value):
         *,
         dry: bool = False,
     ) -> None:
-        """Let a document be our part of the object."""
+        """Apply a document as our part of the object."""
         transport.apply(
             self._path(view.version),
             document,
@@ -142,7 +142,7 @@ class KubernetesBackend(Value):
 
     @contextmanager
     def _asking(self) -> Iterator[ClusterTransport]:
-        """The cluster. What goes wrong is a `BackendError`."""
+        """Yield the cluster's transport. Failures are raised as `BackendError`."""
         from allowsync_backends.kubernetes.transport import ClusterTransport
 
         try:
@@ -153,7 +153,7 @@ class KubernetesBackend(Value):
             raise BackendError(self._told(error), again=stale) from None
 
     def _told(self, error: KubernetesError) -> str:
-        """An error in words."""
+        """Return an error in words."""
         what = object_name(self.options, self.allowlist)
         return what_happened(error, what, RESOURCES[self.options.kind].of)
 
@@ -179,7 +179,7 @@ class KubernetesBackend(Value):
         change: Callable[[], object],
         is_made: Callable[[ObjectView], bool],
     ) -> None:
-        """Make a change. Where its answer is lost, look whether it was made."""
+        """Make a change. Where its answer is lost, check whether it was made."""
         try:
             change()
         except (KubernetesNoReply, KubernetesOddReply) as error:

@@ -1,4 +1,4 @@
-"""Whether the list of an object can be kept, and whether it has an effect."""
+"""Findings about the list of an object: whether it can be kept, and its effect."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _PAGE: Final = "see docs/backends/kubernetes.md"
 def findings(
     look: Callable[[], ObjectView], attempt: Callable[[ObjectView], object]
 ) -> Iterator[Finding]:
-    """What there is to say. Changes nothing, raises nothing.
+    """Report on the object. Changes nothing, raises nothing.
 
-    Whether the rights suffice, the definition fits and no other manager is in the way is found out
-    by a change that the API only tries.
+    Missing rights, an unfit definition and conflicts with other managers are found by a dry run of
+    a change.
 
     Args:
-        look: Gives the object as it is.
-        attempt: Tries to write it as it is.
+        look: Returns the present object.
+        attempt: Tries to write it unchanged.
     """
     try:
         view = look()
@@ -41,7 +41,7 @@ def findings(
 
 
 def _service(view: ObjectView) -> Iterator[Finding]:
-    """Ports of each node, which source ranges do not close."""
+    """Report ports of each node, which source ranges do not close."""
     if view.options.kind is not ObjectKind.SERVICE:
         return
     ports = (at(one, ("nodePort",)) for one in items_at(view.found, ("spec", "ports")))

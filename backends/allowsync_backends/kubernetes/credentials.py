@@ -1,4 +1,4 @@
-"""What it takes to ask a cluster: its URL, whose certificates count, and who we are there."""
+"""Credentials of a cluster: its URL, the trusted certificates, and our own identity."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class ClusterAccess(NamedTuple):
-    """One cluster, and who asks.
+    """One cluster, and our identity there.
 
     Attributes:
         server: The URL of its API, without a slash at the end.
-        trust: Whose certificates count, and our own; None for http:// to this machine.
-        token: What is sent along, if anything is.
+        trust: The trusted certificates, and our own; None for http:// to this machine.
+        token: The bearer token, if there is one.
         name: The name that the server's certificate must have, where it is not that of the URL.
     """
 
@@ -31,10 +31,10 @@ class ClusterAccess(NamedTuple):
 
 
 def content(path: Path, *, secret: bool = True, vouched: bool = False) -> str:
-    """What a file holds.
+    """Return the content of a file.
 
     Raises:
-        NoAccess: It cannot be read; or root reads, and others could change it, or read a secret.
+        NoAccess: It is unreadable; or root reads, and others could change it, or read a secret.
     """
     demands = FileRequirements(os.geteuid(), 16 * LARGEST_SECRET, secret=secret, vouched=vouched)
     try:
@@ -46,7 +46,7 @@ def content(path: Path, *, secret: bool = True, vouched: bool = False) -> str:
 
 
 def header_token(text: str, whose: str) -> Secret:
-    """A token that can be sent.
+    """Return a token that can be sent.
 
     Raises:
         NoAccess: It is none.
@@ -58,7 +58,7 @@ def header_token(text: str, whose: str) -> Secret:
 
 
 def trust(authority: str | None, certificate: str | None = None, key: str = "") -> SSLContext:
-    """Whose certificates count, and our own with its key, all in PEM.
+    """Return a context with the trusted certificates, and our own with its key, all in PEM.
 
     Raises:
         NoAccess: One of them is no certificate or no key.
@@ -67,7 +67,7 @@ def trust(authority: str | None, certificate: str | None = None, key: str = "") 
 
     try:
         made = create_default_context(cadata=authority)
-        # Python 3.13 refuses authorities without a key identifier, as many clusters made theirs.
+        # Python 3.13 refuses authorities without a key identifier, as many clusters have.
         made.verify_flags &= ~VERIFY_X509_STRICT
         if certificate is not None:
             _load(made, f"{certificate}\n{key}")
@@ -81,7 +81,7 @@ def trust(authority: str | None, certificate: str | None = None, key: str = "") 
 
 
 def _load(made: SSLContext, pem: str) -> None:
-    """Give our certificate and key to a context, by memory: OpenSSL takes them from a file."""
+    """Load our certificate and key into a context, by a memfd: OpenSSL reads them from a file."""
     descriptor = os.memfd_create("allowsync", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, pem.encode())
@@ -91,5 +91,5 @@ def _load(made: SSLContext, pem: str) -> None:
 
 
 def _no_password() -> str:
-    """A key with a password is not asked for one at a terminal: this one is wrong."""
+    """Return an empty password: none is asked for at a terminal."""
     return ""

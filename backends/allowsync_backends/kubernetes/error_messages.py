@@ -1,4 +1,4 @@
-"""What went wrong with a cluster, in words a person can act on. Pure."""
+"""Cluster errors, in words that a person can act on. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _UNTOUCHED: Final = "nothing was changed"
 
 
 def what_happened(error: KubernetesError, what: str, of: str) -> str:
-    """An error, its consequence, and what to do about it.
+    """Return an error in words, with its consequence and advice.
 
     Args:
-        error: What happened.
+        error: The error.
         what: The object: `Middleware media/friends`.
-        of: What brings its definition along.
+        of: The software that installs its definition.
     """
     match error:
         case MissingApi():
@@ -29,7 +29,7 @@ def what_happened(error: KubernetesError, what: str, of: str) -> str:
 
 
 def conflict(managers: str) -> str:
-    """What there is to do about a list of others."""
+    """Return advice for a list managed by others."""
     return f"take the list out of what {managers} applies, or say force: true to take it over"
 
 

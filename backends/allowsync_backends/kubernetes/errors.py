@@ -1,4 +1,4 @@
-"""What can go wrong between us and a cluster. Errors carry facts; text is for the edge."""
+"""Errors of a cluster and of the way to it. Errors carry facts; text is for the edge."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from allowsync.model.value import Value, field
 
 
 class KubernetesError(Exception):
-    """A request did not give what it was to give."""
+    """A request failed."""
 
-    # Whether the same may be asked once more: of something that only looks, or of a change, too.
+    # Whether the request may be repeated: a read, or a change, too.
     look_again = False
     change_again = False
-    after = 0.0  # seconds that the server asks us to wait
+    after = 0.0  # seconds of wait that the server asks for
 
 
 class NoAccess(KubernetesError):
-    """What says where the cluster is and who asks cannot be used: nothing was sent."""
+    """The settings of the cluster's access cannot be used: nothing was sent."""
 
 
 class KubernetesUnreachable(KubernetesError):
@@ -33,7 +33,7 @@ class KubernetesNoReply(KubernetesError):
 
 
 class KubernetesOddReply(KubernetesError):
-    """A reply that is not one of this API's, or HTTP 5xx: a change may have been made."""
+    """A reply of unknown form, or HTTP 5xx: a change may have been made."""
 
     look_again = True
 
@@ -47,9 +47,9 @@ class ApiStatus(Value):
 
     Attributes:
         code: The HTTP status.
-        reason: One word of the API's: `Conflict`.
+        reason: The API's word for it: `Conflict`.
         message: Its sentence, made printable.
-        details: What it is about: its name and kind, causes, seconds to wait.
+        details: Its object: its name and kind, causes, seconds to wait.
     """
 
     code: int
@@ -59,7 +59,7 @@ class ApiStatus(Value):
 
 
 class KubernetesRefused(KubernetesError):
-    """The API said no (HTTP 4xx): nothing was changed."""
+    """The API refused (HTTP 4xx): nothing was changed."""
 
     def __init__(self, status: ApiStatus) -> None:
         super().__init__(status.message or f"HTTP {status.code}")
@@ -70,7 +70,7 @@ class KubernetesRefused(KubernetesError):
 
     @property
     def managers(self) -> dict[str, str]:
-        """The fields that other managers have, each with what the API says of it."""
+        """The fields that other managers own, each with the API's text."""
         causes = self.status.details.get("causes")
         return {
             str(one.get("field")): str(one.get("message"))

@@ -1,4 +1,4 @@
-"""A kubeconfig: which cluster, and who asks there (client.authentication and clientcmd v1)."""
+"""A kubeconfig: its cluster and its user (client.authentication and clientcmd v1)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from allowsync.config.secrets import Secret
 
 _SERVER: Final = re.compile(r"https://[^\s/?#@]+(?:/[^\s?#]*)?")
-# The token goes there: in the clear only to this machine itself, as to `kubectl proxy`.
+# The token is sent there: in clear text only to this machine itself, as to `kubectl proxy`.
 _LOCAL: Final = re.compile(r"http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?/?")
 
-# What is refused, each with what to do.
+# Refused fields, each with advice.
 _OF_CLUSTERS: Final = {
     "insecure-skip-tls-verify": "name the authority by certificate-authority",
     "proxy-url": "name the server itself",
@@ -34,7 +34,7 @@ _OF_USERS: Final = {
 
 
 class _Section:
-    """A cluster, a user or a context, with what it takes to say where it stands."""
+    """A cluster, a user or a context, with its place for messages."""
 
     def __init__(self, path: Path, where: str, fields: Mapping[str, Any]) -> None:
         self.path = path
@@ -48,7 +48,7 @@ class _Section:
                 raise self.wrong(f"{name} is not supported; nothing was asked; {advice}")
 
     def text(self, name: str) -> str | None:
-        """A field; None where it is not set."""
+        """Return a field; None where it is not set."""
         value = self._fields.get(name)
         if value is None or value == "":
             return None
@@ -57,19 +57,19 @@ class _Section:
         return value
 
     def pem(self, name: str, *, secret: bool = False) -> str | None:
-        """What `name-data` holds, in base 64, or the file that `name` names."""
+        """Return `name-data`, decoded from base 64, or the file that `name` names."""
         if (encoded := self.text(f"{name}-data")) is not None:
             return self._decoded(name, encoded)
         file = self.text(name)
         return None if file is None else content(self.path.parent / file, secret=secret)
 
     def file(self, name: str) -> str | None:
-        """What a file holds that a field names: from the folder of the kubeconfig."""
+        """Return the file that a field names, relative to the folder of the kubeconfig."""
         file = self.text(name)
         return None if file is None else content(self.path.parent / file)
 
     def wrong(self, what: str) -> NoAccess:
-        """An error of this section."""
+        """Return an error of this section."""
         return NoAccess(f"{self.path}: {self.where}: {what}")
 
     def _decoded(self, name: str, encoded: str) -> str:
@@ -84,14 +84,14 @@ class _Section:
 
 
 def kubeconfig_access(path: Path, context: str | None) -> ClusterAccess:
-    """How a kubeconfig says to get at a cluster.
+    """Return the access that a kubeconfig describes.
 
     Args:
         path: The file.
-        context: Which of its contexts; None for its current one.
+        context: One of its contexts; None for its current one.
 
     Raises:
-        NoAccess: It cannot be read, lacks something, or says what is refused.
+        NoAccess: It cannot be read, lacks something, or has a refused field.
     """
     document = _loaded(path)
     name = context or document.get("current-context")
@@ -124,7 +124,7 @@ def _trust(cluster: _Section, user: _Section) -> Any:
 
 
 def _token(user: _Section) -> Secret | None:
-    """A token, by preference the one of a file, as it is renewed there."""
+    """Return the token, by preference that of a file, as it is renewed there."""
     text = user.file("tokenFile")
     if text is None:
         text = user.text("token")
@@ -134,7 +134,7 @@ def _token(user: _Section) -> Secret | None:
 def _section(
     path: Path, document: Mapping[str, Any], plural: str, singular: str, name: str | None
 ) -> _Section:
-    """One of the named things in a kubeconfig."""
+    """Return one of the named sections of a kubeconfig."""
     listed = document.get(plural)
     named = {
         one.get("name"): one.get(singular)

@@ -1,7 +1,7 @@
-"""The objects as documents: where in each the list is, and what is written there. Pure.
+"""The objects as documents: the place of the list in each, and its content. Pure.
 
-As the API of Kubernetes has `NetworkPolicy` and `Service` (networking.k8s.io/v1, v1), and the
-definitions of Traefik 3, Cilium 1.13 to 1.18 and Calico 3 the others.
+`NetworkPolicy` and `Service` as in the API of Kubernetes (networking.k8s.io/v1, v1), the others as
+in the definitions of Traefik 3, Cilium 1.13 to 1.18 and Calico 3.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # By this label an object is found: `kubectl get middleware -l allowsync/allowlist=web`.
 LABEL: Final = "allowsync/allowlist"
 
-# An empty list means everyone to a Service and to a NetworkPolicy, and kube-proxy goes by each
-# family alone. So these stand in each list: no packet comes from either (RFC 1122, 3.2.1.3, and
+# An empty list means everyone to a Service and to a NetworkPolicy, and kube-proxy treats each
+# family by itself. So these are in each list: no packet comes from either (RFC 1122, 3.2.1.3, and
 # RFC 6666).
 GUARDS: Final[dict[Family, Network]] = {
     Family.IPV4: ip_network("255.255.255.255/32"),
@@ -31,13 +31,13 @@ GUARDS: Final[dict[Family, Network]] = {
 
 
 class ApiResource(NamedTuple):
-    """A kind of object as the API knows it.
+    """A kind of object in the API.
 
     Attributes:
-        versions: The groups and versions that serve it; the first that is there is asked.
-        plural: What it is called in paths.
-        path: Where the list is in the object.
-        of: What brings its definition along; empty where every cluster has it.
+        versions: The groups and versions that serve it; the first present one is used.
+        plural: Its name in paths.
+        path: The place of the list in the object.
+        of: The software that installs its definition; empty where every cluster has it.
     """
 
     versions: tuple[str, ...]
@@ -72,20 +72,20 @@ RESOURCES: Final = {
 
 
 def url_path(version: str, plural: str, namespace: str | None, name: str) -> str:
-    """Where the API has an object."""
+    """Return the path of an object in the API."""
     root = "/api" if "/" not in version else "/apis"
     within = f"/namespaces/{namespace}" if namespace is not None else ""
     return f"{root}/{version}{within}/{plural}/{name}"
 
 
 def listed(networks: Iterable[Network], families: Iterable[Family]) -> list[str]:
-    """The entries of a list: the networks in order, then the guards."""
+    """Return the entries of a list: the networks in order, then the guards."""
     guards = (GUARDS[family] for family in families)
     return [str(one) for one in (*sorted(networks, key=by_network), *guards)]
 
 
 def network_of(text: str) -> Network | None:
-    """The network of an entry; None for a guard, and for what is no network."""
+    """Return the network of an entry; None for a guard, and for an entry that is no network."""
     try:
         found = ip_network(text)
     except ValueError:
@@ -96,7 +96,7 @@ def network_of(text: str) -> Network | None:
 def written(
     options: KubernetesOptions, allowlist: str, version: str, entries: list[str]
 ) -> dict[str, Any]:
-    """The part of the object that is ours."""
+    """Return our part of the object."""
     metadata = {"name": options.name(allowlist), "labels": {LABEL: allowlist}}
     if options.namespace is not None:
         metadata["namespace"] = options.namespace
@@ -109,7 +109,7 @@ def written(
 
 
 def entries_of(kind: ObjectKind, found: Mapping[str, Any]) -> list[str]:
-    """The entries of the list, as they are written there; none where there is no list."""
+    """Return the texts of the list's entries; none where there is no list."""
     said = items_at(found, RESOURCES[kind].path)
     if kind is ObjectKind.NETWORK_POLICY:
         peers = (peer for rule in said for peer in items_at(rule, ("from",)))
@@ -118,10 +118,10 @@ def entries_of(kind: ObjectKind, found: Mapping[str, Any]) -> list[str]:
 
 
 def is_open(kind: ObjectKind, found: Mapping[str, Any]) -> bool:
-    """Whether an object lets in everyone: by a network of no width, or by having no list at all.
+    """Whether an object admits everyone: by a network of width 0, or without any list.
 
     A rule of a NetworkPolicy without `from` matches all sources, and a LoadBalancer without source
-    ranges takes all (Kubernetes, "Network Policies" and "Service").
+    ranges admits all (Kubernetes, "Network Policies" and "Service").
     """
     if any(one.endswith("/0") for one in entries_of(kind, found)):
         return True
@@ -134,13 +134,13 @@ def is_open(kind: ObjectKind, found: Mapping[str, Any]) -> bool:
 
 
 def items_at(document: Any, path: tuple[str, ...]) -> list[Any]:
-    """The items of a list at a place of a document; none where there is no list."""
+    """Return the items of a list at a place of a document; none where there is no list."""
     found = at(document, path)
     return found if isinstance(found, list) else []
 
 
 def at(document: Any, path: tuple[str, ...]) -> Any:
-    """What is at a place of a document; None where it has no such place."""
+    """Return the value at a place of a document; None where it has no such place."""
     for key in path:
         if not isinstance(document, dict):
             return None
@@ -149,7 +149,7 @@ def at(document: Any, path: tuple[str, ...]) -> Any:
 
 
 def holds(found: Any, wanted: Any) -> bool:
-    """Whether a document has all of another. A list of texts goes by what is in it."""
+    """Whether a document includes all of another. Lists of texts are compared as sets."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(
             holds(found.get(key), value) for key, value in wanted.items()

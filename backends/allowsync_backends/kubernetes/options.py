@@ -1,4 +1,4 @@
-"""What a configuration says about a Kubernetes target."""
+"""Options of a Kubernetes target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configu
 if TYPE_CHECKING:
     from pathlib import Path
 
-# RFC 1123, as Kubernetes takes it for names of objects and of namespaces.
+# RFC 1123, as Kubernetes applies it to names of objects and of namespaces.
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = rf"{_LABEL}(?:\.{_LABEL}){{0,4}}"
 # Kubernetes' "Syntax and character set" of labels.
@@ -27,7 +27,7 @@ IN_CLUSTER: Final = "the cluster it runs in"
 
 
 class ObjectKind(Enum):
-    """What sort of object holds the list."""
+    """The kind of object that holds the list."""
 
     MIDDLEWARE = "Middleware"
     MIDDLEWARE_TCP = "MiddlewareTCP"
@@ -115,11 +115,11 @@ class KubernetesOptions(Value):
             raise ValueError("context names one of a kubeconfig, and none is given")
 
     def name(self, allowlist: str) -> str:
-        """What the object is called."""
+        """Return the name of the object."""
         return self.object or f"allowsync-{allowlist.replace('_', '-')}"
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """The object, whose whole list is ours."""
+        """Return the object, whose whole list is ours."""
         where = IN_CLUSTER if self.kubeconfig is None else str(self.kubeconfig)
         name = (where, self.context or "its context", self.namespace or "no namespace")
         return (Place("Kubernetes object", (*name, self.kind.value, self.name(allowlist))),)

@@ -1,8 +1,8 @@
-"""Whose the fields of an object are, by its `managedFields`. Pure.
+"""Owners of an object's fields, by its `managedFields`. Pure.
 
-The API keeps a set of fields for each manager that wrote any (Kubernetes, "Server-Side Apply").
-A list of which Kubernetes says that it is a set has an owner for each of its items; every other
-list is one field.
+The API keeps a set of fields for each manager that wrote any (Kubernetes, "Server-Side Apply"). A
+list that Kubernetes declares a set has an owner for each of its items; every other list is one
+field.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ UNKNOWN: Final = "a manager that the object does not name"
 
 
 class ListOwners(Value):
-    """Whose a list is.
+    """The owners of a list.
 
     Attributes:
-        ours: The entries that are ours.
-        others: The entries that others put into the same list, which is kept item by item.
-        rivals: Other managers of the list, where it is kept as one.
+        ours: Our entries.
+        others: Entries of others in the same list, which is merged item by item.
+        rivals: Other managers of the list, where it is one field.
     """
 
     ours: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class ListOwners(Value):
 def list_owners(
     found: Mapping[str, Any], path: tuple[str, ...], allowlist: str, entries: Sequence[str]
 ) -> ListOwners:
-    """Whose the list at a place is, and each of its entries."""
+    """Return the owners of the list at a place, and of each of its entries."""
     owners = {who: node for who, node in _managers(found, path, allowlist) if node is not None}
     mine, there = owners.pop("", None), frozenset(entries)
     if any(_items(node) for node in (mine or {}, *owners.values())):
@@ -49,7 +49,7 @@ def list_owners(
 
 
 def is_alone(found: Mapping[str, Any], allowlist: str) -> bool:
-    """Whether all that an object says is ours, so that it may go as a whole."""
+    """Whether all of an object's spec is ours, so that it may be deleted as a whole."""
     owners = dict(_managers(found, ("spec",), allowlist))
     mine = owners.pop("", None)
     return mine is not None and all(node is None for node in owners.values())
@@ -63,9 +63,9 @@ def is_ours(found: Mapping[str, Any], allowlist: str) -> bool:
 def _managers(
     found: Mapping[str, Any], path: tuple[str, ...], allowlist: str
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Each manager, empty for our own, with what it has at a place; None where that is nothing.
+    """Yield each manager, empty for our own, with its fields at a place; None for none.
 
-    What a controller writes into the status is no one's list.
+    Fields of the status, written by a controller, are ignored.
     """
     for one in items_at(found, ("metadata", "managedFields")):
         if not isinstance(one, dict) or one.get("subresource"):
@@ -81,7 +81,7 @@ def _named(one: Mapping[str, Any], allowlist: str) -> str:
 
 
 def _items(node: Mapping[str, Any]) -> frozenset[str]:
-    """The items that a manager has of a list that is a set: `v:"192.0.2.7/32"`."""
+    """Return a manager's items of a list that is a set: `v:"192.0.2.7/32"`."""
     return frozenset(_values(key[2:] for key in node if key.startswith("v:")))
 
 

@@ -1,4 +1,4 @@
-"""A request goes out, a document or an error comes back; asked again where that is safe."""
+"""Sends requests and returns documents or errors; retries where that is safe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_MESSAGE: Final = 300  # characters
 
 
 class ClusterTransport:
-    """Sends requests, one after the other, over a connection that is kept; a context manager."""
+    """Sends requests, one after the other, over a kept-alive connection; a context manager."""
 
     def __init__(self, access: ClusterAccess) -> None:
         self._access = access
@@ -53,28 +53,28 @@ class ClusterTransport:
         self._client.close()
 
     def get(self, path: str) -> dict[str, Any]:
-        """An object.
+        """Return an object.
 
         Raises:
-            KubernetesError: It was not given.
+            KubernetesError: It could not be read.
         """
         return self._patiently("GET", path)
 
     def apply(
         self, path: str, document: Mapping[str, Any], manager: str, *, force: bool, dry: bool
     ) -> dict[str, Any]:
-        """Let the fields of a document be ours, with these values, and no others.
+        """Apply the fields of a document as ours, with these values, and no others.
 
         Args:
-            path: Where the object is, or will be.
+            path: The path of the object, present or new.
             document: Our part of it.
             manager: Our name as a field manager.
             force: Whether to take fields over from other managers.
             dry: Whether to try it only.
 
         Raises:
-            KubernetesError: It was not; or, for `KubernetesNoReply` and `KubernetesOddReply`, it
-                may have been.
+            KubernetesError: It was not done; or, for `KubernetesNoReply` and `KubernetesOddReply`,
+                it may have been.
         """
         params = {"fieldManager": manager, "fieldValidation": "Strict"}
         params["force"] = "true" if force else "false"
@@ -83,7 +83,7 @@ class ClusterTransport:
         )
 
     def delete(self, path: str, preconditions: Mapping[str, str]) -> None:
-        """Delete an object, if it is still as it was."""
+        """Delete an object, if it is unchanged."""
         self._patiently("DELETE", path, {"preconditions": preconditions})
 
     def _patiently(
@@ -94,7 +94,7 @@ class ClusterTransport:
         params: Mapping[str, str] | None = None,
         kind: str = "application/json",
     ) -> dict[str, Any]:
-        """One request, sent again where that can change nothing twice."""
+        """Send a request, again where that cannot change anything twice."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
         patiently = Retrying(
@@ -154,7 +154,7 @@ class ClusterTransport:
 
 
 def _names_object(document: Any) -> bool:
-    """Whether a refusal names what is not there: an unknown kind of object has no name to it."""
+    """Whether a refusal names the missing object: an unknown kind has no name in it."""
     match document:
         case {"kind": "Status", "details": {"name": str(name)}} if name:
             return True
@@ -183,7 +183,7 @@ def _may_change_again(error: BaseException) -> bool:
 
 
 def _pause(state: RetryCallState) -> float:
-    """How long to wait before the next attempt, in seconds."""
+    """Return the pause before the next attempt, in seconds."""
     failure = state.outcome.exception() if state.outcome is not None else None
     asked = failure.after if isinstance(failure, KubernetesError) else 0.0
     return min(max(PAUSES[min(state.attempt_number, len(PAUSES)) - 1], asked), LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""An object as it was found, and what of it is ours. Pure."""
+"""An object as found, and our part of it. Pure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 class ObjectView(Value):
-    """What a cluster has of a target.
+    """The present state of a target in a cluster.
 
     Attributes:
         allowlist: The allowlist that is kept there.
-        options: What its configuration says.
+        options: The options of the target.
         version: The group and version of the API that serves it.
         found: The object; None where there is none.
     """
@@ -51,7 +51,7 @@ class ObjectView(Value):
 
     @property
     def current(self) -> Current:
-        """What is ours in the list, and what is wrong around it."""
+        """Our entries in the list, and the faults around them."""
         owners = self.owners
         obstacles = dict(self._obstacles(owners))
         return Current(
@@ -63,7 +63,7 @@ class ObjectView(Value):
 
     @property
     def owners(self) -> ListOwners:
-        """Whose the list is."""
+        """The owners of the list."""
         if self.found is None:
             return ListOwners()
         kind = self.options.kind
@@ -72,7 +72,7 @@ class ObjectView(Value):
 
     @property
     def is_alone(self) -> bool:
-        """Whether the object may go as a whole: it was made by us, and is no one's beside."""
+        """Whether the object may be deleted as a whole: it is ours, and has no other manager."""
         if self.found is None or self.options.kind is ObjectKind.SERVICE:
             return False
         return is_alone(self.found, self.allowlist)
@@ -84,23 +84,23 @@ class ObjectView(Value):
 
     @property
     def preconditions(self) -> dict[str, str]:
-        """What an object is deleted by: itself, as it was found."""
+        """The preconditions of a deletion: the very object that was found."""
         metadata = at(self.found, ("metadata",)) or {}
         return {key: metadata[key] for key in ("uid", "resourceVersion") if key in metadata}
 
     def wanted(self, networks: Iterable[Network]) -> dict[str, Any]:
-        """Our part of the object, if it is still as it was found."""
+        """Return our part of the object, for the version found."""
         entries = listed(networks, self.options.families)
         return self._as_found(written(self.options, self.allowlist, self.version, entries))
 
     def released(self) -> dict[str, Any]:
-        """Our part of the object when nothing in it is ours any more."""
+        """Return our part of the object with nothing left in it."""
         document = written(self.options, self.allowlist, self.version, [])
         del document["spec"], document["metadata"]["labels"]
         return self._as_found(document)
 
     def is_held(self, networks: Iterable[Network]) -> bool:
-        """Whether the object has what is wanted, as ours and no more of it."""
+        """Whether the object has exactly the wanted entries, as ours."""
         wanted = listed(networks, self.options.families)
         return self.owners.ours == frozenset(wanted) and self._holds(wanted)
 
@@ -111,7 +111,7 @@ class ObjectView(Value):
         return document
 
     def _holds(self, entries: list[str]) -> bool:
-        """Whether the object has our part of it, beside what others have in the list."""
+        """Whether the object includes our part, beside others' entries in the list."""
         beside = [*entries, *(one for one in self.owners.others if one not in entries)]
         return holds(self.found, written(self.options, self.allowlist, self.version, beside))
 
@@ -130,14 +130,14 @@ class ObjectView(Value):
             yield f"{self.what} is not as configured"
 
     def _obstacles(self, owners: ListOwners) -> Iterator[tuple[str, str]]:
-        """What keeps the list from being ours, or from having an effect."""
+        """Report why the list cannot be ours, or has no effect."""
         if owners.rivals and not self.options.force:
             yield self._managed(owners), conflict(", ".join(owners.rivals))
         if self.options.kind is ObjectKind.SERVICE:
             yield from self._of_service()
 
     def _managed(self, owners: ListOwners) -> str:
-        """Whose the list is, and whether it lets in everyone while it is theirs."""
+        """Report the managers of the list, and whether it admits everyone."""
         said = f"the list of {self.what} is managed by {', '.join(owners.rivals)}"
         return f"{said}, and it is open to everyone" if self._is_open else said
 
@@ -161,11 +161,11 @@ class ObjectView(Value):
 
 
 def object_name(options: KubernetesOptions, allowlist: str) -> str:
-    """The object of a target in a message."""
+    """Return the object of a target for a message."""
     within = f"{options.namespace}/" if options.namespace else ""
     return f"{options.kind.value} {within}{options.name(allowlist)}"
 
 
 def networks(entries: Iterable[str]) -> Iterator[Network]:
-    """The networks among the entries of a list; guards are none of them."""
+    """Return the networks among the entries of a list; guards are not included."""
     return (one for one in map(network_of, entries) if one is not None)

@@ -1,4 +1,4 @@
-"""nftables: a gate of our own in front of everything, or sets of the user's own ruleset."""
+"""nftables: a gate of our own before all other rules, or sets of the user's own ruleset."""
 
 from __future__ import annotations
 

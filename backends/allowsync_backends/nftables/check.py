@@ -1,4 +1,4 @@
-"""What `allowsync check` says about an nftables target."""
+"""The findings of `allowsync check` about an nftables target."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _ADVICE: Final = {
 def check_gate(
     read: Callable[[], Current], refusal: Callable[[Current], str], effect: Effect = Effect.ALLOW
 ) -> Sequence[Finding]:
-    """Findings about a gate of our own.
+    """Return findings about a gate of our own.
 
     Args:
         read: Reads it.
-        refusal: Says why it cannot be put up as it should be.
-        effect: What its entries do: without any, that of a denylist is open.
+        refusal: Returns why it cannot be loaded as wanted.
+        effect: The effect of its entries: without any, a denylist's gate is open.
     """
     unusable = tool.usable()
     if unusable:
@@ -66,7 +66,7 @@ def _gate_state(
 def check_shared(
     look: Callable[[], Mapping[Family, SharedSet]], table: str, effect: Effect = Effect.ALLOW
 ) -> Sequence[Finding]:
-    """Findings about sets of the user's own ruleset."""
+    """Return findings about sets of the user's own ruleset."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)

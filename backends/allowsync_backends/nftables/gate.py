@@ -1,11 +1,11 @@
-"""The gate: a table of our own that drops what comes to guarded ports from anybody unknown. Pure.
+"""The gate: a table of our own that drops packets of unknown sources to guarded ports. Pure.
 
-It stands in prerouting, before destination NAT, so that ports published by Docker are behind it
-too, and once more in input, where the kernel has decided that a packet is for this machine: an
-address may be local by a routing table that `fib` does not look into (policy routing, AnyIP, a
-VRF). It looks at every packet: taking a network out ends its running streams. It only ever drops,
-because an accept here could not overrule a drop elsewhere. What passes is remembered by its source
-for a week, so that a run can tell when a network last sent a packet.
+It hooks into prerouting, before destination NAT, so that it covers ports published by Docker too,
+and once more into input, where the kernel has decided that a packet is for this machine: an address
+may be local by a routing table that `fib` does not consult (policy routing, AnyIP, a VRF). It sees
+every packet: removing a network ends its running streams. It only ever drops, because an accept
+here could not override a drop elsewhere. Sources of passing packets are recorded for a week, so
+that a run can tell when a network last sent a packet.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ PRIORITY: Final = -150  # mangle: before destination NAT (-100), nft(8)
 SET_TYPES: Final = {Family.IPV4: "ipv4_addr", Family.IPV6: "ipv6_addr"}
 _SOURCES: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
-# What is remembered of a source: an IPv6 network of 64 bits, for a host changes the rest at will.
+# The recorded part of a source: an IPv6 network of 64 bits, for a host changes the rest at will.
 _REMEMBERED: Final = {Family.IPV4: "", Family.IPV6: " & ffff:ffff:ffff:ffff::"}
 SEEN_BITS: Final = {Family.IPV4: 32, Family.IPV6: 64}
 SEEN_FOR: Final = 7 * 24 * 3600  # seconds
 _MOST_SEEN: Final = 65535
 
-# Everything this machine takes for itself. Anycast is among it: a router answers at the
-# subnet-router anycast address (RFC 4291) of each of its networks, open to any stranger.
+# All destinations of this machine. Anycast is among them: a router answers at the subnet-router
+# anycast address (RFC 4291) of each of its networks, open to any stranger.
 _FOR_US: Final = ("local", "broadcast", "anycast", "multicast")
 
 
 class NftRule(Value):
-    """A rule of the gate: its chain, as a script says it, and as nft's JSON does."""
+    """A rule of the gate: its chain, its text in a script, and its form in nft's JSON."""
 
     chain: str
     text: str
@@ -50,10 +50,10 @@ class NftRule(Value):
 
 
 class NftGate(Value):
-    """What is guarded, from which interfaces it is not, and for which installation.
+    """The guarded ports, the open interfaces, and the installation.
 
-    The gate of a denylist drops what its sets hold, and nothing else: with no element, nothing.
-    Without ports it drops whatever comes from there, but answers.
+    The gate of a denylist drops the networks of its sets, and nothing else: without an element,
+    nothing. Without ports it drops all their packets, but answers.
     """
 
     allowlist: str
@@ -75,7 +75,7 @@ class NftGate(Value):
 
     @property
     def sets(self) -> dict[str, Family]:
-        """The sets beside those of the entries: what a denylist drops is not remembered."""
+        """The sets beside those of the entries: sources dropped by a denylist are not recorded."""
         families = BOTH_FAMILIES if self.effect is Effect.ALLOW else ()
         return {seen_set(family): family for family in families}
 
@@ -102,8 +102,8 @@ class NftGate(Value):
     def comments(self) -> tuple[str, ...]:
         """The comment of each rule: a digest of all of them, its place, and the installation.
 
-        A rule that is missing, new, moved or from another configuration shows in them, whatever
-        form a version of nft lists rules in.
+        A missing, new, moved or otherwise configured rule shows in them, whatever form a version of
+        nft lists rules in.
         """
         rules = self.rules
         texts = (f"{rule.chain} {rule.text}" for rule in rules)
@@ -126,7 +126,7 @@ def _open(chain: str, interface: str) -> NftRule:
 
 
 def _deny(chain: str, start: str, expressions: tuple[Any, ...], family: Family) -> NftRule:
-    """The drop of what comes from a set of a denylist."""
+    """Return the rule that drops sources in a set of a denylist."""
     source = _SOURCES[family]
     return NftRule(
         chain,
@@ -136,12 +136,12 @@ def _deny(chain: str, start: str, expressions: tuple[Any, ...], family: Family) 
 
 
 def _dropped(relation: str, family: Family) -> tuple[Any, ...]:
-    """What drops those whose source stands so to a family's set."""
+    """Return the expressions that drop sources with this relation to a family's set."""
     source = _field(_SOURCES[family], "saddr")
     return (_match(relation, source, f"@{family.value}"), {"drop": None})
 
 
-# What is not tracked matches no direction, and is no answer.
+# An untracked packet matches no direction, and is no answer.
 _ANSWERS: Final = {
     chain: NftRule(
         chain,
@@ -156,12 +156,12 @@ _ANSWERS: Final = {
 
 
 def seen_set(family: Family) -> str:
-    """The name of the set that remembers which sources of a family came lately."""
+    """Return the name of the set that records recent sources of a family."""
     return f"{family.value}_seen"
 
 
 def _drop(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
-    """The drop of one protocol and family: guarded port, addressed to us, source unknown."""
+    """Return the drop of one protocol and family: guarded port, addressed to us, source unknown."""
     start, expressions = _guarded(chain, protocol, ports)
     source = _SOURCES[family]
     return NftRule(
@@ -172,7 +172,7 @@ def _drop(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Famil
 
 
 def _note(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
-    """What remembers the source of a packet that was not dropped. It decides nothing."""
+    """Return the rule that records the source of a passing packet. It decides nothing."""
     start, expressions = _guarded(chain, protocol, ports)
     source, mask = _SOURCES[family], _REMEMBERED[family]
     address: Any = _field(source, "saddr")
@@ -192,11 +192,11 @@ def _note(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Famil
 def _guarded(
     chain: str, protocol: Protocol, ports: tuple[Port, ...]
 ) -> tuple[str, tuple[Any, ...]]:
-    """What both rules of a protocol and family begin with: guarded port, addressed to us.
+    """Return the common start of a protocol's rules: guarded port, addressed to us.
 
-    The port comes first: it is cheap, and spares every other packet the look at the routes. The
-    protocol is that of the transport header, so IPv6 extension headers do not hide it. What comes
-    to the hook input is addressed to us.
+    The port comes first: it is cheap, and spares every other packet the route lookup. The protocol
+    is that of the transport header, so IPv6 extension headers do not hide it. All packets at the
+    hook input are addressed to us.
     """
     numbers = ", ".join(port.numbers for port in ports)
     port = _match("==", _field(protocol.value, "dport"), {"set": [_numbers(p) for p in ports]})
@@ -221,14 +221,14 @@ def _numbers(port: Port) -> Any:
 
 
 def rebuild_script(gate: NftGate, networks: Iterable[Network]) -> str:
-    """The script that replaces the whole table, whether there is one or not.
+    """Return the script that replaces the whole table, present or not.
 
-    Packets that are on their way through the old chain at that very moment are lost, even those of
-    friends: their rules are the old ones, but the old sets' elements are no longer valid.
+    Packets that are traversing the old chain at that very moment are lost, even those of friends:
+    their rules are the old ones, but the old sets' elements are no longer valid.
     """
     held = by_family(networks)
     lines = [
-        # A table that is not there cannot be deleted; added first, it always is.
+        # A missing table cannot be deleted; added first, it always exists.
         f"add table inet {gate.table}",
         f"delete table inet {gate.table}",
         f"table inet {gate.table} {{",
@@ -258,11 +258,10 @@ def _definition(chain: str) -> str:
 
 
 def mend_script(gate: NftGate, networks: Iterable[Network]) -> str:
-    """The script that renews rules and elements inside a table whose chains and sets are sound.
+    """Return the script that renews rules and elements in a table with sound chains and sets.
 
-    A chain that is not there is added, and so are the sets of what was seen. No packet is lost:
-    whether it meets old or new rules, they look into the same sets, and there a friend is both
-    before and after.
+    A missing chain is added, and so are the sets of recorded sources. No packet is lost: old and
+    new rules look into the same sets, where a friend is both before and after.
     """
     lines = [f"add chain inet {gate.table} {name} {{ {_definition(name)} }}" for name in CHAINS]
     lines += [
@@ -279,13 +278,13 @@ def mend_script(gate: NftGate, networks: Iterable[Network]) -> str:
 
 
 def _commented(gate: NftGate) -> list[tuple[str, str]]:
-    """The rules in order, each with its comment behind its chain."""
+    """Return the rules in order, each with its comment behind its chain."""
     pairs = zip(gate.rules, gate.comments, strict=True)
     return [(rule.chain, f'{rule.text} comment "{comment}"') for rule, comment in pairs]
 
 
 def by_family(networks: Iterable[Network]) -> dict[Family, list[Network]]:
-    """Networks apart by family, each in the order given."""
+    """Split networks by family, each in the order given."""
     held: dict[Family, list[Network]] = {family: [] for family in BOTH_FAMILIES}
     for network in networks:
         held[Family.of(network)].append(network)
@@ -293,12 +292,12 @@ def by_family(networks: Iterable[Network]) -> dict[Family, list[Network]]:
 
 
 def joined(networks: Iterable[Network]) -> str:
-    """Networks as the elements of a set. A whole address is written without its length."""
+    """Format networks as the elements of a set. A single address has no length."""
     return ", ".join(as_element(network) for network in networks)
 
 
 def as_element(network: Network) -> str:
-    """A network as nft takes it for every kind of set: an address, or an address and a length."""
+    """Format a network for every kind of set: an address, or an address and a length."""
     if network.prefixlen == network.max_prefixlen:
         return str(network.network_address)
     return str(network)

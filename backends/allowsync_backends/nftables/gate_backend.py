@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.system.process import Completed
 
 _TABLE: Final = r"allowsync_([a-z][a-z0-9_]{0,17})"
-# What was seen comes and goes with the packets.
+# Recorded sources come and go with the packets.
 _SEEN: Final = r"(\tset ipv[46]_seen \{\n(?:\t\t(?!elements).*\n)*)\t\telements = [^}]*\}\n"
 _COMMENT: Final = r'comment "allowsync:[0-9a-f]{8}:[0-9]+\.[0-9]+(?::([0-9a-f]{8}))?"'
 
@@ -38,20 +38,20 @@ class NftGateBackend(Value):
         return Capabilities(atomic=True)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the gate is whole, and could be put up again."""
+        """Check that the gate is whole, and can be loaded again."""
         from allowsync_backends.nftables.check import check_gate
 
         return check_gate(self.read, self._refusal, self.gate.effect)
 
     def _refusal(self, current: Current) -> str:
-        """Why nft would not put the gate up with what it holds; empty where it would."""
+        """Return why nft refuses the gate with its content; empty where it does not."""
         return tool.refusal(rebuild_script(self.gate, [one.network for one in current.entries]))
 
     def read(self) -> Current:
-        """The table as it is.
+        """Return the table.
 
         Raises:
-            BackendError: It could not be listed, or not understood.
+            BackendError: It could not be listed or parsed.
         """
         listed = tool.ask("-j", "list", "table", "inet", self.gate.table)
         if listed.code != 0:
@@ -62,7 +62,7 @@ class NftGateBackend(Value):
             return self._without_listing(str(error))
 
     def _without_listing(self, why: str) -> Current:
-        """Tell a table that is not there, or switched off, from one that could not be read."""
+        """Tell a missing or dormant table from one that could not be read."""
         name = f"inet {self.gate.table}"
         if name not in tool.tables():
             return inspection.absent(self.gate)
@@ -73,11 +73,11 @@ class NftGateBackend(Value):
         raise BackendError(f"table {name} cannot be listed: {why}")
 
     def apply(self, plan: Plan) -> None:
-        """Load one script; nft carries out all of it or nothing.
+        """Load one script; nft applies all of it or none of it.
 
         Raises:
-            BackendError: Nothing was changed. `again` when the table is not as the plan took it.
-            OutcomeUnknown: nft was killed before it said how it ended.
+            BackendError: Nothing was changed. `again` when the table changed after planning.
+            OutcomeUnknown: nft was killed before it reported its end.
         """
         if plan.idle:
             return
@@ -90,7 +90,7 @@ class NftGateBackend(Value):
             raise self._refused(done, plan)
 
     def _repair(self, plan: Plan) -> str:
-        """The gentlest script that puts everything right, whatever the table looks like by now."""
+        """Return the gentlest script that repairs everything, for the present table."""
         final = [entry.network for entry in plan.final]
         listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
         if listed.code == 0 and inspection.mendable(listed.stdout, self.gate):
@@ -108,18 +108,18 @@ class NftGateBackend(Value):
         return BackendError(complaint, again=moved)
 
     def snapshot(self) -> Callable[[], bool]:
-        """Look at the table word for word, even where it was edited by hand.
+        """Record the table word for word, even where it was edited by hand.
 
         Raises:
-            BackendError: It could not be listed; for what is returned: not be put back.
+            BackendError: It could not be listed; from the returned function: not be restored.
         """
         was, held = self._text(), self._held()
 
         def put_back() -> bool:
             if self._text() == was:
                 return False
-            # A set that goes with its table takes those with it whose packets are just being
-            # looked at. So it is left where it is, as long as that comes to the same.
+            # A deleted set takes with it packets that are just being matched. So the table is
+            # mended in place, as long as the result is the same.
             if was and held is not None and self._mended(held) and self._text() == was:
                 return True
             name = f"inet {self.gate.table}"
@@ -131,7 +131,7 @@ class NftGateBackend(Value):
         return put_back
 
     def _held(self) -> list[Network] | None:
-        """What the gate holds; None where that is unknown."""
+        """Return the networks of the gate; None where they are unknown."""
         try:
             return [entry.network for entry in self.read().entries]
         except BackendError:
@@ -145,7 +145,7 @@ class NftGateBackend(Value):
         return tool.load(mend_script(self.gate, networks)).code == 0
 
     def _text(self) -> str:
-        """The table as a script that makes it; empty when there is none."""
+        """Return the table as a script that creates it; empty when there is none."""
         name = f"inet {self.gate.table}"
         if name not in tool.tables():
             return ""
@@ -169,7 +169,7 @@ class NftGateBackend(Value):
 
 
 def marked(known: Collection[Place]) -> tuple[Marked, ...]:
-    """The gates there are, beside some places that need not be looked at.
+    """Return the present gates, except those at known places.
 
     Raises:
         BackendError: The tables cannot be listed.
@@ -184,7 +184,7 @@ def marked(known: Collection[Place]) -> tuple[Marked, ...]:
 
 
 def _gate(allowlist: str, place: Place) -> Iterator[Marked]:
-    """A gate, as text: as JSON, a table that is switched off cannot be listed."""
+    """Yield a gate, read as text: a dormant table cannot be listed as JSON."""
     text = tool.ask("-s", "list", "table", *place.name).stdout
     comments = re.findall(_COMMENT, text)
     if comments:

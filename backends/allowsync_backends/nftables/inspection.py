@@ -1,4 +1,4 @@
-"""A listing of the gate's table, judged against the gate as it should be. Pure."""
+"""Judges a listing of the gate's table against the wanted gate. Pure."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _CHAIN = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
 
 
 def absent(gate: NftGate) -> Current:
-    """What there is when the table is not."""
+    """Return the state without the table."""
     traffic = Traffic(anew=True) if gate.sets else None
     return Current(flaws=(f"table inet {gate.table} does not exist",), traffic=traffic)
 
 
 def dormant(gate: NftGate, text: str) -> bool:
-    """Whether a table is switched off, from its listing as text.
+    """Whether a table is dormant, from its listing as text.
 
     nft 1.0.6 crashes, or prints garbage, when it lists such a table as JSON.
     """
@@ -48,18 +48,18 @@ def dormant(gate: NftGate, text: str) -> bool:
 
 
 def switched_off(gate: NftGate) -> str:
-    """The flaw of a dormant table."""
+    """Return the flaw of a dormant table."""
     return f"table inet {gate.table} is switched off, or has flags that are not ours"
 
 
 def current(gate: NftGate, listing: str) -> Current:
-    """What the gate's table holds, and what is wrong with it.
+    """Return the content of the gate's table, and its faults.
 
-    Where its rules have the other effect, what it holds is not what this gate is for: networks that
-    were blocked are no hosts' whose access is to stay.
+    Where its rules have the other effect, its networks do not count: blocked networks are no hosts'
+    whose access is to stay.
 
     Raises:
-        NftListingError: The listing cannot be understood.
+        NftListingError: The listing cannot be parsed.
     """
     listed = objects(listing)
     named = [one for kind, one in listed if kind == "table"]
@@ -93,7 +93,7 @@ def _traffic(sets: dict[Any, Json], flaws: Sequence[str]) -> Traffic:
 
 
 def _effect(rules: Iterable[Json]) -> Effect | None:
-    """What rules do with what is in the sets; None where none of them drops anything by one."""
+    """Return the rules' effect on the sets; None where none of them drops by one."""
     found = [leaves(one.get("expr")) for one in rules]
     by_set = [said for said in found if "drop" in said and any(one[:1] == "@" for one in said)]
     if not by_set:
@@ -102,7 +102,7 @@ def _effect(rules: Iterable[Json]) -> Effect | None:
 
 
 def _seen(sets: dict[Any, Json]) -> Iterator[tuple[Network, int]]:
-    """How many seconds ago a packet last came from each source that is remembered."""
+    """Yield each recorded source with the age of its last packet, in seconds."""
     for family in BOTH_FAMILIES:
         found = sets.get(seen_set(family))
         for one in elements(found, family) if found and _remembers(found, family) else ():
@@ -114,7 +114,7 @@ def _seen(sets: dict[Any, Json]) -> Iterator[tuple[Network, int]]:
 def mendable(listing: str, gate: NftGate) -> bool:
     """Whether a table's chains and sets are sound: only rules and elements may be wrong.
 
-    A chain may be missing, for it can be added without harm.
+    A missing chain is allowed, for it can be added without harm.
     """
     try:
         listed = objects(listing)
@@ -153,14 +153,14 @@ def _set_flaws(
 
 
 def _remembers(listed: Json | None, family: Family) -> bool:
-    """Whether a set of what was seen is as we would create it."""
+    """Whether a set of recorded sources is as we would create it."""
     if listed is None or listed.get("type") != SET_TYPES[family]:
         return False
     return listed.get("timeout") == SEEN_FOR and not listed.get("map")
 
 
 def _is_sound(listed: Json | None, family: Family) -> bool:
-    """Whether a set is what we would create, its elements aside."""
+    """Whether a set is as we would create it, apart from its elements."""
     if listed is None or listed.get("type") != SET_TYPES[family]:
         return False
     foreign = any(listed.get(key) for key in ("timeout", "size", "auto-merge", "stmt", "map"))
@@ -177,13 +177,13 @@ def _chain_flaws(chains: list[Json]) -> Iterator[str]:
 
 
 def _is_hooked(chain: Json) -> bool:
-    """Whether a chain is one of ours, and sees the packets that it should."""
+    """Whether a chain is one of ours, with the right hook."""
     meant = {**_CHAIN, "hook": CHAINS.get(str(chain.get("name")))}
     return all(chain.get(key) == value for key, value in meant.items())
 
 
 def _rule_flaws(gate: NftGate, rules: list[Json]) -> Iterator[str]:
-    # As they are listed: all of one chain, then all of the other.
+    # In listing order: all of one chain, then all of the other.
     there = [rule.get("comment") for name in CHAINS for rule in rules if rule.get("chain") == name]
     meant = list(gate.comments)
     ours = [comment for comment in there if comment in meant]
@@ -205,7 +205,7 @@ def _is_marked(comment: Any) -> bool:
 
 
 def _changed(gate: NftGate, rules: list[Json]) -> bool:
-    """Whether a rule with one of our comments says something else than ours does."""
+    """Whether a rule with one of our comments differs from ours."""
     meant = {
         comment: (rule.chain, leaves(rule.expressions))
         for comment, rule in zip(gate.comments, gate.rules, strict=True)
@@ -220,7 +220,7 @@ def _changed(gate: NftGate, rules: list[Json]) -> bool:
 def _foreign(
     gate: NftGate, listed: Sequence[tuple[str, Json]], sets: dict[Any, Json]
 ) -> Iterator[str]:
-    """Things in our table that we never put there."""
+    """Report objects in our table that we never create."""
     kinds = {"table", "set", "chain", "rule"}
     known = {*(family.value for family in BOTH_FAMILIES), *gate.sets}
     chains = {one.get("name") for kind, one in listed if kind == "chain"}

@@ -1,7 +1,7 @@
-"""What `nft -j list` prints, as values. Pure.
+"""The output of `nft -j list`, as values. Pure.
 
-The format is that of libnftables-json(5). Nothing is guessed: what cannot be understood is an
-error, never an empty set.
+The format is that of libnftables-json(5). Nothing is guessed: an unknown form is an error, never an
+empty set.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ Json: TypeAlias = Mapping[str, Any]
 
 
 class NftListingError(ValueError):
-    """What nft printed is not a listing of the kind it was asked for."""
+    """The output of nft is no listing of the requested kind."""
 
 
 class Element(Value):
     """One element of a set.
 
     Attributes:
-        networks: What it covers; more than one for a range that is no network.
-        text: As it is written in a script.
+        networks: Its networks; more than one for a range that is no network.
+        text: Its text in a script.
         comment: Its comment; empty when there is none.
-        lifetime: How long it is to stay, and how long it still is, as it is written in a script
-            (`timeout 3600s expires 12s`); empty where it stays until it is deleted.
-        rest: After how many seconds it goes; None where that is not listed.
+        lifetime: Its timeout and the rest of that, in the form of a script (`timeout 3600s expires
+            12s`); empty without a timeout.
+        rest: The seconds until it expires; None where that is not listed.
     """
 
     networks: tuple[Network, ...]
@@ -55,10 +55,10 @@ class Element(Value):
 
 
 def objects(text: str) -> tuple[tuple[str, Json], ...]:
-    """The objects of a listing as (kind, object), in the order of the listing.
+    """Return the objects of a listing as (kind, object), in the order of the listing.
 
     Raises:
-        NftListingError: It is not a listing, or not a whole one.
+        NftListingError: It is no listing, or not a whole one.
     """
     try:
         listed = json.loads(text)["nftables"]
@@ -75,15 +75,15 @@ def objects(text: str) -> tuple[tuple[str, Json], ...]:
 
 
 def _is_named(one: Json) -> bool:
-    """Whether what names an object, if anything does, is text."""
+    """Whether an object's name and comment, if present, are texts."""
     return all(isinstance(one.get(key, ""), str) for key in ("name", "comment"))
 
 
 def elements(of: Json, family: Family) -> tuple[Element, ...]:
-    """The elements of a set of addresses, in the order of the listing.
+    """Return the elements of a set of addresses, in the order of the listing.
 
     Raises:
-        NftListingError: One of them cannot be understood.
+        NftListingError: One of them cannot be parsed.
     """
     try:
         return tuple(_element(one, family) for one in of.get("elem", ()))
@@ -121,7 +121,7 @@ def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
 
 
 def _network(start: str, width: int, family: Family) -> Network:
-    found = beginning(start, width)  # made already, where it stands in the state
+    found = beginning(start, width)  # cached, where it is in the state
     if found.max_prefixlen != family.bits:
         raise ValueError(start)
     return found
@@ -139,9 +139,9 @@ def _range(first: str, last: str, family: Family) -> Sequence[Network]:
 
 
 def leaves(expressions: Any) -> tuple[str, ...]:
-    """What a rule says, whatever shape this version of nft gives it: every value in it, sorted.
+    """Return every value in a rule, sorted, in whatever shape this version of nft lists it.
 
-    Counters count, so they are left out; so are the matches on protocol and family that other
+    Counters change, so they are left out; so are the matches on protocol and family that other
     matches imply, which some versions print, and the name of the usual comparison.
     """
     return tuple(sorted(_leaves(expressions)))

@@ -1,4 +1,4 @@
-"""What a configuration says about an nftables target."""
+"""Options of an nftables target."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SharedSets(Value):
 
     @property
     def names(self) -> dict[Family, str]:
-        """The sets there are, by family."""
+        """The configured sets, by family."""
         both = {Family.IPV4: self.ipv4, Family.IPV6: self.ipv6}
         return {family: name for family, name in both.items() if name is not None}
 
@@ -78,7 +78,7 @@ class NftablesOptions(Value):
             raise ValueError("takes either ports or set, not both; use two targets")
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into."""
+        """Return the places of the entries."""
         if self.set is None:
             return (Place("nftables table", ("inet", f"allowsync_{allowlist}")),)
         table = tuple(self.set.table.split())
@@ -86,7 +86,7 @@ class NftablesOptions(Value):
 
 
 class NftablesDenyOptions(NftablesOptions):
-    """A gate of our own that drops what is in its sets, or `set`, for the user's own ruleset."""
+    """A gate of our own that drops the networks in its sets, or `set`, for the user's ruleset."""
 
     ports: tuple[Port, ...] = option(
         port_list,

@@ -1,4 +1,4 @@
-"""Gates and elements of ours in what nft loads at boot: an old state that comes back."""
+"""Gates and elements of ours in the files that nft loads at boot: an outdated state."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _NAMED: Final = re.compile(
     rf"(allowsync_{ALLOWLIST})(?![a-zA-Z0-9_./-])"
 )
 _ELEMENT: Final = re.compile(rf'\bcomment\s+"allowsync:({ALLOWLIST})"')
-# As `nft list ruleset` writes a table: what lies between is its.
+# The start of a table as `nft list ruleset` prints it.
 _BLOCK: Final = "^table inet {} {{$"
 
 
 def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
-    """What the next boot makes of gates and sets, by what was saved in files.
+    """Report the state of gates and sets at the next boot, by files that other programs saved.
 
     Args:
-        configured: What targets hold.
+        configured: The places of targets.
     """
     found = list(saved_rules.nft_files())
     yield from saved_rules.unreadable(found)
@@ -50,7 +50,7 @@ def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
 
 
 def _tables(file: SavedFile) -> set[str]:
-    """The tables of ours that a file makes."""
+    """Return the tables of ours that a file creates."""
     return {
         table
         for verb, kind, table in _named(file)
@@ -59,13 +59,13 @@ def _tables(file: SavedFile) -> set[str]:
 
 
 def _named(file: SavedFile) -> list[tuple[str, str, str]]:
-    """Where tables of ours are named: the verb, the kind of thing, and the table."""
+    """Return the mentions of our tables: the verb, the kind of object, and the table."""
     lines = (line for line in file.text.splitlines() if "allowsync_" in line)
     return [found for line in lines for found in _NAMED.findall(line)]
 
 
 def _needed(file: SavedFile) -> set[str]:
-    """The tables of ours without which a file cannot be loaded."""
+    """Return the tables of ours without which a file cannot be loaded."""
     return {
         table
         for verb, kind, table in _named(file)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def networks(entries: Iterable[Entry], family: Family) -> list[Network]:
-    """The networks of one family, in order."""
+    """Return the networks of one family, in order."""
     return [entry.network for entry in entries if Family.of(entry.network) is family]
 
 
 def update_script(table: str, plan: Plan) -> str:
-    """The script that turns what our own sets hold into what they should hold."""
+    """Return the script that brings our own sets in sync with the plan."""
     parts = (
         _family_update(f"inet {table} {family.value}", plan, family) for family in BOTH_FAMILIES
     )
@@ -31,22 +31,22 @@ def update_script(table: str, plan: Plan) -> str:
 def _family_update(target: str, plan: Plan, family: Family) -> str:
     add, remove = networks(plan.add, family), networks(plan.remove, family)
     if overlapping(add, remove):
-        # nft compares new intervals with those it found at the start, even with those that the
-        # same script deletes. Filled anew, in one transaction all the same, they do not clash.
+        # nft compares new intervals with those present at the start, even with those that the same
+        # script deletes. Refilled in the same transaction, they do not clash.
         return f"flush set {target}\n" + added(target, networks(plan.final, family))
     return deleted(target, remove) + added(target, add)
 
 
 def added(target: str, members: Sequence[Network]) -> str:
-    """The command that adds elements; nothing for none."""
+    """Return the command that adds elements; empty for none."""
     return f"add element {target} {{ {joined(members)} }}\n" if members else ""
 
 
 def deleted(target: str, members: Sequence[Network]) -> str:
-    """The commands that delete elements, there or not; nothing for none."""
+    """Return the commands that delete elements, present or not; empty for none."""
     if not members:
         return ""
-    # Deleting what has vanished would abort the whole script, so it is added first.
+    # Deleting a missing element would abort the whole script, so it is added first.
     return added(target, members) + f"delete element {target} {{ {joined(members)} }}\n"
 
 

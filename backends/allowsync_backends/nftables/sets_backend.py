@@ -1,4 +1,4 @@
-"""The backend that fills sets of the user's own ruleset, next to what others put there."""
+"""The backend that fills sets of the user's own ruleset, beside others' elements."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class NftSetsBackend:
 
     @property
     def mark(self) -> str:
-        """The comment that makes an element ours."""
+        """The comment that marks an element as ours."""
         return shared_set.mark_of(self.placement.allowlist, self.placement.effect)
 
     @property
     def _opposite(self) -> str:
-        """The comment of what a list of that name put there for the opposite effect."""
+        """The comment of elements by a list of that name for the opposite effect."""
         (other,) = (one for one in Effect if one is not self.placement.effect)
         return shared_set.mark_of(self.placement.allowlist, other)
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the sets hold, as found; everything, as long as they cannot be read."""
+        """The capacity of the sets, as found; unlimited, as long as they cannot be read."""
         families = tuple(self.options.names)
         try:
             found = self._found or self.look()
@@ -63,19 +63,19 @@ class NftSetsBackend:
                 for family, one in found.items()
                 if one.size is not None
             },
-            # Where strangers' intervals are, one network cannot replace another that overlaps it
+            # With others' intervals present, no network can replace an overlapping one
             # in a single transaction.
             atomic=not any(one.interval and one.others for one in found.values()),
         )
 
     def check(self) -> Sequence[Finding]:
-        """Whether the sets are there, fit, and are used by a rule."""
+        """Check that the sets exist, fit, and are used by a rule."""
         from allowsync_backends.nftables.check import check_shared
 
         return check_shared(self.look, self.options.table, self.placement.effect)
 
     def read(self) -> Current:
-        """Our elements, and everybody else's.
+        """Return our elements, and all others.
 
         Raises:
             BackendError: A set is missing, unfit, or could not be read.
@@ -94,7 +94,7 @@ class NftSetsBackend:
         )
 
     def look(self) -> Mapping[Family, SharedSet]:
-        """The sets as they are now.
+        """Return the sets.
 
         Raises:
             BackendError: A set is missing, unfit, or could not be read.
@@ -108,7 +108,7 @@ class NftSetsBackend:
         return found
 
     def place(self, family: Family) -> str:
-        """Where the set of a family is: `inet filter trusted4`."""
+        """Return the place of a family's set: `inet filter trusted4`."""
         return f"{self.options.table} {self.options.names[family]}"
 
     def _look_at(self, family: Family) -> SharedSet:
@@ -144,8 +144,8 @@ class NftSetsBackend:
         """Delete and add our elements, in one transaction where nft can do it.
 
         Raises:
-            BackendError: Nothing was changed. `again` when a set is not as the plan took it.
-            OutcomeUnknown: Part of it may have been carried out.
+            BackendError: Nothing was changed. `again` when a set changed since the plan was made.
+            OutcomeUnknown: Part of it may have been done.
         """
         if plan.idle:
             return
@@ -153,7 +153,7 @@ class NftSetsBackend:
         self._carry_out(self._stages(found, plan), plan)
 
     def _stages(self, found: Mapping[Family, SharedSet], plan: Plan) -> list[str]:
-        # Where something has to be repaired, what is kept may be missing as well.
+        # Where something has to be repaired, kept elements may be missing as well.
         add = plan.final if plan.repair else plan.add
         each = (
             shared_set.scripts(
@@ -181,7 +181,7 @@ class NftSetsBackend:
             raise BackendError(f"nft changed nothing: {complaint}", again=self._moved(plan))
 
     def _moved(self, plan: Plan) -> bool:
-        """Whether the sets are other than the plan took them to be."""
+        """Whether the sets changed since the plan was made."""
         before = {entry.network for entry in plan.keep + plan.withheld + plan.remove}
         others = self._networks_of_others()
         try:
@@ -198,7 +198,7 @@ class NftSetsBackend:
         """Delete our elements.
 
         Raises:
-            BackendError: They are still there. A table that is gone holds nothing of ours.
+            BackendError: They are still there. A missing table holds nothing of ours.
         """
         if self.options.table not in tool.tables():
             return
@@ -221,6 +221,6 @@ def _flaw(one: SharedSet) -> str:
 
 
 def _others(found: Mapping[Family, SharedSet], *, temporary: bool) -> frozenset[Network]:
-    """What others put into the sets, to go by itself or to stay."""
+    """Return others' elements in the sets: those with a timeout, or those without."""
     each = (one.networks_of_others(temporary=temporary) for one in found.values())
     return frozenset(network for networks in each for network in networks)

@@ -1,8 +1,8 @@
-"""A set of the user's own ruleset, as values: whose elements are whose. Pure.
+"""A set of the user's own ruleset, as values: its elements by owner. Pure.
 
-Ours carry the comment `allowsync:<allowlist>`, of a denylist `allowsync:<denylist>:blocked`.
-Everything else is foreign and is not touched, but
-for elements that go by themselves: a host must not be shut out with them, so ours take their place.
+Ours carry the comment `allowsync:<allowlist>`, of a denylist `allowsync:<denylist>:blocked`. All
+others are foreign and are not touched, except those with a timeout: a host must not lose access
+when they expire, so ours replace them.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
-# What a set may be declared by with `typeof` so that its elements are addresses (nft(8)).
+# Declarations of a set by `typeof` whose elements are addresses (nft(8)).
 _TYPEOF: Final = {
     Family.IPV4: {("ip", "saddr"), ("ip", "daddr"), ("arp", "saddr ip"), ("arp", "daddr ip")},
     Family.IPV6: {("ip6", "saddr"), ("ip6", "daddr"), ("icmpv6", "taddr")},
 }
-# A comment that a script can say.
+# A comment that a script can quote.
 _QUOTABLE: Final = re.compile(r'[^"\x00-\x1f\x7f]+')
 _CONNECTION: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 
 class SharedSet(Value):
-    """One set, as it was found.
+    """One set, as found.
 
     Attributes:
         place: Family, table and name: `inet filter trusted4`.
-        family: What its elements are.
-        interval: Whether it takes networks, or single addresses only.
-        size: How many elements it takes; None for no bound.
+        family: The family of its elements.
+        interval: Whether it holds networks, or single addresses only.
+        size: The limit of its elements; None without one.
         ours: Elements with our comment.
-        others: All other elements, also those that go by themselves.
-        turned: Elements of ours that were there for the opposite effect.
+        others: All other elements, also those with a timeout.
+        turned: Elements of ours for the opposite effect.
     """
 
     place: str
@@ -56,25 +56,25 @@ class SharedSet(Value):
     turned: tuple[Element, ...] = ()
 
     def networks_of_others(self, *, temporary: bool) -> Iterator[Network]:
-        """What others put there, to go by itself or to stay."""
+        """Yield others' elements: those with a timeout, or those without."""
         for element in self.others:
             if bool(element.lifetime) is temporary:
                 yield from element.networks
 
 
 def mark_of(name: str, effect: Effect) -> str:
-    """The comment that makes an element ours."""
+    """Return the comment that marks an element as ours."""
     return f"allowsync:{name}:blocked" if effect is Effect.DENY else f"allowsync:{name}"
 
 
 def shared_set(
     place: str, family: Family, mark: str, listing: str, opposite: str | None = None
 ) -> SharedSet:
-    """The set a listing is of; `opposite` is the mark of what had the opposite effect.
+    """Return the set in a listing; `opposite` is our mark of the opposite effect.
 
     Raises:
-        ListingError: The listing cannot be understood.
-        BackendError: The set is not one that can be shared, with what to do.
+        ListingError: The listing cannot be parsed.
+        BackendError: The set cannot be shared; with advice.
     """
     found = next((one for kind, one in objects(listing) if kind == "set"), {})
     _refuse_unfit(place, family, found)
@@ -91,7 +91,7 @@ def shared_set(
 
 
 def _holds_addresses(declared: Any, family: Family) -> bool:
-    """Whether a set's type is that of addresses, also where nft 1.1 prints what `typeof` said."""
+    """Whether a set's type is that of addresses, also in nft 1.1's form of `typeof`."""
     match declared:
         case {"typeof": {"payload": {"protocol": str(protocol), "field": str(name)}}}:
             return (protocol, name) in _TYPEOF[family]
@@ -121,7 +121,7 @@ def _refuse_unfit(place: str, family: Family, found: Json) -> None:
 
 
 def merging(place: str) -> str:
-    """Why a set with auto-merge is refused."""
+    """Return why a set with auto-merge is refused."""
     return (
         f"set {place} has auto-merge: adjacent elements merge, and lose their owner's comment; "
         "remove the flag, or create a second set for allowsync"
@@ -134,27 +134,27 @@ def merges(text: str) -> bool:
 
 
 def odd(one: SharedSet) -> tuple[Element, ...]:
-    """Elements with our mark that are no use: ranges, such that go by themselves, turned ones."""
+    """Return useless elements with our mark: ranges, those with a timeout, turned ones."""
     return (*(element for element in one.ours if not element.plain), *one.turned)
 
 
 def removal(one: SharedSet, texts: Iterable[str]) -> str:
-    """The commands that delete elements, there or not; nothing for none."""
+    """Return the commands that delete elements, present or not; empty for none."""
     members = ", ".join(texts)
     if not members:
         return ""
-    # Deleting what has vanished would abort the whole script, so it is added first.
+    # Deleting a missing element would abort the whole script, so it is added first.
     return f"add element {one.place} {{ {members} }}\ndelete element {one.place} {{ {members} }}\n"
 
 
 def addition(one: SharedSet, networks: Iterable[Network], mark: str) -> str:
-    """The command that adds networks as ours; nothing for none."""
+    """Return the command that adds networks as ours; empty for none."""
     members = ", ".join(f'{as_element(network)} comment "{mark}"' for network in networks)
     return f"add element {one.place} {{ {members} }}\n" if members else ""
 
 
 class SetChange(Value):
-    """What is to be taken out of a set and put into it."""
+    """The networks to remove from a set, to add, and to hold in the end."""
 
     remove: tuple[Network, ...]
     add: tuple[Network, ...]
@@ -162,11 +162,11 @@ class SetChange(Value):
 
 
 def scripts(one: SharedSet, change: SetChange, mark: str) -> tuple[str, ...]:
-    """The transactions that carry out a change, one where one can do it.
+    """Return the transactions that carry out a change, one where that is possible.
 
-    nft compares new intervals with those it found at the start, even with those that the same
-    script deletes. A network that replaces a wider or a narrower one therefore needs the set to be
-    filled anew, or, where a stranger's elements would be flushed with ours, a second transaction.
+    nft compares new intervals with those present at the start, even with those that the same script
+    deletes. A network that replaces a wider or a narrower one therefore needs a refill of the set,
+    or, where others' elements would be flushed with ours, a second transaction.
     """
     strange = odd(one)
     add = change.final if strange else change.add
@@ -184,7 +184,7 @@ def scripts(one: SharedSet, change: SetChange, mark: str) -> tuple[str, ...]:
 
 
 def _displaced(one: SharedSet, networks: Iterable[Network]) -> list[Element]:
-    """Strangers' elements that go by themselves, where ours are to be."""
+    """Return others' elements with a timeout in the place of ours."""
     passing = [element for element in one.others if element.lifetime]
     if not passing:
         return []
@@ -193,9 +193,9 @@ def _displaced(one: SharedSet, networks: Iterable[Network]) -> list[Element]:
 
 
 def _rest(one: SharedSet, element: Element, networks: Iterable[Network]) -> str:
-    """The command that leaves a stranger what ours do not take the place of, for as long as it was.
+    """Return the command that restores the rest of another's element, with its remaining lifetime.
 
-    Nothing where its last second has begun.
+    Empty where its last second has begun.
     """
     taken = Coverage(networks)
     left = [piece for network in element.networks for piece in without(network, taken)]

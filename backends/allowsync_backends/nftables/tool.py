@@ -1,9 +1,8 @@
 """Runs nft and interprets its exit codes. Its messages are not parsed, only shown.
 
-Which tables there are, every run asks, and the kernel itself: by netlink (`nfnetlink`,
-NFT_MSG_GETTABLE), whose layout is fixed. Starting nft for it took a twentieth of a run with nothing
-to do. So would the module `socket`, which makes enumerations of all constants there are; it is made
-of `_socket`.
+Every run lists the tables, by asking the kernel itself: by netlink (`nfnetlink`, NFT_MSG_GETTABLE),
+whose layout is fixed. Starting nft for it took a twentieth of a run with nothing to do. So would
+the module `socket`, which makes enumerations of all constants; it builds on `_socket`.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ MISSING: Final = (
 )
 
 _NETFILTER: Final = 12
-_GET_TABLE: Final = 10 << 8 | 1  # the subsystem of nftables, and what is asked of it
+_GET_TABLE: Final = 10 << 8 | 1  # the subsystem of nftables, and the request
 _NEW_TABLE: Final = 10 << 8
 _ERROR, _DONE = 2, 3
 _REQUEST_DUMP: Final = 0x301
-_CHANGED: Final = 0x10  # while it was listed: what was said may be neither before nor after
+_CHANGED: Final = 0x10  # during the dump: the listing may be inconsistent
 _HEAD, _FAMILY, _SHORTEST = 16, 16, 20
 _NAME: Final = 1
 _FAMILIES: Final = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
@@ -41,12 +40,12 @@ _LARGEST: Final = 1 << 17
 
 
 def not_root() -> str:
-    """What is missing where the rules cannot be seen and changed."""
+    """Return the message where the rules cannot be seen and changed."""
     return tools.not_root("nftables")
 
 
 def usable() -> str:
-    """Why nft cannot be used here, or an empty string."""
+    """Return why nft cannot be used here, or an empty string."""
     try:
         run(Command(("nft", "--version")))
     except CommandError as error:
@@ -64,17 +63,17 @@ def ask(*arguments: str) -> Completed:
 
 
 def refusal(script: str) -> str:
-    """Why the kernel would not carry out a script, in a line; empty where it would.
+    """Return why the kernel refuses a script, in a line; empty where it does not.
 
     Raises:
-        BackendError: It could not be found out.
+        BackendError: The trial failed.
     """
     done = tools.ask(Command(("nft", "-c", "-f", "-"), script, TIMEOUT), MISSING)
     return complaint(done) if done.code else ""
 
 
 def load(script: str) -> Completed:
-    """Carry out a script: one transaction, all of it or nothing. It may fail.
+    """Run a script: one transaction, all of it or nothing. It may fail.
 
     Raises:
         BackendError: It could not be started.
@@ -84,13 +83,13 @@ def load(script: str) -> Completed:
 
 
 def complaint(failed: Completed) -> str:
-    """What nft said, in one line, with what to do when we are not root."""
+    """Return nft's error, in one line, with advice when we are not root."""
     said = tools.said(failed)
     return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({not_root()})"
 
 
 def tables() -> frozenset[str]:
-    """The tables there are, each as `inet filter`.
+    """Return the present tables, each as `inet filter`.
 
     Raises:
         BackendError: They could not be listed.
@@ -105,10 +104,10 @@ def tables() -> frozenset[str]:
 
 
 def listed_tables(seconds: float) -> frozenset[str]:
-    """The tables there are, each as `inet filter`.
+    """Return the present tables, each as `inet filter`.
 
     Args:
-        seconds: How long the kernel may take for each part.
+        seconds: The kernel's time limit for each part.
 
     Raises:
         OSError: They could not be listed.
@@ -126,7 +125,7 @@ def listed_tables(seconds: float) -> frozenset[str]:
 
 
 def _listed(kernel: _socket.socket) -> tuple[frozenset[str], bool]:
-    """What was listed, and whether nothing changed meanwhile."""
+    """Return the tables listed, and whether they stayed unchanged meanwhile."""
     head = (_SHORTEST, 4), (_GET_TABLE, 2), (_REQUEST_DUMP, 2), (0, 4), (0, 4), (0, 4)
     kernel.sendto(b"".join(value.to_bytes(size, byteorder) for value, size in head), (0, 0))
     found: set[str] = set()
@@ -146,7 +145,7 @@ def _listed(kernel: _socket.socket) -> tuple[frozenset[str], bool]:
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Each message in a datagram: its kind, its flags, and all of it."""
+    """Yield each message in a datagram: its kind, its flags, and all of it."""
     while len(data) >= _HEAD:
         size = _number(data, 0, 4)
         if not _HEAD <= size <= len(data):
@@ -156,7 +155,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _name(message: bytes) -> Iterator[str]:
-    """What a table is called; nothing where its family is unknown."""
+    """Yield the name of a table; nothing where its family is unknown."""
     family = _FAMILIES.get(message[_FAMILY]) if len(message) > _SHORTEST else None
     rest = message[_SHORTEST:]
     while family is not None and len(rest) >= 4 <= (size := _number(rest, 0, 2)):

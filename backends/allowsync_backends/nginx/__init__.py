@@ -1,4 +1,4 @@
-"""nginx: a file of `allow` lines or a `geo` block for friends, or of the proxies it believes."""
+"""nginx: a file of `allow` lines or a `geo` block for friends, or of its trusted proxies."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a configuration of nginx makes of our file. Pure.
+"""Findings about our file in a configuration of nginx. Pure.
 
-Rules of an inner block replace those of the outer one as a whole, and of the rules of one block the
-first that fits decides (ngx_http_access_module). With `satisfy any`, one of address, password and
-subrequest is enough (ngx_http_core_module).
+Rules of an inner block replace those of the outer one as a whole, and the first matching rule of a
+block decides (ngx_http_access_module). With `satisfy any`, one of address, password and subrequest
+is enough (ngx_http_core_module).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BY_PROTOCOL: Final = "$proxy_protocol_addr"
 
 
 def of_allows(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]:
-    """What there is to say about a file of `allow` lines."""
+    """Report on a file of `allow` lines."""
     found = list(places(whole, path))
     if not found:
         yield _unused(path, "the server or location that only friends may reach")
@@ -56,7 +56,7 @@ def of_variable(
     source: str,
     effect: Effect = Effect.ALLOW,
 ) -> Iterator[Finding]:
-    """What there is to say about a file that defines a variable."""
+    """Report on a file that defines a variable."""
     if not any(places(whole, path)):
         yield _unused(path, "http or stream")
     elif not any(_uses(one, variable) for one in walk(whole)):
@@ -76,7 +76,7 @@ def of_variable(
 def _turned_round(
     whole: tuple[NginxDirective, ...], variable: str, effect: Effect
 ) -> Iterator[Finding]:
-    """Conditions that refuse whom they should let in, and let in whom they should refuse."""
+    """Report inverted conditions, which refuse the clients to admit and admit the others."""
     allow = effect is Effect.ALLOW
     mistaken = ("", "=1", "!=0") if allow else ("=0", "!=1")
     for one in walk(whole):
@@ -94,7 +94,7 @@ def _turned_round(
 
 
 def of_proxies(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]:
-    """What there is to say about a file of proxies that are believed."""
+    """Report on a file of trusted proxies."""
     found = list(places(whole, path))
     if not found:
         yield _unused(path, "http, or the server or location behind the proxies")
@@ -117,7 +117,7 @@ def of_proxies(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding
 
 
 def _of_protocol(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
-    """Whether strangers connect where the PROXY protocol is spoken: its address is not checked."""
+    """Report open listeners with the PROXY protocol, whose address is not checked."""
     for one in walk(whole):
         if one.name == "listen" and "proxy_protocol" in one.words and is_open(one.words[1]):
             what = (
@@ -134,7 +134,7 @@ def _unused(path: str, where: str) -> Finding:
 
 
 def _within(place: DirectivePlace) -> str:
-    """Where a place is, in words."""
+    """Return a place in words."""
     if not place.around:
         return "the main block"
     names = " in ".join(f'"{one.text}"' for one in reversed(place.around[-2:]))
@@ -142,7 +142,7 @@ def _within(place: DirectivePlace) -> str:
 
 
 def _beside(place: DirectivePlace, path: str) -> Iterator[Finding]:
-    """The rules before ours, which decide first, and those after, which never do."""
+    """Report the rules before ours, which decide first, and those after, which never do."""
     before, after = place.siblings[: place.at], place.siblings[place.at + 1 :]
     for one in before:
         if one.name in RULES and is_for_anybody(one):
@@ -164,7 +164,7 @@ def _beside(place: DirectivePlace, path: str) -> Iterator[Finding]:
 
 
 def _replaced(place: DirectivePlace, path: str) -> Iterator[Finding]:
-    """The blocks further in with rules of their own, which are the only ones there."""
+    """Report inner blocks with rules of their own, which replace ours."""
     inner = [one for one in walk(place.siblings) if one.block]
     for block in inner:
         if not has_rules(block.block) or _includes(block.block, path) or is_challenge(block):
@@ -184,7 +184,7 @@ def _replaced(place: DirectivePlace, path: str) -> Iterator[Finding]:
 
 
 def _passed_by(place: DirectivePlace, path: str) -> Iterator[Finding]:
-    """The locations beside a guarded `location /`, which is for what no other one is for."""
+    """Report locations beside a guarded `location /`, which does not cover them."""
     if len(place.around) < 2 or place.around[-1].words != ("location", "/"):
         return
     server = place.around[-2]
@@ -210,7 +210,7 @@ def _by_pattern(place: DirectivePlace, path: str) -> Iterator[Finding]:
 
 
 def _satisfied(place: DirectivePlace) -> Iterator[Finding]:
-    """Whether something else than an address is enough, by the innermost `satisfy`."""
+    """Report whether something else than an address is enough, by the innermost `satisfy`."""
     for block in reversed(place.around):
         said = [one.words[-1] for one in block.block if one.name == "satisfy"]
         if said == ["any"]:
@@ -221,7 +221,7 @@ def _satisfied(place: DirectivePlace) -> Iterator[Finding]:
 
 
 def _real_addresses(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
-    """Whether every sender of the header is trusted, or none."""
+    """Report whether every sender of the header is trusted, or none."""
     trusted = [one for one in walk(whole) if one.name == _PROXIES]
     for one in trusted:
         if trusts_strangers(one):

@@ -1,7 +1,7 @@
-"""What nginx's configuration says, as `nginx -T` prints it. Pure.
+"""nginx's configuration, parsed from `nginx -T`. Pure.
 
-It is read as far as it takes to see where a file is included and what stands beside it. Of what
-other modules bring along, such as scripts in braces, nothing is understood and nothing is said.
+It is parsed as far as needed to find the includes of a file and the directives beside them. Syntax
+of other modules, such as scripts in braces, is ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = re.compile(r"^# configuration file (/.*):$", re.MULTILINE)
 
-# A word may hold `${name}` and quotes after its beginning; `#` begins a comment only before a word.
+# A word may contain `${name}` and quotes after its start; `#` starts a comment only before a word.
 _TOKEN: Final = re.compile(
     r"""\s+ | \#[^\n]*
       | "(?P<double>(?:\\.|[^"\\])*)" | '(?P<single>(?:\\.|[^'\\])*)'
@@ -27,18 +27,18 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_WILD: Final = re.compile(r"[*?[]")  # what makes a path a pattern (ngx_conf_include)
-_DEEPEST: Final = 10  # files that include files; nginx itself takes no circle of them
+_WILD: Final = re.compile(r"[*?[]")  # characters of a pattern (ngx_conf_include)
+_DEEPEST: Final = 10  # nested includes; nginx itself refuses a circle
 
 
 class NginxDirective(Value):
     """One directive.
 
     Attributes:
-        file: Where it is written.
+        file: Its file.
         words: Its name and arguments, without quotes.
-        block: What is in its braces; empty where it has none.
-        pattern: Where it includes our file by a pattern: that pattern.
+        block: The directives in its braces; empty where it has none.
+        pattern: The pattern by which it includes our file, if it does so by one.
     """
 
     file: str
@@ -48,7 +48,7 @@ class NginxDirective(Value):
 
     @property
     def name(self) -> str:
-        """What it is about."""
+        """The name of the directive."""
         return self.words[0]
 
     @property
@@ -58,12 +58,12 @@ class NginxDirective(Value):
 
 
 class DirectivePlace(Value):
-    """Where a file is included.
+    """A place where a file is included.
 
     Attributes:
         around: The blocks around it, from the outermost.
-        siblings: All that is in the innermost of them, or in the main configuration.
-        at: Which of these it is.
+        siblings: All directives of the innermost of them, or of the main configuration.
+        at: Its index among these.
     """
 
     around: tuple[NginxDirective, ...]
@@ -72,13 +72,13 @@ class DirectivePlace(Value):
 
 
 def files(dump: str) -> dict[str, str]:
-    """The files of a configuration by their paths, the main one first."""
+    """Return the files of a configuration by their paths, the main one first."""
     parts = _FILE.split(dump)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def parsed(text: str, file: str) -> tuple[NginxDirective, ...]:
-    """The directives of one file. What is left open at its end is closed there."""
+    """Parse one file. A block open at its end is closed there."""
     stack: list[tuple[tuple[str, ...], list[NginxDirective]]] = [((), [])]
     words: list[str] = []
 
@@ -107,9 +107,9 @@ def parsed(text: str, file: str) -> tuple[NginxDirective, ...]:
 
 
 def tree(texts: Mapping[str, str], path: str) -> tuple[NginxDirective, ...]:
-    """A whole configuration, other files in the place of what includes them.
+    """Return a whole configuration, with other files in place of their includes.
 
-    Only what includes our own file stays, as `include` and its path.
+    Only includes of our own file stay, as `include` and its path.
     """
     main = next(iter(texts), "")
     trees = {file: parsed(text, file) for file, text in texts.items() if file != path}
@@ -138,7 +138,7 @@ def tree(texts: Mapping[str, str], path: str) -> tuple[NginxDirective, ...]:
 def places(
     directives: tuple[NginxDirective, ...], path: str, around: tuple[NginxDirective, ...] = ()
 ) -> Iterator[DirectivePlace]:
-    """Everywhere in a whole configuration where our file is included."""
+    """Yield every place of a whole configuration that includes our file."""
     for at, one in enumerate(directives):
         if one.words == ("include", path):
             yield DirectivePlace(around, directives, at)
@@ -146,7 +146,7 @@ def places(
 
 
 def walk(directives: Iterable[NginxDirective]) -> Iterator[NginxDirective]:
-    """All directives, each before those in its block."""
+    """Yield all directives, each before those in its block."""
     for one in directives:
         yield one
         yield from walk(one.block)

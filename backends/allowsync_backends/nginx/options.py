@@ -1,4 +1,4 @@
-"""What a configuration says about a file that nginx includes."""
+"""Options of a file that nginx includes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 
 
 class Style(Enum):
-    """What the file is made of."""
+    """The contents of the file."""
 
     ALLOW = "allow"
     GEO = "geo"
@@ -71,17 +71,17 @@ class NginxOptions(ServerOptions, kw_only=True):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Its program, told which configuration it is about."""
+        """The program of nginx, with the configuration it is to read."""
         if self.config is None:
             return (self.program,)
         return (self.program, "-c", str(self.config))
 
 
 class NginxDenyOptions(NginxOptions, kw_only=True):
-    """A file with a variable that tells blocked networks.
+    """A file with a variable that identifies blocked networks.
 
-    There are no `deny` lines: rules of a block take the place of those around it, the gate of an
-    allowlist among them (ngx_http_access_module), and each request goes through all of them.
+    There are no `deny` lines: rules of a block replace those around it, the gate of an allowlist
+    among them (ngx_http_access_module), and each request has to pass all of them.
     """
 
     style: Style = option(
