@@ -1,6 +1,6 @@
-"""Which proxies nginx believes about the addresses of clients (ngx_http_realip_module). Pure.
+"""The proxies that nginx trusts about client addresses (ngx_http_realip_module). Pure.
 
-A directive holds for the blocks further in, unless one of its name is there.
+A directive applies to inner blocks, unless they have one of its name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROTOCOL: Final = "proxy_protocol"
 
 
 def believed(whole: tuple[NginxDirective, ...], path: str) -> TrustedProxies | None:
-    """What counts where our file is included: of several places, the one that believes least.
+    """Return the trusted proxies where our file is included: of several, the strictest one's.
 
     None where it is not included, or in no server of HTTP, or where that is unknown.
     """
@@ -58,7 +58,7 @@ def _of(
 
 
 def _innermost(name: str, scopes: Sequence[Sequence[NginxDirective]]) -> list[str]:
-    """What the innermost directives of a name say, of blocks from the outermost."""
+    """Return the arguments of the innermost directives of a name, of blocks from the outermost."""
     for scope in reversed(scopes):
         if said := [one.words[-1] for one in scope if one.name == name]:
             return said
@@ -66,7 +66,7 @@ def _innermost(name: str, scopes: Sequence[Sequence[NginxDirective]]) -> list[st
 
 
 def _networks(said: Iterable[str]) -> tuple[Network, ...] | None:
-    """The networks in arguments of set_real_ip_from; None where one is a name."""
+    """Return the networks in arguments of set_real_ip_from; None where one is a name."""
     try:
         return tuple(ip_network(one, strict=False) for one in said if one != "unix:")
     except ValueError:

@@ -1,4 +1,4 @@
-"""nginx as a server: how it checks its configuration, reads it again, and is looked into."""
+"""nginx as a server: its configuration check, its reload, and findings about it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def nginx(options: NginxOptions, variable: str, effect: Effect) -> ServerProgram:
-    """What is particular about nginx ("Controlling nginx" in its manual).
+    """Return nginx's particulars ("Controlling nginx" in its manual).
 
-    Told to, the main process reads the configuration and starts new workers; the old ones close
-    their doors a tenth of a second later, say so in their title, and end what they began. Where the
-    configuration cannot be taken, the old workers stay and no new ones come.
+    On a reload the main process reads the configuration and starts new workers; the old ones stop
+    listening a tenth of a second later, show that in their title, and finish their requests. Where
+    the configuration is rejected, the old workers stay and no new ones start.
 
     Args:
-        options: How it is called.
+        options: The options of the target.
         variable: The variable of a file with a `geo` block, without `$`.
-        effect: What is to become of the networks in the file.
+        effect: The effect of the networks in the file.
     """
     return ServerProgram(
         "nginx",
@@ -47,12 +47,12 @@ def nginx(options: NginxOptions, variable: str, effect: Effect) -> ServerProgram
 def _findings(
     options: NginxOptions, variable: str, effect: Effect, path: Path
 ) -> Iterator[Finding]:
-    """What keeps the file from having an effect, or lets others in beside it."""
+    """Report why the file has no effect, or admits other clients beside it."""
     from allowsync_backends.nginx.check import of_allows, of_proxies, of_variable
 
     whole, ours = _configuration(options, path)
     if not whole:
-        return  # a configuration that is not valid is told as such
+        return  # a configuration that is not valid is reported as such
     match options.style:
         case Style.ALLOW:
             yield from of_allows(whole, ours)
@@ -63,17 +63,17 @@ def _findings(
 
 
 def _proxies(options: NginxOptions, path: Path) -> TrustedProxies | None:
-    """Which proxies are believed where the file counts. The ports of a container are others."""
+    """Return the trusted proxies where the file applies. The ports of a container are others."""
     from allowsync_backends.nginx.real_ip import believed
 
     if options.source not in (None, "$remote_addr") or options.style is Style.REALIP:
-        return None  # what another variable holds is not followed; no client is judged by proxies
+        return None  # other variables are not followed; no client is judged by proxies
     found = believed(*_configuration(options, path))
     return found if found is None or options.container is None else replace(found, ports=())
 
 
 def _configuration(options: NginxOptions, path: Path) -> tuple[tuple[NginxDirective, ...], str]:
-    """The whole configuration, and our file as it names it; nothing where it is not valid."""
+    """Return the whole configuration, and our file as named in it; nothing where it is invalid."""
     from allowsync_backends.nginx.configuration import files, tree
 
     texts = files(printed(options.running, (*options.command, "-T", "-q")) or "")
@@ -82,6 +82,6 @@ def _configuration(options: NginxOptions, path: Path) -> tuple[tuple[NginxDirect
 
 
 def _as_included(texts: dict[str, str], path: Path) -> str:
-    """Our file's path as nginx says it, where that goes by way of a link."""
+    """Return our file's path in nginx's form, where a link leads to it."""
     real = os.path.realpath(path)
     return next((one for one in texts if os.path.realpath(one) == real), str(path))

@@ -1,7 +1,7 @@
-"""How an allowlist is written for nginx. Pure.
+"""The syntax of an allowlist for nginx. Pure.
 
-Both forms take IPv4 in IPv6 (`::ffff:192.0.2.1`, as a socket for both families gives it) for IPv4
-by themselves (ngx_http_access_module, ngx_http_geo_module, and their like for streams).
+Both forms match IPv4 in IPv6 (`::ffff:192.0.2.1`, as a socket for both families yields) as IPv4 by
+themselves (ngx_http_access_module, ngx_http_geo_module, and their like for streams).
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ _ONE: Final = re.compile(r" {4}(\S+) 1;")
 class AllowSyntax:
     """An `allow` for each network, IPv4 first, sorted; then `deny all`.
 
-    The first line that fits decides, so the last one shuts out everybody else, and of an empty
-    allowlist it alone remains.
+    The first matching line decides, so the last one refuses all others, and an empty allowlist is
+    that line alone.
     """
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = (f"allow {network};" for network in sorted(networks, key=by_network))
         return "\n".join((f"# {header(allowlist)}", *lines, "deny all;", ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its `allow` lines."""
+        """Read the networks of its `allow` lines."""
         return _held(text, _ALLOW)
 
 
 class RealIpSyntax:
     """A `set_real_ip_from` for each network, IPv4 first, sorted; of an empty allowlist, none.
 
-    Without any, nginx believes no proxy (ngx_http_realip_module).
+    Without any, nginx trusts no proxy (ngx_http_realip_module).
     """
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         lines = (f"set_real_ip_from {network};" for network in sorted(networks, key=by_network))
         return "\n".join((f"# {header(allowlist)}", *lines, ""))
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lines."""
+        """Read the networks of its lines."""
         return _held(text, _PROXY)
 
 
@@ -61,14 +61,14 @@ class GeoSyntax(Value):
 
     Attributes:
         variable: The variable it defines, without `$`.
-        source: The variable that has the client's address, with `$`; empty for nginx's own choice.
+        source: The variable with the client's address, with `$`; empty for nginx's own choice.
     """
 
     variable: str
     source: str = ""
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file."""
+        """Return the whole file."""
         names = f"{self.source} ${self.variable}".strip()
         lines = (f"    {network} 1;" for network in sorted(networks, key=by_network))
         return "\n".join(
@@ -76,7 +76,7 @@ class GeoSyntax(Value):
         )
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks that are 1."""
+        """Read the networks with the value 1."""
         return _held(text, _ONE)
 
 

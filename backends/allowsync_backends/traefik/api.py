@@ -1,4 +1,4 @@
-"""Traefik's API, as far as it tells what Traefik goes by. Nothing is changed through it.
+"""Traefik's API, as far as it shows the configuration in force. Read-only.
 
 Paths and keys are those of Traefik's reference ("API & Dashboard", Endpoints).
 """
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 PATIENCE: Final = 5.0  # seconds for one answer
 LARGEST: Final = 1 << 25  # bytes of one answer
 
-ALL: Final = 100_000  # a page has a hundred unless told otherwise
+ALL: Final = 100_000  # a page has a hundred by default
 
 OK: Final = 200
 NOT_FOUND: Final = 404
 
 
 class ApiError(BackendError):
-    """The API gave no answer that can be understood."""
+    """The API gave no readable answer."""
 
 
 class NoAnswer(ApiError):
-    """There was no whole answer. There may be one a moment later."""
+    """There was no whole answer. A retry may get one."""
 
 
 class ApiUnreachable(NoAnswer):
@@ -43,11 +43,11 @@ class ApiUnreachable(NoAnswer):
 
 
 class Middleware(Value):
-    """A middleware as Traefik has it.
+    """A middleware in Traefik.
 
     Attributes:
-        definition: What it says.
-        errors: Why it refuses to use it.
+        definition: Its definition.
+        errors: The reasons why Traefik refuses it.
     """
 
     definition: Definition
@@ -55,12 +55,12 @@ class Middleware(Value):
 
 
 class Router(Value):
-    """A router, with what stands before it.
+    """A router, with its middlewares.
 
     Attributes:
         name: As `NAME@provider`.
         middlewares: Their names, likewise; those of its entry points among them.
-        entry_points: Where it can be reached.
+        entry_points: The entry points that lead to it.
     """
 
     name: str
@@ -69,15 +69,15 @@ class Router(Value):
 
 
 class TraefikEntryPoint(Value):
-    """Where Traefik listens, and from whom it believes `X-Forwarded-For` there.
+    """A listening address of Traefik, and the trusted senders of `X-Forwarded-For` there.
 
     Attributes:
         name: Its name.
-        from_anybody: Whether that is everybody.
-        trusted: Networks from which it believes it.
-        address: Where it listens, as `:443` or `192.0.2.1:8080/tcp`.
-        by_protocol: Whether the PROXY protocol tells it where connections are from.
-        protocol_from_anybody: Whether it does of everybody's.
+        from_anybody: Whether every sender is trusted.
+        trusted: The trusted networks.
+        address: Its address, as `:443` or `192.0.2.1:8080/tcp`.
+        by_protocol: Whether the PROXY protocol supplies client addresses.
+        protocol_from_anybody: Whether every sender of the PROXY protocol is trusted.
     """
 
     name: str
@@ -89,22 +89,22 @@ class TraefikEntryPoint(Value):
 
     @property
     def from_some(self) -> bool:
-        """Whether it believes it of named networks."""
+        """Whether named networks are trusted."""
         return bool(self.trusted)
 
     @property
     def reason(self) -> str:
-        """The setting by which it believes everybody."""
+        """The setting that trusts every sender."""
         return "trustedIPs" if self.trusted else "insecure"
 
 
 class Api(Value):
-    """The API at a URL. Every question raises `ApiError`."""
+    """The API at a URL. Every request raises `ApiError`."""
 
     url: str
 
     def middleware(self, kind: MiddlewareKind, name: str) -> Middleware | None:
-        """A middleware of the file provider; None when Traefik does not know it."""
+        """Return a middleware of the file provider; None when Traefik does not know it."""
         from urllib.parse import quote
 
         found = self._asked(f"/api/{kind.value}/middlewares/{quote(name, safe='')}@file")
@@ -116,7 +116,7 @@ class Api(Value):
         return Middleware(definition(said), _texts(found.get("error")))
 
     def routers(self, kind: MiddlewareKind) -> tuple[Router, ...]:
-        """Every router of a kind. What a middleware says uses it leaves out those of TCP."""
+        """Return every router of a kind. A middleware's own list of users lacks those of TCP."""
         found = self._listed(f"/api/{kind.value}/routers", "its routers")
         return tuple(
             Router(
@@ -128,9 +128,9 @@ class Api(Value):
         )
 
     def chains(self, kind: MiddlewareKind) -> dict[str, frozenset[str]]:
-        """The middlewares that are made of others, by name; those others as `NAME@provider`, too.
+        """Return the chains of middlewares, by name; their links as `NAME@provider`, too.
 
-        Traefik leaves out the provider of one that no router uses yet: it is the chain's own.
+        Traefik leaves out the provider of a link that no router uses yet: it is the chain's own.
         """
         found = self._listed(f"/api/{kind.value}/middlewares", "its middlewares")
         return {
@@ -143,7 +143,7 @@ class Api(Value):
         }
 
     def version(self) -> str:
-        """Which Traefik it is: `3.7.0`."""
+        """Return the version of Traefik: `3.7.0`."""
         match self._asked("/api/version"):
             case {"Version": str(version)}:
                 return version
@@ -151,19 +151,19 @@ class Api(Value):
                 raise self._odd("its version")
 
     def entry_points(self) -> tuple[TraefikEntryPoint, ...]:
-        """Where it listens, sorted by name."""
+        """Return the entry points, sorted by name."""
         found = self._listed("/api/entrypoints", "its entry points")
         return tuple(sorted(map(_entry_point, found), key=lambda one: one.name))
 
     def _listed(self, path: str, what: str) -> list[dict[str, Any]]:
-        """All that have a name, on one page."""
+        """Return all objects that have a name, on one page."""
         found = self._asked(f"{path}?per_page={ALL}")
         if not isinstance(found, list):
             raise self._odd(what)
         return [one for one in found if isinstance(one, dict) and isinstance(one.get("name"), str)]
 
     def _asked(self, path: str) -> Any:
-        """What the API answers; None for something it does not know.
+        """Return the API's answer; None for an unknown object.
 
         Raises:
             ApiError: It is no answer of this API.
@@ -221,7 +221,7 @@ def _entry_point(told: dict[str, Any]) -> TraefikEntryPoint:
 
 
 def _whom(believed: Any) -> tuple[bool, tuple[str, ...]]:
-    """Whether everybody is believed, and which networks are."""
+    """Return whether every sender is trusted, and which networks are."""
     said = believed if isinstance(believed, dict) else {}
     trusted = _texts(said.get("trustedIPs"))
     networks = []

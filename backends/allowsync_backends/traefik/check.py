@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def findings(options: TraefikOptions, syntax: TraefikSyntax, path: Path) -> Iterator[Finding]:
-    """What the API tells, where there is one; else what the other files and the program tell."""
+    """Report by the API, where there is one; else by the other files and the program."""
     around = neighbours(path)
     yield from _in_the_way(around, syntax)
     if options.api is None:
@@ -89,7 +89,7 @@ def _by_api(
 def _as_known(
     api: Api, kind: MiddlewareKind, syntax: TraefikSyntax, expected: Definition, path: Path
 ) -> Iterator[Finding]:
-    """How Traefik has a middleware that is in the file."""
+    """Report differences between a middleware in Traefik and in the file."""
     name = f"{syntax.name}@file"
     found = api.middleware(kind, syntax.name)
     if found is None or found.definition != expected:
@@ -106,13 +106,13 @@ def _as_known(
 
 
 def guarded_routers(api: Api, kind: MiddlewareKind, syntax: TraefikSyntax) -> tuple[Router, ...]:
-    """The routers of a kind that use the middleware."""
+    """Return the routers of a kind that use the middleware."""
     leading = leading_to(f"{syntax.name}@file", api.chains(kind))
     return tuple(one for one in api.routers(kind) if one.middlewares & leading)
 
 
 def reached(api: Api, routers: Iterable[Router]) -> tuple[TraefikEntryPoint, ...]:
-    """The entry points by which some routers are reached."""
+    """Return the entry points that lead to some routers."""
     names = {name for one in routers for name in one.entry_points}
     return tuple(one for one in api.entry_points() if one.name in names)
 
@@ -124,7 +124,7 @@ def _how_to_use(kind: MiddlewareKind, syntax: TraefikSyntax) -> str:
 
 
 def _by_protocol(points: Iterable[TraefikEntryPoint]) -> Iterator[Finding]:
-    """Whether anybody may write a PROXY header, which changes the address of the connection."""
+    """Report entry points where any client may send a PROXY header, which changes its address."""
     for one in points:
         if one.protocol_from_anybody:
             what = (
@@ -136,7 +136,7 @@ def _by_protocol(points: Iterable[TraefikEntryPoint]) -> Iterator[Finding]:
 
 
 def _by_options(options: TraefikOptions) -> Iterator[Finding]:
-    """Whether an address counts that stands before those which your proxies wrote."""
+    """Report options by which an address counts that your proxies did not write."""
     excluded = (one for one in options.excluded_ips if not isinstance(one, str))
     if wide := everybody(excluded):
         what = (
@@ -155,7 +155,7 @@ def _by_options(options: TraefikOptions) -> Iterator[Finding]:
 def _by_entry_points(
     points: tuple[TraefikEntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
 ) -> Iterator[Finding]:
-    """Whether the client address that counts can be trusted."""
+    """Report whether the matched client address can be trusted."""
     if not options.believes_headers:
         for one in points:
             if one.from_some or one.from_anybody:
@@ -181,7 +181,7 @@ def _by_entry_points(
 
 
 def _by_version(version: str, options: TraefikOptions) -> Iterator[Finding]:
-    """Whether a Traefik, whose version is `3.7.0`, or empty when that is not known, reads it."""
+    """Report a version of Traefik, such as `3.7.0`, that cannot read the file; "" is unknown."""
     major = version.removeprefix("v").partition(".")[0]
     if not major.isdigit() or int(major) == options.version:
         return
@@ -195,7 +195,7 @@ def _by_version(version: str, options: TraefikOptions) -> Iterator[Finding]:
 
 
 def _installed_version() -> str:
-    """The version of the program on this machine; empty when there is none."""
+    """Return the version of the program on this machine; empty when there is none."""
     from allowsync.system.process import Command, CommandError, installed, run
 
     if not installed("traefik"):
@@ -207,6 +207,6 @@ def _installed_version() -> str:
 
 
 def version_in(told: str) -> str:
-    """The version in what `traefik version` prints; empty when there is none."""
+    """Return the version in the output of `traefik version`; empty when there is none."""
     lines = (line.partition(":") for line in told.splitlines())
     return next((value.strip() for key, _, value in lines if key.strip() == "Version"), "")

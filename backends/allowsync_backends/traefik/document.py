@@ -1,4 +1,4 @@
-"""What Traefik would find in a file: read by a parser of YAML, not by what we meant to write."""
+"""A file as Traefik would read it: by a YAML parser, not by our intention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEEPEST: Final = 100
 
 
 class Unfit(Exception):
-    """A file that Traefik would not take, or would take for something else."""
+    """A file that Traefik would refuse, or would read as something else."""
 
 
 class Definition(Value):
@@ -27,7 +27,7 @@ class Definition(Value):
 
     Attributes:
         ranges: Its networks, in order.
-        whole: All that is said of it, as text that can be compared.
+        whole: Its whole definition, as comparable text.
     """
 
     ranges: tuple[str, ...]
@@ -35,7 +35,7 @@ class Definition(Value):
 
 
 def loaded(text: str) -> Any:
-    """A document of YAML, every scalar as text.
+    """Parse a document of YAML, every scalar as text.
 
     Raises:
         Unfit: It is none.
@@ -51,10 +51,10 @@ def loaded(text: str) -> Any:
 
 
 def _refuse_depth(events: Iterable[Any]) -> None:
-    """Refuse what would be too deep for the loader, which ends the whole program then.
+    """Refuse a document too deep for the loader, which would end the whole program.
 
     Raises:
-        Unfit: It is.
+        Unfit: It is too deep.
     """
     from yaml import CollectionEndEvent, CollectionStartEvent
 
@@ -66,7 +66,7 @@ def _refuse_depth(events: Iterable[Any]) -> None:
 
 
 def definitions(text: str, syntax: TraefikSyntax) -> Mapping[MiddlewareKind, Definition]:
-    """What the file says of each middleware.
+    """Return the definition of each middleware in the file.
 
     Raises:
         Unfit: One is missing or has no networks, or there is something else in the file.
@@ -92,7 +92,7 @@ def _defined(section: Any, kind: MiddlewareKind, syntax: TraefikSyntax) -> Defin
 
 
 def definition(said: Any) -> Definition:
-    """What is said of a middleware, in a file or by the API: `{"ipAllowList": {…}}`."""
+    """Return the definition of a middleware, in a file or by the API: `{"ipAllowList": {…}}`."""
     match said:
         case {"ipAllowList": {"sourceRange": [*listed]}} | {
             "ipWhiteList": {"sourceRange": [*listed]}
@@ -105,7 +105,7 @@ def definition(said: Any) -> Definition:
 
 
 def _as_text(said: Any) -> Any:
-    """The same with every number as text, as the parser of YAML leaves it here."""
+    """Return the same with every number as text, as this YAML parser leaves it."""
     if isinstance(said, dict):
         return {str(key): _as_text(value) for key, value in said.items()}
     return [_as_text(one) for one in said] if isinstance(said, list) else str(said)

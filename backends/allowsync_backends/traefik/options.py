@@ -1,4 +1,4 @@
-"""What a configuration says about a Traefik target."""
+"""Options of a Traefik target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.common.server.supervisor import Supervisor
 
-# What Traefik's file provider reads; it passes over every other name.
+# The names that Traefik's file provider reads; it ignores every other.
 SUFFIXES: Final = (".yml", ".yaml")
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
@@ -27,14 +27,14 @@ _URL: Final = (
 
 
 class MiddlewareKind(Enum):
-    """What a middleware stands in front of: routers of HTTP, or of TCP."""
+    """The kind of routers that a middleware is for: HTTP, or TCP."""
 
     HTTP = "http"
     TCP = "tcp"
 
 
 class TraefikOptions(ServerOptions, kw_only=True):
-    """A file in a folder that Traefik watches, and what the middleware in it says."""
+    """A file in a folder that Traefik watches, and the settings of the middleware in it."""
 
     UNIT = "traefik.service"
     NAMES = ("traefik",)
@@ -125,7 +125,7 @@ class TraefikOptions(ServerOptions, kw_only=True):
         return tuple(one for one in self.excluded_ips if not isinstance(one, str))
 
     def with_networks(self, published: Mapping[str, tuple[Network, ...]]) -> TraefikOptions:
-        """The same with the networks of its sources."""
+        """Return the same with the networks of its sources."""
         listed = dict.fromkeys(self.proxies)
         for name in self.sources:
             listed |= dict.fromkeys(published[name])
@@ -133,11 +133,11 @@ class TraefikOptions(ServerOptions, kw_only=True):
 
     @property
     def believes_headers(self) -> bool:
-        """Whether an HTTP request is judged by what its headers say."""
+        """Whether an HTTP request is judged by its headers."""
         return self.depth is not None or bool(self.excluded_ips)
 
     @property
     def known_running(self) -> Supervisor | None:
-        """How Traefik runs; None where nothing is said of it."""
+        """The way Traefik runs; None where it is not configured."""
         said = (self.unit, self.pid_file, self.container)
         return None if said == (None, None, None) else self.running

@@ -1,4 +1,4 @@
-"""Which proxies Traefik believes about the addresses of clients."""
+"""The proxies that Traefik trusts about client addresses."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _EVERYBODY: Final = ("0.0.0.0/0", "::/0")
 
 
 def believed(options: TraefikOptions, syntax: TraefikSyntax) -> TrustedProxies | None:
-    """Which are believed where the middleware is used, as far as the API tells.
+    """Return the trusted proxies where the middleware is used, as far as the API shows them.
 
-    Without `depth` and `excluded_ips` it is none, whatever the entry points say. The ports of a
-    container are others.
+    Without `depth` and `excluded_ips` there are none, whatever the entry points' settings. The
+    ports of a container are others.
     """
     points = () if options.api is None else _entry_points(Api(options.api), syntax)
     if not points:
@@ -49,7 +49,7 @@ def _at(point: TraefikEntryPoint, *, headers: bool) -> TrustedProxies | None:
 
 
 def _entry_points(api: Api, syntax: TraefikSyntax) -> tuple[TraefikEntryPoint, ...]:
-    """Those of the routers that use the middleware; none where the API does not tell."""
+    """Return those of the routers that use the middleware; none where the API does not answer."""
     try:
         routers = [one for kind in syntax.kinds for one in guarded_routers(api, kind, syntax)]
         return reached(api, routers)

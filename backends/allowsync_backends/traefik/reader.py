@@ -1,4 +1,4 @@
-"""Traefik as the reader of a file: it watches the file, and its API tells what it goes by."""
+"""Traefik as the reader of a file: it watches the file, and its API shows the version in force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync_backends.traefik.options import MiddlewareKind, TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
 
-# Traefik takes changes up every two seconds at most (`providersThrottleDuration`).
+# Traefik loads changes every two seconds at most (`providersThrottleDuration`).
 PATIENCE: Final = 30.0  # seconds; a small machine that is busy may take ten
 STEP: Final = 0.02
 
@@ -42,7 +42,7 @@ class TraefikReader(Value):
 
     @property
     def is_startable(self) -> bool:
-        """False: it starts without the file, too."""
+        """Always false: it starts without the file, too."""
         return False
 
     @property
@@ -50,7 +50,7 @@ class TraefikReader(Value):
         return Commands(self.options.check, self.options.reload)
 
     def objection_to(self, draft: str) -> str:
-        """What speaks against a new file: that it is not what Traefik takes, or the check."""
+        """Return why Traefik would refuse a new file, or the error of the check."""
         from pathlib import Path
 
         try:
@@ -60,11 +60,11 @@ class TraefikReader(Value):
         return self._commands.objection_to(draft) if checks_drafts(self.options.check) else ""
 
     def objection(self) -> str:
-        """What the check says of the file that is in place."""
+        """Return the error of the check with the file in place."""
         return self._commands.objection()
 
     def take_notice(self) -> str:
-        """Run the reload, if there is one, and wait until Traefik goes by the file."""
+        """Run the reload, if there is one, and wait until Traefik uses the file."""
         failure = self._commands.take_notice()
         if failure or self.options.api is None:
             return failure
@@ -74,7 +74,7 @@ class TraefikReader(Value):
             return str(error)
 
     def _expected(self) -> Mapping[MiddlewareKind, Definition] | None:
-        """What is in the file; None when there is no file."""
+        """Return the definitions in the file; None when there is no file."""
         try:
             return definitions(self.options.path.read_text(), self.syntax)
         except FileNotFoundError:
@@ -83,7 +83,7 @@ class TraefikReader(Value):
             raise BackendError(f"{self.options.path} cannot be read: {error.strerror}") from error
 
     def _followed(self, api: Api, expected: Mapping[MiddlewareKind, Definition] | None) -> str:
-        """Wait until the API tells what is expected; else what it tells instead.
+        """Wait until the API shows the expected definitions; else return the difference.
 
         Raises:
             BackendError: It is no API of Traefik, or Traefik refuses the new file.
@@ -103,13 +103,13 @@ class TraefikReader(Value):
             )
             return next(filter(None, differences), "")
         except ApiUnreachable as error:
-            # One that does not run reads the file when it starts.
+            # A stopped one reads the file when it starts.
             return "" if self._is_stopped() else str(error)
         except NoAnswer as error:
             return str(error)
 
     def _difference(self, api: Api, kind: MiddlewareKind, expected: Definition | None) -> str:
-        """How one middleware differs from what it should be; empty when it does not."""
+        """Return how one middleware differs from the expected one; empty when it does not."""
         found, name = api.middleware(kind, self.syntax.name), f"{self.syntax.name}@file"
         if found is None:
             return "" if expected is None else f"Traefik does not know the middleware {name}"
@@ -122,12 +122,12 @@ class TraefikReader(Value):
         return ""
 
     def _is_stopped(self) -> bool:
-        """Whether Traefik does not run. Where nothing is said of that, the silence says it."""
+        """Whether Traefik is stopped. Where its unit is not configured, a silent API means that."""
         running = self.options.known_running
         return running is None or running.state() is State.STOPPED
 
     def findings(self, path: Path) -> Sequence[Finding]:
-        """Whether Traefik runs, sees the file, and has routers that use what is in it."""
+        """Check that Traefik runs, sees the file, and has routers that use the middleware."""
         from allowsync_backends.traefik.check import findings
 
         running = self.options.known_running
@@ -138,7 +138,7 @@ class TraefikReader(Value):
         )
 
     def trusted_proxies(self, path: Path) -> TrustedProxies | None:  # noqa: ARG002 - by the API
-        """Which proxies it believes where the middleware is used."""
+        """Return the trusted proxies where the middleware is used."""
         from allowsync_backends.traefik.proxies import believed
 
         return believed(self.options, self.syntax)

@@ -39,7 +39,7 @@ class TraefikSyntax(Value):
 
     @staticmethod
     def of(options: TraefikOptions, allowlist: str) -> TraefikSyntax:
-        """How a target with these options is written."""
+        """Return the syntax of a target with these options."""
         return TraefikSyntax(
             options.middleware or f"allowsync-{allowlist}",
             tuple(kind for kind in MiddlewareKind if kind in options.kinds),
@@ -51,11 +51,11 @@ class TraefikSyntax(Value):
 
     @property
     def key(self) -> str:
-        """What this kind of middleware is called."""
+        """The name of this kind of middleware."""
         return "ipAllowList" if self.version >= 3 else "ipWhiteList"
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file. What could be a number, or a word such as `null`, to YAML is quoted."""
+        """Return the whole file. Text that YAML could read as a number, or as `null`, is quoted."""
         ranges = [str(one) for one in sorted(networks, key=by_network)] or [NO_CLIENT]
         lines = [f"# {header(allowlist)}"]
         for kind in self.kinds:
@@ -71,7 +71,7 @@ class TraefikSyntax(Value):
         return "\n".join((*lines, ""))
 
     def _for_http(self) -> Iterator[str]:
-        """Which address counts, and what strangers get. A list on one line is none of entries."""
+        """Yield the matched address and the refusal. A list on one line holds no entries."""
         if self.depth is not None:
             yield from ("        ipStrategy:", f"          depth: {self.depth}")
         elif self.excluded:
@@ -81,7 +81,7 @@ class TraefikSyntax(Value):
             yield f"        rejectStatusCode: {self.reject_status}"
 
     def parse(self, text: str) -> FileContent | None:
-        """The networks of its lists; lines that are none are passed over."""
+        """Read the networks of its lists; lines without one are skipped."""
         allowlist = owner(text)
         if allowlist is None:
             return None

@@ -1,4 +1,4 @@
-"""The other files of a folder that Traefik watches: who uses a middleware, and who else has it."""
+"""The other files of a folder that Traefik watches: users and duplicates of a middleware."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class WatchedFile(Value):
     """A file beside ours.
 
     Attributes:
-        path: Where it is.
-        document: What is in it; None where that is unknown.
-        flaw: Why Traefik cannot read it, and so takes no change of any file there.
+        path: Its path.
+        document: Its content; None where that is unknown.
+        flaw: The reason why Traefik cannot read it, and so loads no change of any file there.
     """
 
     path: Path
@@ -34,14 +34,14 @@ class WatchedFile(Value):
 
 
 def neighbours(ours: Path) -> tuple[WatchedFile, ...]:
-    """Every other file that Traefik reads in the folder of ours and below, sorted."""
+    """Return every other file that Traefik reads in the folder of ours and below, sorted."""
     found = (Path(folder, name) for folder, _, names in os.walk(ours.parent) for name in names)
     read = (one for one in found if _kind_of(one) and one != ours)
     return tuple(_read(one) for one in sorted(read)[:MOST])
 
 
 def _kind_of(path: Path) -> str:
-    """`yaml` or `toml`, by its ending as Traefik goes by that; empty for anything else."""
+    """Return `yaml` or `toml`, by the ending, as Traefik does; empty for anything else."""
     ending = path.suffix.lower()
     return {".yml": "yaml", ".yaml": "yaml", ".toml": "toml"}.get(ending, "")
 
@@ -51,12 +51,12 @@ def _read(path: Path) -> WatchedFile:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1).decode()
     except OSError:
-        # An unreadable file keeps Traefik from reading the rest. Others than we may read more.
+        # An unreadable file keeps Traefik from reading the rest. Another user may read more.
         leads_nowhere = path.is_symlink() and not path.exists()
         return WatchedFile(path, flaw="it is a link to nothing" if leads_nowhere else "")
     except UnicodeDecodeError:
         return WatchedFile(path, flaw="it is no text")
-    # Traefik fills in templates first; what comes of that is not to be told from here.
+    # Traefik fills in templates first; the result is unknown here.
     if len(text) > LARGEST or TEMPLATE in text:
         return WatchedFile(path)
     try:
@@ -77,7 +77,7 @@ def _parsed(text: str, kind: str) -> Any:
 
 
 def defining(several: Iterable[WatchedFile], kind: MiddlewareKind, name: str) -> Iterator[Path]:
-    """The files that have a middleware of that name."""
+    """Yield the files that define a middleware of that name."""
     for one in several:
         if name in _section(one.document, kind, "middlewares"):
             yield one.path
@@ -101,7 +101,7 @@ def is_used(several: Iterable[WatchedFile], kind: MiddlewareKind, name: str) -> 
 
 
 def leading_to(name: str, chains: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """A middleware, and every chain of middlewares that it is a link of, however deep."""
+    """Return a middleware, and every chain of middlewares that includes it, at any depth."""
     leading = frozenset((name,))
     while more := {chain for chain, links in chains.items() if links & leading} - leading:
         leading |= more
@@ -115,7 +115,7 @@ def _section(document: Any, kind: MiddlewareKind, key: str) -> dict[str, Any]:
 
 
 def _named(holder: Any, key: str) -> frozenset[str]:
-    """The names in a list, without the provider that all of these files have in common."""
+    """Return the names in a list, without the provider, which is the same in all these files."""
     listed = holder.get(key) if isinstance(holder, dict) else None
     texts = listed if isinstance(listed, list) else []
     return frozenset(one.removesuffix("@file") for one in texts if isinstance(one, str))

@@ -32,12 +32,12 @@ class UfwBackend(Value):
 
     @property
     def mine(self) -> RuleOwnership:
-        """Which rules are ours."""
+        """The ownership test of our rules."""
         return RuleOwnership(self.allowlist, self.options.route, self.installation)
 
     @property
     def capabilities(self) -> Capabilities:
-        """Networks of the families that UFW has rules for. A rule for everybody is none of ours."""
+        """Networks of the families that UFW has rules for. A rule of width 0 is never ours."""
         try:
             families = settings.read().families
         except BackendError:
@@ -49,13 +49,13 @@ class UfwBackend(Value):
         )
 
     def check(self) -> Sequence[Finding]:
-        """Whether the rules have an effect, and whether others make them pointless."""
+        """Check that the rules have an effect, and that others do not make them pointless."""
         from allowsync_backends.ufw.check import check
 
         return check(self.look, self.mine, self.options)
 
     def look(self) -> UfwSnapshot:
-        """A look at everything; a second one, while no ufw is at work, where something is wrong.
+        """Take a snapshot; a second one, while no ufw runs, where something is wrong.
 
         Raises:
             BackendError: Something cannot be read, or is damaged.
@@ -73,11 +73,11 @@ class UfwBackend(Value):
             return look(route=self.options.route)
 
     def judged(self, seen: UfwSnapshot) -> Current:
-        """What was seen, judged."""
+        """Return a snapshot, judged."""
         return inspection.current(self.mine, self.options.ports, seen)
 
     def read(self) -> Current:
-        """The rules in the files, and what is wrong with them or with the kernel's.
+        """Return the rules in the files, and their faults or those of the kernel's.
 
         Raises:
             BackendError: Something cannot be read, or is damaged.
@@ -85,11 +85,11 @@ class UfwBackend(Value):
         return self.judged(self.look())
 
     def apply(self, plan: Plan) -> None:
-        """Let files and kernel hold what the plan ends with; end the streams of who had to go.
+        """Bring files and kernel in sync with the plan; end the streams of removed networks.
 
         Raises:
-            BackendError: Nothing was changed, or not all who are to go are out.
-            OutcomeUnknown: It is not known what the kernel holds.
+            BackendError: Nothing was changed, or not all removed networks are out.
+            OutcomeUnknown: The kernel may hold old or new rules.
         """
         if plan.idle:
             return
@@ -114,7 +114,7 @@ class UfwBackend(Value):
             self._change(self._with_dormant_families(seen), ())
 
     def _with_dormant_families(self, seen: UfwSnapshot) -> UfwSnapshot:
-        """The same with rules of families that UFW does not care for at present."""
+        """Return the same with rules of families that UFW ignores at present."""
         rest = [
             one for one in BOTH_FAMILIES if one not in seen.files and rules_store.path(one).exists()
         ]
@@ -136,7 +136,7 @@ class UfwBackend(Value):
         carry_out(changes, lambda: self._end_streams(gone, (entry.network for entry in entries)))
 
     def _rules(self, entries: Iterable[Entry], family: Family) -> dict[UfwRule, str]:
-        """The rules that entries of a family stand for, each with its comment."""
+        """Return the rules for entries of a family, each with its comment."""
         return {
             rule_of(entry.network, port): comment_of(self.allowlist, entry.hosts, self.installation)
             for entry in entries
@@ -151,7 +151,7 @@ class UfwBackend(Value):
             end_streams(taken_away(gone, remaining), self.options.ports)
 
     def adoptable(self, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
-        """Those entries that a rule made by hand is about, the same as ours but for its comment.
+        """Return the entries with a rule made by hand, equal to ours but for its comment.
 
         Raises:
             BackendError: The rules cannot be read.
@@ -164,7 +164,7 @@ class UfwBackend(Value):
         )
 
     def adopt(self, entries: Iterable[Entry]) -> None:
-        """Mark the rules of `adoptable` entries as ours. Nothing else about them changes.
+        """Mark the rules of `adoptable` entries as ours, and change nothing else about them.
 
         Raises:
             BackendError: Nothing was changed.

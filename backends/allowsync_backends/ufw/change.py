@@ -1,8 +1,8 @@
-"""Carrying out a change of UFW's rules, in an order in which it may be cut off anywhere.
+"""Applies a change of UFW's rules, in an order in which it may be interrupted anywhere.
 
-First the files get what is added, while what is to go is still in them. Then the kernel gets what
-is added, then it lets go of what is to go, and last the files do. So whatever the kernel may hold
-is in the files, marked as ours; and no friend is ever out while a stranger is never in.
+First the additions are written to the files, where removals still are. Then the kernel gets the
+additions, then it drops the removals, and last the files do. So any rule of ours in the kernel is
+in the files, marked as ours; and no friend is ever out, nor a stranger ever in.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
     from allowsync_backends.ufw.rules_reader import UfwSnapshot
 
-# To delete a rule, iptables looks through all of the chain.
+# To delete a rule, iptables searches all of the chain.
 MOST_DELETED: Final = 100
 
 
 class FamilyChange(Value):
-    """What happens to one family's rules.
+    """The change of one family's rules.
 
     Attributes:
-        before: The file as it is.
-        more: The same with what is added.
-        after: The same without what is to go.
-        load: What the kernel is given first; empty for nothing.
-        release: What it is given then; empty for nothing.
+        before: The present file.
+        more: The same with the additions.
+        after: The same without the removals.
+        load: The first script for the kernel; empty for nothing.
+        release: The second script for the kernel; empty for nothing.
     """
 
     before: RulesFile
@@ -52,7 +52,7 @@ def planned(
     family: Family,
     wanted: Mapping[UfwRule, str],
 ) -> FamilyChange:
-    """The change after which a family's rules of ours are exactly the wanted ones. Pure."""
+    """Return the change after which a family's rules of ours are exactly the wanted ones. Pure."""
     before = seen.files[family]
     more = before.holding(mine, wanted, keep=True)
     after = more.holding(mine, wanted, keep=False)
@@ -68,10 +68,10 @@ def planned(
 def _loaded(
     mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot, family: Family, more: RulesFile
 ) -> str:
-    """What makes the kernel hold what a file says: what it lacks, or all of the file.
+    """Return the script that brings the kernel in sync with a file: missing rules, or all of it.
 
-    All of it where more is wrong than that something is new: UFW itself loads all of it whenever
-    it deletes a rule.
+    The whole file where more is wrong than new rules: UFW itself loads all of it whenever it
+    deletes a rule.
     """
     name, before = chain(family, route=mine.route), seen.files[family]
     held = seen.kernel[family].rules
@@ -88,22 +88,22 @@ def _loaded(
     if None in known or extra or any(rule in known for rule in lacking):
         return more.text
     if kernel.order(more, name)[-len(lacking) :] != lacking:
-        # They do not all come last, and only as a whole has a chain an order that is certain.
+        # They do not all come last, and only a whole load has a certain order.
         return more.text if lacking else ""
     return kernel.added(name, lacking) if lacking else ""
 
 
 def carry_out(changes: Mapping[Family, FamilyChange], released: Callable[[], object]) -> None:
-    """Carry out changes of all families, step by step.
+    """Apply changes of all families, step by step.
 
     Args:
-        changes: What to do.
-        released: Called when the kernel no longer admits what is to go, and before that is
-            forgotten.
+        changes: The changes.
+        released: Called when the kernel no longer admits removed networks, and before the files
+            forget them.
 
     Raises:
-        BackendError: Nothing was changed; or something that is to go is still there.
-        OutcomeUnknown: It is not known what the kernel holds.
+        BackendError: Nothing was changed; or a removed network is still admitted.
+        OutcomeUnknown: The kernel may hold old or new rules.
     """
     drafts = Drafts(_contents(changes))
     try:
@@ -118,7 +118,7 @@ def carry_out(changes: Mapping[Family, FamilyChange], released: Callable[[], obj
 
 
 def _contents(changes: Mapping[Family, FamilyChange]) -> dict[tuple[Family, Stage], str]:
-    """What is written when, where it differs from what is there by then."""
+    """Return the contents to write at each stage, where they differ from the stage before."""
     contents = {}
     for family, change in changes.items():
         if change.more.text != change.before.text:
@@ -129,7 +129,7 @@ def _contents(changes: Mapping[Family, FamilyChange]) -> dict[tuple[Family, Stag
 
 
 def _load_all(changes: Mapping[Family, FamilyChange], drafts: Drafts) -> None:
-    """Load what is added; when that is refused, the files are put back."""
+    """Load the additions; when they are refused, the files are restored."""
     for family, change in changes.items():
         if not change.load:
             continue
@@ -145,7 +145,7 @@ def _load_all(changes: Mapping[Family, FamilyChange], drafts: Drafts) -> None:
 
 
 def _release(family: Family, change: FamilyChange) -> None:
-    """Remove rules from the kernel. One that is already gone is no reason to fail."""
+    """Remove rules from the kernel. A missing one is no failure."""
     if not change.release:
         return
     done = tool.restore(family, change.release)

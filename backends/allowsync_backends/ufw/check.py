@@ -1,4 +1,4 @@
-"""What `allowsync check` says about a UFW target."""
+"""The findings of `allowsync check` about a UFW target."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RESTORE: Final = {Family.IPV4: "iptables-restore", Family.IPV6: "ip6tables-rest
 def check(
     look: Callable[[], UfwSnapshot], mine: RuleOwnership, options: UfwOptions
 ) -> Sequence[Finding]:
-    """All findings about a target."""
+    """Return all findings about a target."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
@@ -93,7 +93,7 @@ def _by_hand(seen: UfwSnapshot, mine: RuleOwnership, ports: Sequence[Port]) -> I
 
 
 def _half_states(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
-    """Strangers' rules of which file and kernel differ: a ufw that was killed leaves that."""
+    """Report foreign rules in which file and kernel differ, as after a killed ufw."""
     if not seen.in_force:
         return
     for family, file in seen.files.items():
@@ -111,13 +111,13 @@ def _half_states(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
 
 
 def _other_variant() -> Iterator[Finding]:
-    """There are two sets of rules in a kernel, and a packet has to get past both."""
+    """Report rules in the other iptables: a packet has to pass both sets of rules."""
     try:
         version = tool.ask(("iptables", "-V")).stdout
         if "nf_tables" not in version:
             other = "iptables-nft"
         elif LEGACY_TABLES.exists() and LEGACY_TABLES.read_text().strip():
-            # To list tables that are not there would make them.
+            # Listing missing tables would create them.
             other = "iptables-legacy"
         else:
             return

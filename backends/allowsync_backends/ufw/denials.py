@@ -1,4 +1,4 @@
-"""Rules of others that deny what a rule of ours is about. Pure."""
+"""Foreign rules that deny the packets of ours. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def denies_everybody(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
-    """Whether a rule shuts out everybody from a port that a rule of ours is about.
+    """Whether a rule denies the port of a rule of ours to every source.
 
-    On one interface, at one address of this machine, or after some connections counts as well.
+    A denial on one interface, at one address of this machine, or after some connections counts.
     """
     if one.action not in ("deny", "reject", "limit") or one.source not in ANYWHERE:
         return False
@@ -25,20 +25,20 @@ def denies_everybody(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
 
 
 def is_plain_denial(one: Tuple) -> bool:
-    """Whether a rule denies, and goes by nothing but source, protocol and port."""
+    """Whether a rule denies, and matches nothing but source, protocol and port."""
     plain = one.where == "in" and one.source_ports == "any" and one.destination in ANYWHERE
     return plain and one.action in ("deny", "reject")
 
 
 def shuts_out_wholly(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
-    """Whether a denial meets a port of a rule of ours, and every address that the rule lets in."""
+    """Whether a denial covers a port of a rule of ours, and all addresses that the rule admits."""
     if not denies(one, rule, route=route):
         return False
     return ip_network(one.source, strict=False).prefixlen <= ip_network(rule.source).prefixlen
 
 
 def denies(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
-    """Whether a denial could meet packets that a rule of ours lets in."""
+    """Whether a denial could match packets that a rule of ours admits."""
     first, _, last = rule.ports.partition(":")
     port = Port(int(first), int(last or first), Protocol(rule.protocol))
     return is_about(one, port, route=route) and _meets(one.source, rule.source)

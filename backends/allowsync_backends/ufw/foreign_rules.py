@@ -1,4 +1,4 @@
-"""What other rules in UFW's files do to ours. Pure."""
+"""The effects of foreign rules in UFW's files on ours. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def shut_out(file: RulesFile, mine: RuleOwnership) -> dict[str, str]:
-    """The sources of those rules of ours that have no effect, each with what denies it before.
+    """Return the sources of rules of ours without effect, each with the denial before it.
 
-    Only what is certain counts: a denial that goes by nothing but source, protocol and port.
+    Only certain ones count: denials that match nothing but source, protocol and port.
     """
     found: dict[str, str] = {}
     earlier: list[Tuple] = []
@@ -30,7 +30,7 @@ def shut_out(file: RulesFile, mine: RuleOwnership) -> dict[str, str]:
 
 
 def described(one: Tuple) -> str:
-    """A rule in a few words, as it would be given to ufw: `limit 22/tcp from anywhere`."""
+    """Return a rule in a few words, as arguments of ufw: `limit 22/tcp from anywhere`."""
     protocol = "" if one.protocol == "any" else f"/{one.protocol}"
     what = one.profiles[0] or ("any port" if one.ports == "any" else f"{one.ports}{protocol}")
     source = "anywhere" if one.source in ANYWHERE else one.source
@@ -40,7 +40,7 @@ def described(one: Tuple) -> str:
 
 
 def has_rules(listing: str) -> bool:
-    """Whether what `iptables -S` prints is more than chains that accept everything."""
+    """Whether the output of `iptables -S` is more than chains that accept everything."""
     return any(
         line.startswith("-A ") or (line.startswith("-P ") and not line.endswith(" ACCEPT"))
         for line in listing.splitlines()

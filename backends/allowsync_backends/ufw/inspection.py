@@ -1,4 +1,4 @@
-"""What was seen of UFW, judged against what it should be. Pure."""
+"""Judges a snapshot of UFW against the wanted state. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADVICE: Final = {INACTIVE: TURN_ON, BYPASSED: SET_UP}
 
 
 def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Current:
-    """What is ours, what strangers made just like ours, and what is wrong."""
+    """Return our entries, equal foreign ones, and the faults."""
     entries: list[Entry] = []
     others: set[Network] = set()
     flaws: list[str] = []
@@ -65,7 +65,7 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
 
 
 def _traffic(mine: RuleOwnership, seen: UfwSnapshot, flaws: Sequence[str]) -> Traffic:
-    """How many packets our rules let in: of each connection the first, by UFW's order of rules."""
+    """Return the packets that our rules admitted: the first of each connection, by UFW's order."""
     found: dict[Network, int] = {}
     for family, kernel in seen.kernel.items():
         ours = {rule for one in seen.files[family].ours(mine) if (rule := mine.rule(one))}
@@ -76,7 +76,7 @@ def _traffic(mine: RuleOwnership, seen: UfwSnapshot, flaws: Sequence[str]) -> Tr
 
 
 def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:
-    """Our networks that a rule of another origin shuts out before ours is looked at."""
+    """Return our networks that a foreign rule denies before ours is reached."""
     return {
         network: f"rule '{denial}' comes first; delete it, or add it again so that it comes "
         "after the allowlist's"
@@ -86,7 +86,7 @@ def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:
 
 
 def _held(mine: RuleOwnership, file: RulesFile) -> dict[Network, set[str]]:
-    """The networks that rules of ours are about, with the hosts that the comments name."""
+    """Return the networks of our rules, with the hosts that the comments name."""
     by_source: dict[str, set[str]] = {}
     for block in file.ours(mine):
         if block.rule is not None and block.tuple is not None:
@@ -96,7 +96,7 @@ def _held(mine: RuleOwnership, file: RulesFile) -> dict[Network, set[str]]:
 
 
 def _parsed(source: str) -> tuple[Network, ...]:
-    """A network, or none for what is none."""
+    """Return a network, or none for invalid text."""
     try:
         return (parsed(source),)
     except ValueError:
@@ -104,7 +104,7 @@ def _parsed(source: str) -> tuple[Network, ...]:
 
 
 def _complete(rules: frozenset[UfwRule], ports: Sequence[Port]) -> set[Network]:
-    """The networks that rules let to every port."""
+    """Return the networks that rules admit to every port."""
     found = {network for source in {rule.source for rule in rules} for network in _parsed(source)}
     return {one for one in found if all(rule_of(one, port) in rules for port in ports)}
 
@@ -133,7 +133,7 @@ def _file_flaws(
 def _kernel_flaws(
     mine: RuleOwnership, ports: Sequence[Port], file: RulesFile, held: Kernel, family: Family
 ) -> Iterator[str]:
-    """Where the kernel does not do what the file says, as far as that concerns us."""
+    """Report differences between the kernel and the file, as far as they concern us."""
     meant = written(file, chain(family, route=mine.route)).rules
     ours = {rule for block in file.ours(mine) if (rule := mine.rule(block)) is not None}
     missing = sum(held.rules[rule] < meant[rule] for rule in ours)

@@ -1,4 +1,4 @@
-"""What the kernel holds of UFW's chains: listings read, and scripts made. Pure."""
+"""UFW's chains in the kernel: listings parsed, and scripts made. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 _PREFIXES: Final = {Family.IPV4: "ufw", Family.IPV6: "ufw6"}
 
-# As iptables lists a rule that has nothing but a source, a protocol and ports.
+# iptables' listing of a rule with only a source, a protocol and ports.
 _LISTED: Final = re.compile(
     r"^-A \S+ -s (\S+) -p (tcp|udp) -m (?:multiport --dports|tcp --dport|udp --dport) "
     r"([0-9]+(?::[0-9]+)?)(?: -c ([0-9]+) [0-9]+)? -j ACCEPT$",
     re.MULTILINE,
 )
-# As UFW writes the same rule down.
+# UFW's text of the same rule.
 _WRITTEN: Final = re.compile(
     r"^-A \S+ -p (tcp|udp) (?:-m multiport --dports|--dport) ([0-9]+(?::[0-9]+)?) -s (\S+) "
     r"-j ACCEPT$",
@@ -33,13 +33,13 @@ _WRITTEN: Final = re.compile(
 
 
 class Kernel(Value):
-    """A chain of UFW's user rules as the kernel has it.
+    """A chain of UFW's user rules in the kernel.
 
     Attributes:
-        rules: The rules that say no more than who may reach which port, and how often each.
-        length: How many rules there are in all.
-        leads_here: Whether packets come to the chain at all.
-        counts: How many packets each of those rules has let in.
+        rules: The rules with only a source and a port, and the count of each.
+        length: The number of all rules.
+        leads_here: Whether packets reach the chain at all.
+        counts: The packets that each of those rules has admitted.
     """
 
     rules: Counter[UfwRule] = field(default_factory=Counter)
@@ -49,14 +49,14 @@ class Kernel(Value):
 
 
 def entrances(family: Family, *, route: bool) -> tuple[tuple[str, str], ...]:
-    """Which chain leads to which, from the kernel's own to that of UFW's user rules."""
+    """Return the calls from chain to chain, from the kernel's own to that of UFW's user rules."""
     suffix = "forward" if route else "input"
     before = f"{_PREFIXES[family]}-before-{suffix}"
     return (suffix.upper(), before), (before, chain(family, route=route))
 
 
 def listed(listing: str, *, leads_here: bool) -> Kernel:
-    """A chain from what `iptables -S` prints of it, with counters or without."""
+    """Parse a chain from the output of `iptables -S`, with counters or without."""
     rules, counts = Counter[UfwRule](), Counter[UfwRule]()
     for source, protocol, ports, packets in _LISTED.findall(listing):
         rule = UfwRule(source, ports, protocol)
@@ -66,12 +66,12 @@ def listed(listing: str, *, leads_here: bool) -> Kernel:
 
 
 def leads(listing: str, start: str, end: str) -> bool:
-    """Whether a chain passes everything that comes that far on to another."""
+    """Whether a chain passes all its packets that come that far on to another."""
     return f"-A {start} -j {end}" in listing.splitlines()
 
 
 def written(file: RulesFile, name: str) -> Kernel:
-    """What the kernel would hold of a chain if a file were loaded."""
+    """Return a chain as the kernel would hold it after loading a file."""
     start = f"-A {name} "
     lines = [line for line in file.text.split("\n") if line.startswith(start)]
     rules = Counter(
@@ -82,7 +82,7 @@ def written(file: RulesFile, name: str) -> Kernel:
 
 
 def order(file: RulesFile, name: str) -> list[UfwRule | None]:
-    """The rules of a chain as a file has them, in order; None for one of another shape."""
+    """Return the rules of a chain in a file, in order; None for one of another shape."""
     start = f"-A {name} "
     lines = (line for line in file.text.split("\n") if line.startswith(start))
     return [_rule(_WRITTEN.match(line)) for line in lines]
@@ -93,7 +93,7 @@ def _rule(match: re.Match[str] | None) -> UfwRule | None:
 
 
 def _network(source: str) -> str:
-    """A source in CIDR form. UFW keeps the host's bits of an IPv6 network; the kernel does not."""
+    """Return a source in CIDR form. UFW keeps an IPv6 network's host bits, the kernel does not."""
     if "/" not in source or "." in source:
         return with_width(source)
     try:
@@ -103,15 +103,15 @@ def _network(source: str) -> str:
 
 
 def script(lines: Iterable[str]) -> str:
-    """Commands on one chain as one transaction of `iptables-restore -n`."""
+    """Return commands on one chain as one transaction of `iptables-restore -n`."""
     return "".join(("*filter\n", *(f"{line}\n" for line in lines), "COMMIT\n"))
 
 
 def added(name: str, rules: Iterable[UfwRule]) -> str:
-    """The script that appends rules to a chain."""
+    """Return the script that appends rules to a chain."""
     return script(f"-A {name} {match_text(rule)}" for rule in rules)
 
 
 def deleted(name: str, rules: Iterable[UfwRule]) -> str:
-    """The script that deletes rules from a chain, each once for each time it is named."""
+    """Return the script that deletes rules from a chain, each as often as it is named."""
     return script(f"-D {name} {match_text(rule)}" for rule in rules)

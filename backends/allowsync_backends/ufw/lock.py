@@ -1,4 +1,4 @@
-"""UFW's own lock, taken as UFW takes it, but not waited for without end."""
+"""UFW's own lock, taken as UFW takes it, but with a limit of waiting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAUSE: Final = 0.02
 
 
 class UfwLock:
-    """Keeps every `ufw` that would change something waiting, as one keeps another.
+    """Makes every `ufw` that would change something wait, as one does for another.
 
     `ufw` opens the file for writing and takes a POSIX lock on all of it (lockf(3)).
 

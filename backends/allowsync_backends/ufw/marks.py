@@ -1,4 +1,4 @@
-"""Rules of whatever allowlist and configuration, found by the mark in their comments."""
+"""Rules of any allowlist and configuration, found by the mark in their comments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ALLOWLIST: Final = re.compile("[a-z][a-z0-9_]{0,17}")
 
 
 def marked(known: Collection[Place]) -> Iterator[Marked]:
-    """The rules there are, beside some places that need not be looked at."""
+    """Yield the present rules, except those at known places."""
     found: dict[tuple[str, bool, str], set[Port]] = {}
     for family in BOTH_FAMILIES:
         try:

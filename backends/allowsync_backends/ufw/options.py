@@ -1,4 +1,4 @@
-"""What a configuration says about a UFW target."""
+"""Options of a UFW target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configu
 
 
 class UfwOptions(Value):
-    """The ports that friends may reach; UFW's default policy keeps everybody else out."""
+    """The ports that friends may reach; UFW's default policy denies all others."""
 
     ports: tuple[Port, ...] = option(
         port_list,
@@ -39,6 +39,6 @@ class UfwOptions(Value):
             raise ValueError("needs ports: at least one")
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into."""
+        """Return the places of the entries."""
         kind = "route rules" if self.route else "rules"
         return (Place(f"UFW {kind}", (mark(allowlist),)),)

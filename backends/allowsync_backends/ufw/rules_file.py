@@ -1,4 +1,4 @@
-"""`user.rules` and `user6.rules` in pieces, of which strangers' stay as they are. Pure."""
+"""`user.rules` and `user6.rules` in blocks, of which foreign ones stay unchanged. Pure."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ LAST: Final = "COMMIT\n"
 
 
 class Damaged(Exception):
-    """A file is not one that UFW wrote, or not the whole of it."""
+    """A file was not written by UFW, or is incomplete."""
 
 
 class RuleBlock(Value):
-    """A tuple line with what belongs to it, exactly as written.
+    """A tuple line with the lines that belong to it, exactly as written.
 
     Attributes:
         text: All of it.
-        tuple: What the line says; None if UFW could not read it.
-        rule: The rule, if it is of the one shape that is ever written here.
-        exact: Whether what belongs to it is what UFW would write.
+        tuple: The parsed line; None if UFW could not read it.
+        rule: The rule, if it has the one shape that allowsync writes.
+        exact: Whether the lines that belong to it are those that UFW would write.
     """
 
     text: str
@@ -46,9 +46,9 @@ class RuleBlock(Value):
 
 
 class RuleOwnership(Value):
-    """Which rules are ours: those of one allowlist, for this machine or for what it forwards.
+    """The ownership of rules: one allowlist's, for this machine or for forwarded packets.
 
-    `installation` is what tells this configuration from others on the machine.
+    `installation` identifies this configuration among others on the machine.
     """
 
     allowlist: str
@@ -65,23 +65,23 @@ class RuleOwnership(Value):
         )
 
     def is_of_another(self, block: RuleBlock) -> bool:
-        """Whether another configuration put a block of ours there."""
+        """Whether another configuration wrote a block of ours."""
         whose = "" if block.tuple is None else apart(block.tuple.comment)[1]
         return bool(whose and self.installation) and whose != self.installation
 
     def rule(self, block: RuleBlock) -> UfwRule | None:
-        """The rule of a block of ours that is written just as we write it; None otherwise."""
+        """Return the rule of a block of ours that is written just as by us; None otherwise."""
         return block.rule if block.exact else None
 
     def foreign(self, block: RuleBlock) -> UfwRule | None:
-        """The rule of a stranger's block that is one of ours but for its comment."""
+        """Return the rule of a foreign block that equals ours but for its comment."""
         if block.tuple is None or block.tuple.forward is not self.route or self.owns(block):
             return None
         return block.rule
 
 
 class RulesFile(Value):
-    """A whole file: what is before the rules, the rules, and what is after them."""
+    """A whole file: the text before the rules, the rules, and the text after them."""
 
     head: str
     blocks: tuple[RuleBlock, ...]
@@ -89,31 +89,31 @@ class RulesFile(Value):
 
     @property
     def text(self) -> str:
-        """The file as it is written."""
+        """The text of the file."""
         return "".join((self.head, *(block.text for block in self.blocks), self.tail))
 
     def ours(self, mine: RuleOwnership) -> Iterator[RuleBlock]:
-        """The blocks that are ours, in order."""
+        """Yield our blocks, in order."""
         return (block for block in self.blocks if mine.owns(block))
 
     def foreign(self, mine: RuleOwnership) -> frozenset[UfwRule]:
-        """Foreign rules equal to ours."""
+        """Return foreign rules equal to ours."""
         found = (mine.foreign(block) for block in self.blocks)
         return frozenset(rule for rule in found if rule is not None)
 
     def holding(
         self, mine: RuleOwnership, wanted: Mapping[UfwRule, str], *, keep: bool
     ) -> RulesFile:
-        """The file with exactly some rules of ours, each with its comment.
+        """Return the file with exactly these rules of ours, each with its comment.
 
-        What is there keeps its place, and what a stranger has already stays his. Rules of ours
-        that say something else than we write are not kept. What is new comes last, but in front
-        of what would shut it out: see `_place`.
+        Present rules keep their places, and a rule that is foreign already stays foreign. Deviating
+        rules of ours are dropped. New ones come last, but before a rule that would deny their
+        packets: see `_place`.
 
         Args:
-            mine: Which rules are ours.
+            mine: The ownership of rules.
             wanted: The rules, and the comment of each.
-            keep: Whether ours that are not wanted stay for the moment.
+            keep: Whether unwanted ones of ours stay for the moment.
         """
         left = dict(wanted)
         for taken in self.foreign(mine):
@@ -130,12 +130,12 @@ class RulesFile(Value):
                 blocks.append(block)
         for rule, comment in left.items():
             blocks.insert(_place(blocks, rule, mine), _block(rule, comment, mine))
-        # UFW writes no such line before it writes the file for the first time.
+        # UFW adds this line when it writes the file for the first time.
         tail = self.tail if not blocks or END in self.tail else END + "\n" + self.tail
         return replace(self, blocks=tuple(blocks), tail=tail)
 
     def adopting(self, mine: RuleOwnership, wanted: Mapping[UfwRule, str]) -> RulesFile:
-        """The file in which strangers' rules that are just like some of ours have become ours."""
+        """Return the file in which foreign rules equal to wanted ones have become ours."""
         left, blocks = dict(wanted), []
         for block in self.blocks:
             rule = mine.foreign(block)
@@ -146,10 +146,10 @@ class RulesFile(Value):
 
 
 def _place(blocks: list[RuleBlock], rule: UfwRule, mine: RuleOwnership) -> int:
-    """Where a new rule goes: in front of the first that denies its port to everybody.
+    """Return the place of a new rule: before the first one that denies its port to every source.
 
-    At the end where there is none, or where it was put in front of all of ours: that closes the
-    port to friends as well, and not by mistake.
+    At the end where there is none, or where it precedes all of ours: that closes the port to
+    friends as well, deliberately.
     """
     for at, block in enumerate(blocks):
         one = block.tuple
@@ -173,10 +173,10 @@ def _understood(text: str) -> RuleBlock:
 
 
 def parsed(text: str) -> RulesFile:
-    """A file in pieces.
+    """Split a file into blocks.
 
     Raises:
-        Damaged: It does not begin, or does not end, as UFW lets it.
+        Damaged: Its beginning or its end is not UFW's.
     """
     if not text.endswith(LAST):
         raise Damaged("it does not end with COMMIT")
@@ -186,7 +186,7 @@ def parsed(text: str) -> RulesFile:
     middle, end, tail = rest.partition(END)
     if end:
         return RulesFile(head + begin, tuple(_blocks(middle)), end + tail)
-    # As the package installs it, before UFW wrote it for the first time.
+    # The package's version, before UFW wrote the file for the first time.
     if MARK.strip() in rest:
         raise Damaged("its section RULES does not end")
     return RulesFile(head + begin, (), rest)

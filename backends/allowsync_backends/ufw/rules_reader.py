@@ -1,4 +1,4 @@
-"""A look at all that UFW's rules are: settings, files, and what the kernel has of them."""
+"""Snapshots of UFW's rules: its settings, its files, and its chains in the kernel."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class UfwSnapshot(Value):
-    """What a look found.
+    """The settings, files and chains of UFW at one time.
 
     Attributes:
-        settings: How UFW is set up.
-        files: The rules of each family that UFW cares for.
-        kernel: The chain of each of them; empty while UFW is switched off.
+        settings: The settings.
+        files: The rules of each family that UFW handles.
+        kernel: The chain of each of them; empty while UFW is disabled.
     """
 
     settings: Settings
@@ -33,12 +33,12 @@ class UfwSnapshot(Value):
 
     @property
     def in_force(self) -> bool:
-        """Whether rules have an effect: UFW is on, and every packet comes past them."""
+        """Whether rules have an effect: UFW is enabled, and every packet reaches them."""
         return self.settings.enabled and all(one.leads_here for one in self.kernel.values())
 
 
 def look(*, route: bool) -> UfwSnapshot:
-    """See how everything is. Changes nothing.
+    """Take a snapshot. Changes nothing.
 
     Raises:
         BackendError: Something cannot be read, or is damaged.
@@ -52,7 +52,7 @@ def look(*, route: bool) -> UfwSnapshot:
 
 
 def _listed(family: Family, *, route: bool) -> Kernel:
-    """A family's chain as the kernel has it."""
+    """Return a family's chain in the kernel."""
     leads = all(
         kernel.leads(_rules(tool.listing(family, start)), start, end)
         for start, end in kernel.entrances(family, route=route)
@@ -62,9 +62,9 @@ def _listed(family: Family, *, route: bool) -> Kernel:
 
 
 def _rules(listing: tuple[str, ...]) -> str:
-    """What iptables lists of a chain; nothing for a chain that is not there."""
+    """Return iptables' listing of a chain; empty for a missing one."""
     done = tool.ask(listing)
-    # iptables(8): 1 is what it says of a chain that does not exist, among other things.
+    # iptables(8): 1 is its exit code for a missing chain, among other things.
     if done.code not in (0, 1) or (done.code and tool.usable()):
         raise BackendError(f"the rules in the kernel cannot be listed: {tool.complaint(done)}")
     return done.stdout

@@ -1,6 +1,6 @@
-"""UFW's files of rules: read whole, replaced in one step, with the one before kept beside.
+"""UFW's files of rules: read whole, replaced in one step, with the previous version kept beside.
 
-Where one of them is a link, what it leads to is the file, as it is to UFW; the link stays.
+Where one of them is a link, its destination is the file, as it is to UFW; the link stays.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path("/etc/ufw")
 NAMES: Final = {Family.IPV4: "user.rules", Family.IPV6: "user6.rules"}
-ENCODING: Final = ("utf-8", "surrogateescape")  # whatever bytes there are, they come out again
+ENCODING: Final = ("utf-8", "surrogateescape")  # preserves all bytes
 
 
 def path(family: Family) -> Path:
-    """Where a family's rules are."""
+    """Return the path of a family's rules."""
     return FOLDER / NAMES[family]
 
 
 def real(family: Family) -> Path:
-    """The file itself, wherever links lead."""
+    """Return the path of the file itself, behind any links."""
     return Path(os.path.realpath(path(family)))
 
 
 def backup(family: Family) -> Path:
-    """Where a family's rules are as they were before the last change made here."""
+    """Return the path of a family's rules before the last change made here."""
     file = real(family)
     return file.with_name(f"{file.name}.before-allowsync")
 
 
 def folders() -> tuple[Path, ...]:
-    """The folders that are written to."""
+    """Return the folders that are written to."""
     return tuple(dict.fromkeys((FOLDER, *(real(family).parent for family in NAMES))))
 
 
 def read(family: Family) -> RulesFile:
-    """A family's rules.
+    """Return a family's rules.
 
     Raises:
         BackendError: They cannot be read, or the file is damaged.
@@ -76,7 +76,7 @@ def _damaged(family: Family, why: str) -> str:
 
 @contextmanager
 def _opened(folder: Path, consequence: str) -> Iterator[Folder]:
-    """A folder to write in; an error of the operating system becomes one of the backend."""
+    """Open a folder for writing; an error of the operating system becomes one of the backend."""
     try:
         with Folder(folder) as opened:
             yield opened
@@ -86,10 +86,10 @@ def _opened(folder: Path, consequence: str) -> Iterator[Folder]:
 
 
 class Stage(Enum):
-    """When a draft is put in place."""
+    """The time at which a draft is put in place."""
 
-    FIRST = 0  # before the kernel is touched: with what is added, and still with what is to go
-    LAST = 1  # when the kernel has let go of it: without
+    FIRST = 0  # before the kernel is changed: with additions, and still with removals
+    LAST = 1  # when the kernel has dropped the removals: without them
 
 
 class Drafts:
@@ -128,10 +128,10 @@ class Drafts:
                 folder.sync()
 
     def undo(self) -> None:
-        """Put back what the first drafts replaced, and remove the others.
+        """Restore the files that the first drafts replaced, and remove the other drafts.
 
         Raises:
-            BackendError: It may not be back.
+            BackendError: They may not be restored.
         """
         for family in self._kept:
             with self._folder_of(family, "the old rules could not be put back") as folder:
@@ -142,9 +142,9 @@ class Drafts:
                 folder.sync()
 
     def discard(self) -> None:
-        """Remove the drafts that were not put in place, as far as that can be done.
+        """Remove the drafts that were not put in place, as far as possible.
 
-        Those of a run that was killed are among them.
+        Those of a killed run are among them.
         """
         for family in NAMES if self._contents else ():
             with suppress(OSError, BackendError), self._folder_of(family, "") as folder:
@@ -165,7 +165,7 @@ class Drafts:
             os.chown(folder.path / name, there.st_uid, there.st_gid)
 
     def _keep(self, folder: Folder, family: Family) -> None:
-        """Give the present file a second name, in one step, whatever had that name before."""
+        """Give the present file a second name, in one step, replacing an earlier backup."""
         kept = backup(family).name
         folder.remove(f".{kept}")
         folder.link(self._files[family].name, f".{kept}")

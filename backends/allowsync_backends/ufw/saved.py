@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from allowsync.model.target import Place
 
-# UFW looks for this one to see whether it was started already.
+# The chain by which UFW finds out whether it was started already.
 _STARTED: Final = re.compile(r"^:ufw6?-user-input ", re.MULTILINE)
 
 
 def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
-    """What the next boot makes of UFW's rules.
+    """Report the state of UFW's rules at the next boot.
 
     Args:
-        configured: What targets hold.
+        configured: The places of targets.
     """
     if not any(place.kind.startswith("UFW ") for place in configured):
         return

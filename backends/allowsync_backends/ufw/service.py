@@ -1,4 +1,4 @@
-"""What UFW needs of the service it runs in."""
+"""Needs of UFW from its service."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _XTABLES_LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`; iptables-le
 
 
 def needs() -> Needs:
-    """Root, for `ufw` refuses anybody else; more of /proc than processes.
+    """Return the needs: root, the only user that `ufw` accepts; more of /proc than processes.
 
-    It looks up there who started it, and whether there is IPv6. Its rules are on the disk, and
-    ufw.service loads them at boot.
+    ufw looks up there its calling process, and whether there is IPv6. Its rules are on the disk,
+    and ufw.service loads them at boot.
     """
     return Needs(
         capabilities=("CAP_NET_RAW",),

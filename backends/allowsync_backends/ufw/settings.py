@@ -1,4 +1,4 @@
-"""How UFW is set up: what its two files of settings say, read as UFW reads them."""
+"""UFW's two files of settings, read as UFW reads them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ if TYPE_CHECKING:
 
 DEFAULTS: Final = Path("/etc/default/ufw")
 CONF: Final = Path("/etc/ufw/ufw.conf")
-# UFW looks at /proc/sys/net/ipv6, which a confined service does not see (ProcSubset=pid).
+# UFW checks /proc/sys/net/ipv6, which a confined service does not see (ProcSubset=pid).
 KERNEL_IPV6: Final = Path("/proc/net/if_inet6")
 
 _SETTING: Final = re.compile(r'^(\w+)=("?\w+"?.*)$', re.MULTILINE)
 
 
 class Settings(Value):
-    """What matters of UFW's settings.
+    """The relevant settings of UFW.
 
     Attributes:
-        enabled: Whether UFW is switched on.
+        enabled: Whether UFW is enabled.
         families: The families it has rules for.
-        incoming: What becomes of packets for this machine that no rule is about: accept, drop or
-            reject.
+        incoming: The default policy for packets to this machine: accept, drop or reject.
     """
 
     enabled: bool
@@ -37,7 +36,7 @@ class Settings(Value):
 
 
 def read() -> Settings:
-    """The settings as they are.
+    """Read the settings.
 
     Raises:
         BackendError: A file is missing or cannot be read.
@@ -51,14 +50,14 @@ def read() -> Settings:
 
 
 def assignments(text: str) -> dict[str, str]:
-    """Settings by name, both in lower case; the last one counts. Pure."""
+    """Return settings by name, both in lower case; the last one counts. Pure."""
     return {
         name.lower(): value.strip().lower().strip("\"'") for name, value in _SETTING.findall(text)
     }
 
 
 def understood(found: Mapping[str, str], *, kernel_has_ipv6: bool) -> Settings:
-    """What settings mean. Pure."""
+    """Interpret settings. Pure."""
     ipv6 = found.get("ipv6") == "yes" and kernel_has_ipv6
     return Settings(
         enabled=found.get("enabled") == "yes",

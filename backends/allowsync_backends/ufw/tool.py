@@ -9,7 +9,7 @@ from allowsync.system.process import Command, Completed, installed
 from allowsync_backends.common import command as tools
 
 TIMEOUT: Final = 60.0  # seconds
-# iptables-legacy serves one at a time; the others wait this many seconds.
+# iptables-legacy serves one process at a time; others wait this many seconds.
 PATIENCE: Final = "10"
 
 MISSING: Final = f"ufw cannot be used; install the package ufw: apt install ufw ({tools.LOOKED_IN})"
@@ -18,24 +18,24 @@ _PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 
 
 def not_root() -> str:
-    """What is missing where the rules cannot be seen and changed."""
+    """Return the message where the rules cannot be seen and changed."""
     return tools.not_root("the firewall")
 
 
 def usable() -> str:
-    """Why UFW cannot be used here, or an empty string."""
+    """Return why UFW cannot be used here, or an empty string."""
     if not (installed("ufw") and installed("iptables")):
         return MISSING
     return "" if tools.may(tools.CAP_NET_ADMIN) else not_root()
 
 
 def listing(family: Family, chain: str) -> tuple[str, ...]:
-    """The command that lists the rules of a chain, without counters."""
+    """Return the command that lists the rules of a chain, without counters."""
     return (_PROGRAMS[family], "-w", PATIENCE, "-S", chain)
 
 
 def counted_listing(family: Family, chain: str) -> tuple[str, ...]:
-    """The same with counters."""
+    """Return the same with counters."""
     return (*listing(family, chain), "-v")
 
 
@@ -62,6 +62,6 @@ def restore(family: Family, script: str) -> Completed:
 
 
 def complaint(failed: Completed) -> str:
-    """What a program said, in one line, with what to do when we are not root."""
+    """Return a program's error, in one line, with advice when we are not root."""
     said = tools.said(failed)
     return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({not_root()})"

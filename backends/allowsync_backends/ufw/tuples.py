@@ -1,7 +1,7 @@
-"""UFW's own notation of a rule: the `### tuple ###` line, and what belongs to it. Pure.
+"""UFW's own notation of a rule: the `### tuple ###` line, and the lines that belong to it. Pure.
 
-The line is what UFW goes by when it lists, changes and deletes rules; the lines after it are what
-iptables-restore loads. Both are written here exactly as ufw 0.36 writes them.
+UFW uses the line to list, change and delete rules; the lines after it are for iptables-restore.
+Both are written here exactly as ufw 0.36 writes them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ACTIONS: Final = ("allow", "deny", "reject", "limit")
 
 
 class UfwRule(NamedTuple):
-    """Who may reach which port, in the words of iptables, in which thousands are compared at once.
+    """A source, port and protocol to accept, in iptables' form, fast to compare by the thousand.
 
     `source` is a network in CIDR form, always with its width; `ports` is `443` or `8000:8010`;
     `protocol` is `tcp` or `udp`.
@@ -43,12 +43,12 @@ class UfwRule(NamedTuple):
 
     @property
     def is_ipv6(self) -> bool:
-        """Which of UFW's two files it belongs to."""
+        """Whether it belongs to UFW's file for IPv6."""
         return ":" in self.source
 
 
 class Tuple(Value):
-    """What a tuple line says, each part in UFW's words.
+    """A parsed tuple line, each part in UFW's form.
 
     Attributes:
         action: allow, deny, reject or limit.
@@ -57,11 +57,11 @@ class Tuple(Value):
         protocol: tcp, udp, any, or another that UFW knows.
         ports: Destination ports: `443`, `80,443`, `8000:8010`, `any`.
         destination: An address, a network, `0.0.0.0/0` or `::/0`.
-        source_ports: The like of the source.
-        source: The like of `destination`.
+        source_ports: The ports of the source, likewise.
+        source: An address or network, as `destination`.
         profiles: The application profiles of destination and source; empty for none.
         where: `in`, `out`, or with interfaces: `in_eth0`, `in_eth0!out_eth1`.
-        comment: In clear; empty for none.
+        comment: In clear text; empty for none.
     """
 
     action: str
@@ -78,7 +78,7 @@ class Tuple(Value):
 
 
 def parse(line: str) -> Tuple | None:
-    """What a tuple line says; None when UFW itself would skip it as malformed."""
+    """Parse a tuple line; None when UFW itself would skip it as malformed."""
     body, found, encoded = line.removeprefix(MARK).partition(" comment=")
     words = body.split()
     if len(words) not in (7, 9) or " comment=" in encoded:
@@ -112,7 +112,7 @@ def _profile(word: str) -> str:
 
 
 def decoded(encoded: str) -> str | None:
-    """A comment from its hexadecimal form; None when it is none."""
+    """Decode a comment from its hexadecimal form; None when it is none."""
     try:
         return bytes.fromhex(encoded).decode()
     except ValueError:
@@ -120,7 +120,7 @@ def decoded(encoded: str) -> str | None:
 
 
 def plain(one: Tuple) -> UfwRule | None:
-    """The rule that a tuple stands for, if it is of the one shape that is ever written here."""
+    """Return the rule of a tuple, if it has the one shape that allowsync writes."""
     if (one.action, one.log, one.profiles, one.where) != ("allow", "", ("", ""), "in"):
         return None
     if one.protocol not in ("tcp", "udp") or one.source_ports != "any":
@@ -132,37 +132,37 @@ def plain(one: Tuple) -> UfwRule | None:
 
 
 def with_width(source: str) -> str:
-    """A source as UFW writes it, in CIDR form."""
+    """Return a source in UFW's CIDR form."""
     if "/" in source:
         return source
     return f"{source}/128" if ":" in source else f"{source}/32"
 
 
 def rule_of(network: Network, port: Port) -> UfwRule:
-    """The rule that lets a network reach a port."""
+    """Return the rule that admits a network to a port."""
     return UfwRule(_cidr(network), ports_text(port), port.protocol.value)
 
 
 def _cidr(network: Network) -> str:
-    """A network as iptables and UFW print it: by inet_ntop(3), which knows mapped addresses."""
+    """Format a network as iptables and UFW do: by inet_ntop(3), which knows mapped addresses."""
     address = network.network_address
     family = socket.AF_INET if network.version == 4 else socket.AF_INET6
     return f"{socket.inet_ntop(family, address.packed)}/{network.prefixlen}"
 
 
 def ports_text(port: Port) -> str:
-    """A port, or a range, in UFW's words."""
+    """Format a port, or a range, in UFW's form."""
     return str(port.first) if port.first == port.last else f"{port.first}:{port.last}"
 
 
 def chain(family: Family, *, route: bool) -> str:
-    """The chain that UFW keeps such rules in."""
+    """Return the chain of UFW's user rules."""
     prefix = "ufw" if family is Family.IPV4 else "ufw6"
     return f"{prefix}-user-{'forward' if route else 'input'}"
 
 
 def rendered(rule: UfwRule, comment: str, *, route: bool) -> str:
-    """All that UFW would write for a rule: an empty line, the tuple, and iptables' rule."""
+    """Return UFW's full text of a rule: an empty line, the tuple, and iptables' rule."""
     action = "route:allow" if route else "allow"
     family = Family.IPV6 if rule.is_ipv6 else Family.IPV4
     return (
@@ -173,19 +173,19 @@ def rendered(rule: UfwRule, comment: str, *, route: bool) -> str:
 
 
 def match_text(rule: UfwRule) -> str:
-    """What iptables is told of a rule, without the chain."""
+    """Return the arguments of iptables for a rule, without the chain."""
     several = ":" in rule.ports
     option = f"-m multiport --dports {rule.ports}" if several else f"--dport {rule.ports}"
     return f"-p {rule.protocol} {option} -s {_source(rule)} -j ACCEPT"
 
 
 def _source(rule: UfwRule) -> str:
-    """A source in UFW's words: a single address has no width."""
+    """Return a source in UFW's form: a single address has no width."""
     return rule.source.removesuffix("/128" if rule.is_ipv6 else "/32")
 
 
 def comment_of(allowlist: str, hosts: Iterable[str], installation: str = "") -> str:
-    """The comment of a rule of ours: `allowsync:<allowlist>:<host>:<host>:@<installation>`.
+    """Return the comment of a rule of ours: `allowsync:<allowlist>:<host>:<host>:@<installation>`.
 
     There are at most 64 characters, of `[a-z0-9._:@-]`; without a host there are two colons.
     """
@@ -195,11 +195,11 @@ def comment_of(allowlist: str, hosts: Iterable[str], installation: str = "") -> 
 
 
 def apart(comment: str) -> tuple[str, str]:
-    """A comment of ours without the installation, and the installation; empty where it has none."""
+    """Split a comment of ours from its installation, which is empty where it has none."""
     found = _INSTALLATION.search(comment)
     return (comment[: found.start()], found[1]) if found else (comment, "")
 
 
 def prefix_of(allowlist: str) -> str:
-    """How the comments of all rules of an allowlist begin, and no others."""
+    """Return the prefix of the comments of an allowlist's rules, and of no others."""
     return f"{mark(allowlist)}:"
