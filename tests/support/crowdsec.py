@@ -37,6 +37,12 @@ _REFUSED: Final = (
 )
 
 
+_TABLES: Final = {
+    version: {"enabled": True, "set-only": False, "table": table, "chain": f"{table}-chain"}
+    for version, table in (("ipv4", "crowdsec"), ("ipv6", "crowdsec6"))
+}
+
+
 @dataclass
 class CrowdSec:
     """One of them, in a namespace, with no one banned.
@@ -122,6 +128,49 @@ class CrowdSec:
             process.terminate()
             process.wait()
 
+    @contextmanager
+    def bouncing(self) -> Iterator[None]:
+        """While a bouncer carries its decisions into nftables."""
+        key = self.cscli("bouncers", "add", "test", "-o", "raw").strip()
+        document = {
+            "mode": "nftables",
+            "update_frequency": "1s",
+            "daemonize": False,
+            "log_mode": "stdout",
+            "api_url": "http://127.0.0.1:8080/",
+            "api_key": key,
+            "deny_action": "DROP",
+            "supported_decisions_types": ["ban"],
+            "blacklists_ipv4": "crowdsec-blacklists",
+            "blacklists_ipv6": "crowdsec6-blacklists",
+            "nftables": _TABLES,
+            "prometheus": {"enabled": False},
+        }
+        config = self.folder / "bouncer.yaml"
+        config.write_text(json.dumps(document))
+        name = "crowdsec-firewall-bouncer"
+        program = str(unpacked(name, name) / "usr/bin" / name)
+        process = self.inside.start(program, "-c", str(config))
+        try:
+            _until(lambda: "crowdsec6-chain" in self.inside.command("nft", "list", "ruleset"))
+            yield
+        finally:
+            process.terminate()
+            process.communicate()
+
+    def until_dropped(self, *addresses: str) -> None:
+        """Wait until the bouncer drops just what comes from these."""
+        sets = (("ip", "crowdsec", "crowdsec-"), ("ip6", "crowdsec6", "crowdsec6-"))
+
+        def dropped() -> set[str]:
+            listed = (
+                self.inside.command("nft", "-j", "list", "set", family, table, f"{name}blacklists")
+                for family, table, name in sets
+            )
+            return {one for text in listed for one in addresses_in(json.loads(text))}
+
+        _until(lambda: dropped() == set(addresses))
+
     def cscli(self, *words: str) -> str:
         return self.inside.command(str(self.bin / "cscli"), "-c", str(self.config), *words)
 
@@ -160,3 +209,17 @@ class CrowdSec:
                 return
             time.sleep(0.1)
         raise AssertionError(log.read_text()[-2000:])
+
+
+def addresses_in(listing: dict[str, Any]) -> set[str]:
+    """The elements of a set of single addresses that run out, as nft lists it."""
+    found = next(one["set"] for one in listing["nftables"] if "set" in one)
+    return {one["elem"]["val"] for one in found.get("elem", ())}
+
+
+def _until(expected: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if expected():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come to that")
