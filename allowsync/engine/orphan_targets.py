@@ -113,7 +113,7 @@ def orphans(
         only: The allowlists to look at; all where none is named.
         everywhere: Whether all kinds of firewall are searched for marks, or only configured and
             recorded ones.
-        gone: Whether to name the recorded ones of which nothing is left as well.
+        gone: Whether to include recorded ones without any remaining entries.
     """
     names = {target.name for target in config.targets}
     known = {} if _others_state(config) else store.targets()
@@ -142,9 +142,9 @@ def orphans(
 
 
 def _may_stand(record: TargetRecord, config: Config) -> bool:
-    """Whether something may be left of a target that was not found by a mark.
+    """Whether entries may be left of a target that was not found by a mark.
 
-    What is elsewhere is not asked about it, and a state of another user is not believed.
+    Remote targets are not read for this, and a state of another user is not trusted.
     """
     from allowsync.config.errors import ConfigError
     from allowsync.engine.former_guards import recorded_target
@@ -155,7 +155,7 @@ def _may_stand(record: TargetRecord, config: Config) -> bool:
         target = recorded_target(record, config.state)
         if not needs_of(target.backend, target.options).online:
             current = target.driver().read()
-            # What has a mark would have been found by it, even if it held nothing.
+            # A marked target would have been found by its mark, even if empty.
             return bool(current.entries) or not (target.backend.marked or current.flaws)
     return True
 

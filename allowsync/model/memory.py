@@ -77,7 +77,7 @@ class HostMemory(Value):
         fixed: The start of each fixed network's access.
         arrivals: The first grant of each network that arrived within the last day.
         former: States of hostnames that were edited away, and that no other host took over, until a
-            name that replaces them is known, or for good where they have to be approved.
+            name that replaces them is known, or for good where they need an approval.
     """
 
     tracks: Mapping[Query, RetentionState] = field(default_factory=dict)

@@ -236,7 +236,7 @@ def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
 
 
 def _over(host: Host, memory: HostMemory) -> Decision:
-    """The decision after the end of access: names that were edited away hold nothing then."""
+    """The decision after the end of access, without addresses of names that were edited away."""
     own = {
         query: track for query, track in memory.tracks.items() if query.hostname in host.hostnames
     }

@@ -44,7 +44,7 @@ def former_tracks(
 
     They count until one of today's names gives its first accepted answer, or `keep_unavailable` is
     over. A family that is asked no more ends with the configuration. A name with a refuted network
-    is remembered as that, for the targets that were not reached since; one that has to be approved
+    is remembered as that, for the targets that were not reached since; one that needs an approval
     is remembered too, for it may be edited back.
 
     Args:
@@ -76,7 +76,7 @@ def former_tracks(
 
 
 def shut_former(host: Host, known: Mapping[Query, RetentionState]) -> dict[Query, RetentionState]:
-    """What is known of names that were edited away and have to be approved; they hold nothing."""
+    """The states of names that were edited away and need an approval, without their addresses."""
     return {
         query: replace(track, held=(), past=())
         for query, track in known.items()
@@ -329,7 +329,7 @@ def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> 
 def latched(tracks: Mapping[Query, RetentionState], hostname: str) -> bool:
     """Whether a name was absent for too long, and no other family shows that it exists.
 
-    A family does that holds an address, or that was found after the absence began: a name that
+    A family with an address does, or one that was found after the absence began: a name that
     never had an IPv6 address is not gone when its IPv4 address is silent for days. A family that
     was asked for the first time, and rejected, says nothing about the name.
     """
