@@ -11,7 +11,8 @@ from allowsync.backend.driver import marks_of, unusable
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
-from allowsync.model.networks import short
+from allowsync.model.networks import around, short
+from allowsync.model.special_purpose import acceptable
 from allowsync.model.target import Finding, Severity, remedy
 from allowsync.model.types import LISTS
 from allowsync.model.value import Value
@@ -171,6 +172,7 @@ _NAMESERVERS: Final = (
 )
 
 
+_IN_PLACE: Final = "if that is right where you are, allow it with policy.accept"
 _MISTYPED: Final = "check the name; to change it: allowsync config edit"
 
 
@@ -193,7 +195,7 @@ def about_names(all_heard: Collection[NameserverAnswers]) -> Iterator[Located]:
         seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
         for address, reason in sorted(seen, key=str):
             what = f"{address} is rejected: {reason}"
-            advice = "if that is right where you are, allow it with policy.accept"
+            advice = _IN_PLACE if acceptable(around(address, address.max_prefixlen)) else ""
             yield Located(host, Finding(Severity.WARNING, what, advice))
 
 

@@ -142,8 +142,13 @@ def special_within(network: Network) -> str:
 
 
 def acceptable(given: Network) -> bool:
-    """Whether `policy.accept` could allow a network on the reject list."""
-    return not any(overlap(given, block) for block in NEVER_ACCEPTABLE)
+    """Whether `policy.accept` is to be advised for a network that is on the reject list.
+
+    Strangers come from a translation prefix and from a CDN's edge as well: one cannot be accepted,
+    the other should not be.
+    """
+    special = special_within(given)
+    return bool(special) and not any(overlap(given, block) for block in NEVER_ACCEPTABLE)
 
 
 def proxied(given: Network, edge: tuple[Network, ...] = ()) -> bool:

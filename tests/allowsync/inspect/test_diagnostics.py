@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ from allowsync.inspect.diagnostics import (
     about_resolver,
     heard,
 )
+from allowsync.inspect.explain import about_network
 from allowsync.inspect.status import AccessStatus, TargetStatus
-from allowsync.model.answer import Absent, Answer, Unavailable
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
+from allowsync.model.types import Family, Policy
 from allowsync.model.value import replace
 from allowsync.policy.clock import Now
 from tests.support.values import T0, A, entry, host
@@ -63,6 +66,31 @@ def test_names_are_not_blamed_for_nameservers_that_answer_nothing(
     found = list(about_names(said))
     assert [one.where for one in found] == where
     assert all(one.finding.advice.startswith(advice) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("address", "accepted"),
+    [
+        ("192.168.1.7", True),
+        ("fd00::7", True),
+        ("127.0.0.1", False),
+        ("104.16.1.1", False),  # an edge of Cloudflare's
+        ("2606:4700:10::1", False),
+        ("64:ff9b::cb00:7107", False),  # NAT64
+        ("64:ff9b:1::7", False),
+    ],
+)
+def test_where_strangers_come_from_as_well_is_never_advised_to_be_accepted(
+    address: str, accepted: bool
+) -> None:
+    given = ip_address(address)
+    alice = host("alice", families=(Family.of(given),))
+    said = list(heard([alice], {alice.queries[0]: {"192.0.2.53": Found((given,), 60)}}))
+    *_, last = about_names(said)
+    assert last.finding.what.startswith(f"{address} is rejected: ")
+    assert ("policy.accept" in last.finding.advice) is accepted
+    reason, *_ = about_network(ip_network(address), {}, None, Policy())
+    assert ("policy.accept" in reason) is accepted
 
 
 def test_of_a_nameserver_that_answers_nothing_it_is_said_where_it_is_set() -> None:
