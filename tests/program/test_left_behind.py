@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 ALICE, MOVED = "81.2.69.1", "81.2.69.2"
-PORTS = {"ports": ["443/tcp"]}
+PORTS, MAIL = {"ports": ["443/tcp"]}, {"ports": ["993/tcp"]}
 KINDS = ["nftables", "ipset"]
 # In a sample each kind with the one, and the other with the other.
 CROSSED = sample(((0, False), (0, True), (1, True), (1, False)), 2)
@@ -263,6 +263,27 @@ def test_a_gate_stays_closed_where_the_state_is_elsewhere_and_no_host_is_known(
     done = here("apply")
     assert (done.code, here.gates()) == (1, set() if cleared else {"web"})
     assert (f"the state was {before} until now" in done.err) is not cleared
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["deleted", "elsewhere"])
+def test_a_run_for_another_list_takes_no_lost_state_for_a_first_run(
+    here: Inside, moved: bool
+) -> None:
+    """It makes a state of its own, which knows of a run, and not of the gate that is gone."""
+    here.hosts = {"alice": {"networks": [ALICE]}}
+    both = {"web": {"targets": [{"nftables": PORTS}]}, "mail": {"targets": [{"ipset": MAIL}]}}
+    here.more = {"allowlists": both}
+    assert here("apply").code == 0
+    here.hosts = {"alice": "alice.example.net"}
+    take_down(here.inside)
+    if moved:
+        here.more = {**here.more, "state": str(here.folder / "elsewhere" / "state.db")}
+    else:
+        here.state.unlink()
+    assert (here("apply --only mail").code, here.gates()) == (1, {"mail"})
+    for command in ("apply --offline --only mail", "apply"):
+        done = here(command)
+    assert (done.code, here.gates()) == (1, {"mail", "web"})
 
 
 def test_a_gate_that_was_saved_and_loaded_again_is_told_and_cleared(here: Inside) -> None:
