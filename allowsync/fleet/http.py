@@ -7,7 +7,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from allowsync.fleet.store import NoAnswer, NoConnection, StoreError
+from allowsync.fleet.store import NoConnection, NoWholeAnswer, StoreError
 from allowsync.system.http_client import (
     HttpClient,
     HttpRequest,
@@ -64,7 +64,7 @@ class Client:
 
         Raises:
             NoConnection: The server cannot be reached.
-            NoAnswer: No whole answer came in time.
+            NoWholeAnswer: No whole answer came in time.
             StoreError: The answer exceeds the size limit.
         """
         left = max(min(self.left, seconds), 0.1)
@@ -73,7 +73,7 @@ class Client:
         except NotSent as error:
             raise NoConnection(str(error)) from None
         except NoResponse as error:
-            raise NoAnswer(str(error)) from None
+            raise NoWholeAnswer(str(error)) from None
         except TooLarge as error:
             raise StoreError(f"its answer: {error}") from None
 

@@ -11,8 +11,8 @@ from allowsync.fleet.http import Client
 from allowsync.fleet.store import (
     Fetched,
     Look,
-    NoAnswer,
     NoConnection,
+    NoWholeAnswer,
     Seen,
     StoreError,
     Unreadable,
@@ -49,18 +49,18 @@ class HttpsStore:
 
     def _seen(self, client: Client, marks: Mapping[str, str]) -> dict[str, Seen]:
         seen: dict[str, Seen] = {}
-        lost: dict[str, NoAnswer] = {}
+        lost: dict[str, NoWholeAnswer] = {}
         waiting = sorted(marks, key=lambda _: os.urandom(4))  # no list always waits for silent ones
         while waiting and (client.left or not lost):
             name = waiting.pop()
             seconds = client.left / 2 if waiting else client.left
             try:
                 seen[name] = self._look(client, name, marks[name], seconds)
-            except NoAnswer as error:
+            except NoWholeAnswer as error:
                 lost[name] = error
         if lost and not seen:
             raise next(iter(lost.values()))
-        late = NoAnswer("there was no time left")
+        late = NoWholeAnswer("there was no time left")
         for name in (*lost, *waiting):
             seen[name] = Unreadable(f"{self._of(name)}: {lost.get(name, late)}")
         return seen

@@ -18,7 +18,7 @@ class NoConnection(StoreError):
     """There is no lasting connection; the outcome of a request is unknown."""
 
 
-class NoAnswer(NoConnection):
+class NoWholeAnswer(NoConnection):
     """A request got no whole answer in time; another request may get one."""
 
 
