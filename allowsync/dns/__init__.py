@@ -8,7 +8,7 @@ Method:
 * Spoofing is made hard as RFC 5452 says: random ids and ports, a source checked by the kernel, the
   question compared exactly, its letters in random case where the server echoes them.
 * EDNS (RFC 6891) is not used. The answers wanted here are a handful of addresses, which fit in 512
-  octets; the rare larger one is truncated and asked for again over TCP. What is not sent cannot be
+  octets; the rare larger one is truncated and asked for again over TCP. An unsent option cannot be
   refused or dropped by an old server or middlebox.
 * A nameserver configured for TLS or HTTPS is never asked in clear text instead. The blocking parts
   of that, connecting or a whole exchange by a library, run in daemon threads.

@@ -16,7 +16,7 @@ from allowsync.system.fork import Bounds, held, write_all
 from allowsync.typed import Any, Final
 
 HEAD: Final = 4  # octets that hold the length of the message that follows
-MEMORY: Final = 64 * 2**20  # octets, beside what it has with dnspython
+MEMORY: Final = 64 * 2**20  # octets, beside its memory with dnspython loaded
 PROCESSOR: Final = 60  # seconds; the run ends it at its deadline, or once it has all answers
 
 _GONE: Final = Failure(

@@ -22,7 +22,7 @@ from allowsync.dns.failure import Failure, FailureKind
 dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
 
 MAX_CHAIN: Final = 8
-# dnspython promises DNSException for bad input; the rest is what its parsing could run into should
+# dnspython promises DNSException for bad input; the rest its parsing could raise should
 # it ever break that promise. Hostile bytes must not end a run.
 _UNREADABLE: Final = (
     dns.exception.DNSException, ArithmeticError, AssertionError, AttributeError, LookupError,

@@ -4,7 +4,7 @@ The process that writes them may be compromised by a response. So the run accept
 were asked, each once, only addresses of the family asked for, numbers within bounds, and reasons
 that are harmless to a terminal.
 
-    C <sound> <what is lacking>            once, before anything else
+    C <sound> <lacking rights>             once, before anything else
     F <place> <ttl> <address>,<address>…
     A <place> NXDOMAIN
     U <place> <reason>
@@ -90,7 +90,7 @@ class AnswerReader:
         self._rest = b""
 
     def __len__(self) -> int:
-        """The number of expected answers."""
+        """Return the number of expected answers."""
         return len(self._queries)
 
     def take(self, data: bytes) -> None:

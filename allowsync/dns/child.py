@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync.dns.alias_reader import AliasReader
     from allowsync.model.answer import Answer
 
-MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this process
+MEMORY: Final = 112 * 2**20  # bytes, beside the run's own at the fork
 MEMORY_EACH: Final = 16 * 2**10  # bytes more for each host
 SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
 STACK: Final = 256 * 1024  # bytes of each thread

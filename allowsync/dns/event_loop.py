@@ -179,7 +179,7 @@ class _Run:
         self._end()
 
     def _idle_time(self, now: float) -> float:
-        """The time to wait for the network, in seconds: none while answers are unread."""
+        """Return the time to wait for the network, in seconds: none while answers are unread."""
         if self._unread:
             return 0.0
         return max(0.0, min(self._dispatch.timers.next, self._deadline) - now)
@@ -331,7 +331,7 @@ def _reading_time(server: Server) -> float:
 
 
 def _start(jobs: int) -> int:
-    """The index to begin with: random, where the windows have no room for all at once.
+    """Return the index to begin with: random, where the windows have no room for all at once.
 
     Names without an answer keep their room until the deadline. In a fixed order, the names behind
     them would never be asked.

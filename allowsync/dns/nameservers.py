@@ -27,7 +27,7 @@ SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 
 
 def family_of(address: str) -> int:
-    """The socket family of an IP address given as text."""
+    """Return the socket family of an IP address given as text."""
     return _socket.AF_INET6 if ":" in address else _socket.AF_INET
 
 

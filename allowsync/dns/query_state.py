@@ -64,19 +64,19 @@ class Listener(Protocol):
     """Receives the outcomes of asks."""
 
     def heard(self, ask: Ask, wire: bytes) -> None:
-        """A message arrived with the right id and question. Nothing else is known of it."""
+        """Receive a message with the right id and question, not read any further."""
         ...
 
     def heard_over_stream(self, ask: Ask, wire: bytes) -> None:
-        """The same over a connection: this nameserver has no better answer to come."""
+        """Receive one over a connection: this nameserver has no better answer to come."""
         ...
 
     def noticed(self, ask: Ask, failure: Failure) -> None:
-        """A message arrived that is no answer. Waiting goes on; it may explain the silence."""
+        """Receive a message that is no answer. Waiting goes on; it may explain the silence."""
         ...
 
     def failed(self, ask: Ask, failure: Failure) -> None:
-        """The ask failed, or its nameserver cannot be reached."""
+        """Handle the failure of an ask, or an unreachable nameserver."""
         ...
 
 

@@ -1,6 +1,6 @@
 """A response and the query it answers → the reading of it. Pure.
 
-Order matters: a response code other than NOERROR and NXDOMAIN settles nothing whatever else is
+Order matters: a response code other than NOERROR and NXDOMAIN settles nothing, whatever else is
 inside; only then are records read. Absence is accepted only with the zone's SOA beside it (RFC
 2308 section 2): lame servers, broken forwarders and filters send the same without one.
 """

@@ -1,7 +1,7 @@
 """Rules that match fields in which packets for the same port may differ. Pure.
 
 The TTL, the length, the options and the window of TCP, the traffic class. Whether any of these
-matters is found by packets: this only tells where more than one has to be sent.
+matters is found by packets: this only finds where more than one has to be sent.
 """
 
 from __future__ import annotations

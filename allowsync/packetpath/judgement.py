@@ -166,7 +166,7 @@ class Judge:
     def _varies(self, probe: Probe, most: int, form: str) -> str:
         """Return the reason why repeated packets differ in outcome; "" where they do not."""
         if probe.question.aim is not Aim.OWN:
-            return ""  # there may be many; the answer says that chance decides
+            return ""  # there may be many; the answer reports that chance decides
         if most > _MOST_ODDS:
             return f"chance decides for one packet of {most}"
         again = self._prober.ask_again(probe.question, max(_OFTEN, _TIMES * most) if most else 0)

@@ -60,7 +60,7 @@ def saved_tables(tools: Tools) -> dict[int, str]:
 
 
 def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
-    """Load tables into the current network namespace. Returns what was refused."""
+    """Load tables into the current network namespace. Returns the refused parts."""
     refused = []
     for version, saved in tables.items():
         try:
@@ -169,7 +169,7 @@ def recent_lists() -> dict[str, list[tuple[str, int]]]:
 
 
 def load_recent(lists: Mapping[str, list[tuple[str, int]]]) -> list[str]:
-    """Fill the lists of `recent`, as if seen now. Returns what was refused."""
+    """Fill the lists of `recent`, as if seen now. Returns the refused parts."""
     refused = []
     for name, seen in lists.items():
         try:

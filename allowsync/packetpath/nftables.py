@@ -153,7 +153,7 @@ def _listed(netlink: Netlink) -> KernelRuleset:
 
 
 def load(ruleset: KernelRuleset) -> list[str]:
-    """Load a ruleset into the current network namespace. Returns what was refused."""
+    """Load a ruleset into the current network namespace. Returns the refused parts."""
     elements = [(_NEW_ELEMENT, CREATE, one) for one in _elements(ruleset)]
     rules = [_rule(one) for one in ruleset.rules]
     frame = _frame(ruleset, anonymous=False)

@@ -1,7 +1,7 @@
 """Rules that look into a set: the ports they guard, and the hook where they see packets.
 
-Such rules are the administrator's own, so nothing else tells the purpose of a set. Their effect is
-found by packets; this reads only the ports to ask about, and the direction.
+Such rules are the administrator's own, so the purpose of a set is known only from them. Their
+effect is found by packets; this reads only the ports to ask about, and the direction.
 """
 
 from __future__ import annotations

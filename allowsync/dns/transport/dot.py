@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync.model.nameserver import Nameserver
 
 # Connections in a row that end without an answer …
-STRIKES: Final = 2  # … until what they were to answer is not asked again at once
+STRIKES: Final = 2  # … until their questions are not asked again at once
 BARREN: Final = 10  # … and until the nameserver is given up for the rest of the run
 
 
@@ -163,7 +163,7 @@ class TlsChannel:
             self._stream.write(framed(ask.datagram))
 
     def _messages(self) -> Iterator[bytes]:
-        """Take every whole message off what was received."""
+        """Yield every whole message of the received data."""
         data, start = self._received, 0
         while len(data) >= start + LENGTH:
             end = start + LENGTH + int.from_bytes(data[start : start + LENGTH], "big")

@@ -31,7 +31,7 @@ class Stream:
         ask: The ask to send.
         workers: The pool of threads.
         listener: Receives the outcome.
-        timeout: The limit of each step; the loop closes what takes longer in all.
+        timeout: The limit of each step; the loop closes an exchange that takes longer in all.
         validate: Ask for the AD bit.
     """
 

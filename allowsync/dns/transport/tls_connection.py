@@ -33,15 +33,15 @@ class Owner(Protocol):
     """Receives the events of a connection."""
 
     def secured(self, connection: TlsConnection) -> None:
-        """The nameserver is authenticated: the connection can be written to."""
+        """Start writing: the nameserver is authenticated."""
         ...
 
     def received(self, connection: TlsConnection, data: bytes) -> None:
-        """The nameserver sent these bytes."""
+        """Receive bytes of the nameserver."""
         ...
 
     def ended(self, connection: TlsConnection, failure: Failure) -> None:
-        """The connection is closed; its kind is `STREAM` where the nameserver just closed it."""
+        """Handle the end of the connection; its kind is `STREAM` if the nameserver closed it."""
         ...
 
 

@@ -182,7 +182,7 @@ class _Socket:
             case Likeness.SAME | Likeness.BARE:
                 self._channel.listener.heard(ask, wire)
             case Likeness.CASE if ask.datagram[12:] == ask.inquiry.question.section:
-                self._channel.listener.heard(ask, wire)  # asked in plain case: case says nothing
+                self._channel.listener.heard(ask, wire)  # asked in plain case: case proves nothing
             case Likeness.CASE:
                 self._channel.respell(ask)
             case Likeness.OTHER:

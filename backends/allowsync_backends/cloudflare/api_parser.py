@@ -83,7 +83,7 @@ def identifier(of: Mapping[str, Any], key: str = "id") -> str:
 
 def _number(of: Mapping[str, Any], key: str) -> int:
     value = of.get(key, 0)
-    # Large accounts get their counts as floats; Python's JSON knows some that are no number, too.
+    # Large accounts get their counts as floats; Python's JSON also reads some that are no number.
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -103,7 +103,7 @@ def network(text: str) -> Network:
     """Parse a network in the API's form: an address, or CIDR notation.
 
     Raises:
-        ParseError: It is none.
+        ParseError: The text is no network.
     """
     # Python accepts the interface of a link-local address as a part of it.
     if "%" in text:

@@ -92,7 +92,7 @@ class Bus:
     """A connection to the system's D-Bus, within a `with`.
 
     Raises:
-        BackendError: There is none.
+        BackendError: The bus does not answer.
     """
 
     def __enter__(self) -> Bus:

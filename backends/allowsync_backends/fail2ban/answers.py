@@ -107,7 +107,7 @@ def _literal(text: str) -> object:
     """Parse a Python literal.
 
     Raises:
-        NotUnderstood: The text is none.
+        NotUnderstood: The text is no literal.
     """
     try:
         with warnings.catch_warnings():

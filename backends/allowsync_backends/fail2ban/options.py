@@ -76,7 +76,7 @@ def _are_jails(names: Iterable[str]) -> None:
     """Refuse sections that are no jails.
 
     Raises:
-        ValueError: One is none.
+        ValueError: A name is that of another section.
     """
     for name in names:
         if name.upper() in _NO_JAILS:

@@ -23,7 +23,7 @@ class NotOurs(BackendError):
 
 
 class PartlyOurs(NotOurs):
-    """There is what we put there, and what others wrote around it."""
+    """A file holds our content, and lines that others wrote around it."""
 
 
 class Contents(Value):

@@ -141,7 +141,7 @@ class TemplateBackend(FileBackend):
         """Render the text, and replace the file by it in one step, as every file is.
 
         Raises:
-            BackendError: The old file is in place; the text says what else is known.
+            BackendError: The old file is in place; the text holds what else is known.
             OutcomeUnknown: The new file is in place, but may not be in force.
         """
         if plan.idle:

@@ -73,7 +73,7 @@ def sorted_out(entries: Sequence[str], allowlist: str) -> SettingContent:
     marks = {mark for one in networks if (mark := _mark(one, mine)) is not None}
     found: set[tuple[Role, Network, Network]] = set()
     others = []
-    # From the end, where ours are: of two equal texts, the first is the stranger's.
+    # From the end, where ours are: of two equal texts, the first is foreign.
     for text, network in zip(reversed(entries), reversed(networks), strict=True):
         if _mark(network, mine) is not None:
             continue

@@ -49,7 +49,7 @@ def header_token(text: str, whose: str) -> Secret:
     """Return a token that can be sent.
 
     Raises:
-        NoAccess: It is none.
+        NoAccess: The text is no token.
     """
     token = text.strip()
     if not (token and token.isascii() and token.isprintable() and " " not in token):

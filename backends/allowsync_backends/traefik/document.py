@@ -38,7 +38,7 @@ def loaded(text: str) -> Any:
     """Parse a document of YAML, every scalar as text.
 
     Raises:
-        Unfit: It is none.
+        Unfit: The text is no YAML.
     """
     import yaml
 

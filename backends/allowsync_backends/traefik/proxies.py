@@ -24,7 +24,7 @@ _EVERYBODY: Final = ("0.0.0.0/0", "::/0")
 def believed(options: TraefikOptions, syntax: TraefikSyntax) -> TrustedProxies | None:
     """Return the trusted proxies where the middleware is used, as far as the API shows them.
 
-    Without `depth` and `excluded_ips` there are none, whatever the entry points' settings. The
+    Without `depth` and `excluded_ips` there are none, whatever the entry points trust. The
     ports of a container are others.
     """
     points = () if options.api is None else _entry_points(Api(options.api), syntax)

@@ -187,5 +187,5 @@ class UfwBackend(Value):
 
 
 def _ineffective(what: str, advice: str) -> BackendError:
-    """The error where a rule would have no effect."""
+    """Return the error where a rule would have no effect."""
     return BackendError(f"{what}. Nothing was written; {advice}")

@@ -1,6 +1,6 @@
 """UFW's files of rules: read whole, replaced in one step, with the previous version kept beside.
 
-Where one of them is a link, its destination is the file, as it is to UFW; the link stays.
+Where one of them is a link, its destination is the file, as for UFW; the link stays.
 """
 
 from __future__ import annotations

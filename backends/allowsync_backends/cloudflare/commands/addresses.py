@@ -26,7 +26,7 @@ def network(text: str) -> Network:
     """Parse an address or a network.
 
     Raises:
-        NotTakenError: It is none, or one that no list can hold.
+        NotTakenError: The text is no network, or one that no list can hold.
     """
     if not _FORM.fullmatch(text):
         raise NotTakenError("is not an address or a network such as 203.0.113.0/24")

@@ -56,7 +56,7 @@ def host(text: str) -> str:
     """Return a host name in the form compared.
 
     Raises:
-        NoExpressionError: It is none.
+        NoExpressionError: The text is no host name.
     """
     name = text
     if not text.isascii():
@@ -76,7 +76,7 @@ def path(text: str) -> str:
     """Return a path prefix in the form compared: in lower case, its escapes undone.
 
     Raises:
-        NoExpressionError: It is none, or holds characters that a client would have to escape.
+        NoExpressionError: It is no path, or holds characters that a client would have to escape.
     """
     if not _PATH.fullmatch(text) or set(text) & set("?#%"):
         raise NoExpressionError(
