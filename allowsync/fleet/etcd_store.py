@@ -1,9 +1,9 @@
 """Documents as keys of etcd. A lease holds the lead; every publication is fenced by it.
 
-   PREFIX/FLEET/leader       the machine that leads; expires with its lease
-   PREFIX/FLEET/lists/NAME   the current document of an allowlist: its digest, number of parts
-   PREFIX/FLEET/parts/NAME/SHA256/NUMBER   a part of it
-   PREFIX/FLEET/machines/NAME   a machine's report of its last run; for display alone
+    PREFIX/FLEET/leader       the machine that leads; expires with its lease
+    PREFIX/FLEET/lists/NAME   the current document of an allowlist: its digest, number of parts
+    PREFIX/FLEET/parts/NAME/SHA256/NUMBER   a part of it
+    PREFIX/FLEET/machines/NAME   a machine's report of its last run; for display alone
 
 The watch covers `lists`: were parts below it, each waiting machine would receive all of them.
 

@@ -1,12 +1,12 @@
 """Acceptance of new addresses: six guards over all hosts and over runs. Pure.
 
-   guard          an arrival, a network that its host does not hold, is rejected when
-   latch_absent   its name was absent for longer than that, and was not approved since
-   max_sharing    more hosts than that gave it within `guard_window`, and none vouches for it
-   canary         a random name beside its own gives it, now or within the window
-   agreement      fewer nameservers than that give it in this run
-   max_moves      its host had that many new networks within a day
-   (DNS64)        its resolver synthesizes IPv6 addresses from all of IPv4 with that prefix
+    guard          an arrival, a network that its host does not hold, is rejected when
+    latch_absent   its name was absent for longer than that, and was not approved since
+    max_sharing    more hosts than that gave it within `guard_window`, and none vouches for it
+    canary         a random name beside its own gives it, now or within the window
+    agreement      fewer nameservers than that give it in this run
+    max_moves      its host had that many new networks within a day
+    (DNS64)        its resolver synthesizes IPv6 addresses from all of IPv4 with that prefix
 
 An address whose network its host has held for longer than the window is never rejected. One that
 came within it and was accepted is checked again in each run: `max_sharing` and `canary` refute it

@@ -3,11 +3,11 @@
 The last credible content of a list is in force until there is another credible one. A list is
 accepted as a whole or not at all.
 
-   the list is         in force before    outcome
-   plausible           anything           it is in force
-   not plausible       a list             the list in force stays
-   missing             a list             the list in force stays
-   either of these     nothing            it is unknown, which is not the same as empty
+    the list is         in force before    outcome
+    plausible           anything           it is in force
+    not plausible       a list             the list in force stays
+    missing             a list             the list in force stays
+    either of these     nothing            it is unknown, which is not the same as empty
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
 A host may name a source beside its literal networks. The last credible networks of the source are
 kept in the state until there are other credible ones.
 
-   the source gives    kept before        outcome
-   plausible ones      anything           kept instead, for a day
-   implausible ones    networks           the kept ones stay; asked again in an hour
-   nothing             networks           the kept ones stay; asked again in an hour
-   either of these     nothing            the host is undecided; asked again by the next run
+    the source gives    kept before        outcome
+    plausible ones      anything           kept instead, for a day
+    implausible ones    networks           the kept ones stay; asked again in an hour
+    nothing             networks           the kept ones stay; asked again in an hour
+    either of these     nothing            the host is undecided; asked again by the next run
 """
 
 from __future__ import annotations
