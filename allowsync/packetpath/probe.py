@@ -333,7 +333,7 @@ class Prober:
             probe.answered = data
 
     def _strays(self, probe: Probe, index: int, data: bytes) -> str:
-        """Return the reason why an answer leaves by another way than its source; "" if it does not.
+        """Return the reason why an answer that left by an interface misses its destination, or "".
 
         A tunnel accepts no packet whose source address is not its own.
         """

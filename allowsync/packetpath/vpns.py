@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Addresses beyond every uplink: those of root name servers.
 _FAR: Final = tuple(ip_address(one) for one in ("198.41.0.4", "2001:503:ba3e::2:30"))
-# Tunnels to a provider of access, and hardware that looks like a tunnel, have no kind or these.
+# Tunnels to an access provider, and hardware that looks like a tunnel, have no kind or these.
 _ACCESS: Final = ("", "ppp", "wwan")
 _GATEWAYS: Final = (5, 9, 18)  # RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA
 

@@ -157,7 +157,7 @@ class JellyfinApi(Value):
             return None
         try:
             if self.ca_file is not None and not self.ca_file.is_file():
-                raise OSError(EINVAL, "not a file")  # a pipe would be waited for
+                raise OSError(EINVAL, "not a file")  # reading a pipe would block
             return create_default_context(cafile=self.ca_file)
         except OSError as error:
             why = error.strerror or type(error).__name__

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def denies_everybody(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
     """Whether a rule denies the port of a rule of ours to every source.
 
-    A denial on one interface, at one address of this machine, or after some connections counts.
+    Those on one interface, at one address of this machine, or after some connections count, too.
     """
     if one.action not in ("deny", "reject", "limit") or one.source not in ANYWHERE:
         return False
