@@ -66,7 +66,8 @@ def refusal(content: ListContent, source: ListSource, before: int, *, force: boo
         return ""
     if now * FEWER < before or now > before * MORE:
         much = "less than half" if now < before else f"more than {MORE} times"
-        return f"it has {now:,} networks, {much} of what it had ({before:,})"
+        what = f"it has {now:,} networks, {much} of what it had ({before:,})"
+        return f"{what}; 'allowsync apply --force' takes it"
     return ""
 
 

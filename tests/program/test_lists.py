@@ -88,7 +88,10 @@ def test_a_host_may_have_more_than_its_list(office: Installation) -> None:
 REFUSED = {
     "a web page": ("<html>81.2.70.0/24", "a web page"),
     "too wide for a host": (f"{OFFICE}81.0.0.0/12\n", "/16 is the widest that may be granted"),
-    "far fewer": ("81.2.70.0/24\n", "less than half of what it had (3)"),
+    "far fewer": (
+        "81.2.70.0/24\n",
+        "less than half of what it had (3); 'allowsync apply --force' takes it",
+    ),
 }
 
 

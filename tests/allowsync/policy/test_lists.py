@@ -96,6 +96,7 @@ def test_a_list_may_change(before: int, now: int) -> None:
 )
 def test_a_list_that_was_halved_or_tripled_needs_force(before: int, now: int, why: str) -> None:
     assert why in said(addresses(now), before)
+    assert said(addresses(now), before).endswith("; 'allowsync apply --force' takes it")
     assert said(addresses(now), before, force=True) == ""
 
 
