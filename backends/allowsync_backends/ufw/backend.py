@@ -100,6 +100,8 @@ class UfwBackend(Value):
             if not seen.in_force:
                 raise _ineffective(inspection.BYPASSED, inspection.SET_UP)
             self._change(seen, plan.final)
+        if inspection.is_open(self.mine, self.options.ports, seen):
+            raise BackendError(f"{inspection.OPEN}; its rules were written; {inspection.SHUT}")
 
     def clear(self) -> None:
         """Remove our rules, also while UFW is switched off.

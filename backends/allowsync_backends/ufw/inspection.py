@@ -10,9 +10,10 @@ from allowsync.model.target import Current, Traffic
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync.text import counted
 from allowsync_backends.ufw import rules_store
+from allowsync_backends.ufw.denials import denies_everybody
 from allowsync_backends.ufw.foreign_rules import shut_out
 from allowsync_backends.ufw.kernel import written
-from allowsync_backends.ufw.tuples import UfwRule, apart, chain, ports_text, rule_of
+from allowsync_backends.ufw.tuples import ANYWHERE, UfwRule, apart, chain, ports_text, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,10 @@ SET_UP = (
     "rules of iptables, and lets everything in for a moment"
 )
 
-ADVICE: Final = {INACTIVE: TURN_ON, BYPASSED: SET_UP}
+OPEN = "ufw lets in whatever no rule is about: the allowlist keeps no one out"
+SHUT = "'ufw default deny incoming' keeps others out, once its rules let yourself in"
+
+ADVICE: Final = {INACTIVE: TURN_ON, BYPASSED: SET_UP, OPEN: SHUT}
 
 
 def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Current:
@@ -44,6 +48,8 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
         flaws.append(INACTIVE)
     elif not seen.in_force:
         flaws.append(BYPASSED)
+    elif is_open(mine, ports, seen):
+        flaws.append(OPEN)
     for family in (one for one in BOTH_FAMILIES if one in seen.files):
         file = seen.files[family]
         held = _held(mine, file)
@@ -62,6 +68,20 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
         obstacles=obstacles,
         traffic=_traffic(mine, seen, flaws) if seen.in_force else None,
     )
+
+
+def is_open(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> bool:
+    """Whether UFW's default lets everyone in to a port, which no rule of UFW denies to everyone."""
+    return not mine.route and any(
+        kernel.open and not all(_is_denied(seen.files[family], mine, port) for port in ports)
+        for family, kernel in seen.kernel.items()
+    )
+
+
+def _is_denied(file: RulesFile, mine: RuleOwnership, port: Port) -> bool:
+    tuples = [one.tuple for one in file.blocks if one.tuple is not None]
+    everyone = [UfwRule(source, ports_text(port), port.protocol.value) for source in ANYWHERE]
+    return any(denies_everybody(one, rule, route=mine.route) for one in tuples for rule in everyone)
 
 
 def _traffic(mine: RuleOwnership, seen: UfwSnapshot, flaws: Sequence[str]) -> Traffic:

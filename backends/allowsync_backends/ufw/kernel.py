@@ -32,6 +32,10 @@ _WRITTEN: Final = re.compile(
 )
 
 
+_HARMLESS: Final = re.compile(r" -j (?:ACCEPT|(?:ufw6?|f2b)-\S+)$")
+_DROP: Final = re.compile(r"^\s*-[AI] .*-j (?:DROP|REJECT)\b", re.MULTILINE)
+
+
 class Kernel(Value):
     """A chain of UFW's user rules in the kernel.
 
@@ -39,12 +43,14 @@ class Kernel(Value):
         rules: The rules with only a source and a port, and the count of each.
         length: The number of all rules.
         leads_here: Whether packets reach the chain at all.
+        open: Whether what passes the chain without a decision is accepted for sure.
         counts: The packets that each of those rules has admitted.
     """
 
     rules: Counter[UfwRule] = field(default_factory=Counter)
     length: int = 0
     leads_here: bool = False
+    open: bool = False
     counts: Counter[UfwRule] = field(default_factory=Counter, compare=False)
 
 
@@ -55,14 +61,30 @@ def entrances(family: Family, *, route: bool) -> tuple[tuple[str, str], ...]:
     return (suffix.upper(), before), (before, chain(family, route=route))
 
 
-def listed(listing: str, *, leads_here: bool) -> Kernel:
+def listed(listing: str, *, leads_here: bool, rest_accepted: bool = False) -> Kernel:
     """Parse a chain from the output of `iptables -S`, with counters or without."""
     rules, counts = Counter[UfwRule](), Counter[UfwRule]()
     for source, protocol, ports, packets in _LISTED.findall(listing):
         rule = UfwRule(source, ports, protocol)
         rules[rule] += 1
         counts[rule] += int(packets or 0)
-    return Kernel(rules, listing.count("\n-A ") + listing.startswith("-A "), leads_here, counts)
+    length = listing.count("\n-A ") + listing.startswith("-A ")
+    return Kernel(rules, length, leads_here, rest_accepted, counts)
+
+
+def accepts_rest(listing: str) -> bool:
+    """Whether the kernel's own chain accepts what UFW's chains did not decide.
+
+    A rule of another origin may drop it: where there is any but a jump to Fail2ban's bans, it is
+    not certain.
+    """
+    rules = [line for line in listing.splitlines() if line.startswith("-A ")]
+    return "-P INPUT ACCEPT" in listing.splitlines() and all(map(_HARMLESS.search, rules))
+
+
+def drops(rules: str) -> bool:
+    """Whether a file of rules, such as `after.rules`, drops or rejects anything."""
+    return bool(_DROP.search(rules))
 
 
 def leads(listing: str, start: str, end: str) -> bool:

@@ -53,12 +53,12 @@ def look(*, route: bool) -> UfwSnapshot:
 
 def _listed(family: Family, *, route: bool) -> Kernel:
     """Return a family's chain in the kernel."""
-    leads = all(
-        kernel.leads(_rules(tool.listing(family, start)), start, end)
-        for start, end in kernel.entrances(family, route=route)
-    )
+    entrances = kernel.entrances(family, route=route)
+    before = [_rules(tool.listing(family, start)) for start, _ in entrances]
+    leads = all(kernel.leads(text, *pair) for text, pair in zip(before, entrances, strict=True))
+    rest_accepted = kernel.accepts_rest(before[0]) and not kernel.drops(rules_store.after(family))
     rules = _rules(tool.counted_listing(family, chain(family, route=route)))
-    return kernel.listed(rules, leads_here=leads)
+    return kernel.listed(rules, leads_here=leads, rest_accepted=rest_accepted)
 
 
 def _rules(listing: tuple[str, ...]) -> str:

@@ -42,6 +42,15 @@ def backup(family: Family) -> Path:
     return file.with_name(f"{file.name}.before-allowsync")
 
 
+def after(family: Family) -> str:
+    """Return the rules that UFW appends to those of its users; empty where they are unreadable."""
+    name = "after.rules" if family is Family.IPV4 else "after6.rules"
+    try:
+        return (FOLDER / name).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
 def folders() -> tuple[Path, ...]:
     """Return the folders that are written to."""
     return tuple(dict.fromkeys((FOLDER, *(real(family).parent for family in NAMES))))

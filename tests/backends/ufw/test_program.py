@@ -330,3 +330,48 @@ def test_a_configuration_that_was_moved_keeps_its_rules(here: Inside) -> None:
     assert rules(here)["81.2.69.77"] == "allowsync:web:alice"
     done = here.inside.run(allowsync, "apply", "--config", moved)
     assert (done.code, done.out) == (0, "")
+
+
+def test_a_default_that_lets_everyone_in_fails_every_run_and_rules_follow_their_host(
+    here: Inside,
+) -> None:
+    here("apply")
+    here.inside.command("ufw", "default", "allow", "incoming")
+    for address in ("81.2.69.1", "81.2.70.1"):
+        here.server.zones[ALICE] = [address]
+        for command in ("apply", "status", "check --no-packets"):
+            done = here(command)
+            said = " ".join((done.out + done.err).split())
+            assert (done.code, "'ufw default deny incoming' keeps others out" in said) == (1, True)
+    assert "-s 81.2.70.1/32 " in here.inside.command("iptables", "-S", "ufw-user-input")
+    here.inside.command("ufw", "default", "deny", "incoming")
+    assert here("apply").code == 0
+    done = here("apply")
+    assert (done.code, done.out) == (0, "")
+    assert "81.2.69.1/32" not in here.inside.command("iptables", "-S", "ufw-user-input")
+
+
+CLOSED = {
+    "by a rule of UFW": (["ufw deny 443/tcp"], 0),
+    "by a rule in after.rules": (
+        ["sed -i 's/^COMMIT/-A ufw-after-input -j DROP\\nCOMMIT/' /etc/ufw/after*.rules"],
+        0,
+    ),
+    "by a rule of iptables": (["iptables -A INPUT -j DROP", "ip6tables -A INPUT -j DROP"], 0),
+    "over IPv4 alone": (["iptables -A INPUT -j DROP"], 1),
+    "at another port": (["ufw deny 444/tcp"], 1),
+    "to those whom Fail2ban bans": (
+        ["iptables -N f2b-sshd", "iptables -A INPUT -p tcp --dport 22 -j f2b-sshd"],
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("deeds", "code"), CLOSED.values(), ids=CLOSED)
+def test_a_default_that_lets_everyone_in_is_no_fault_where_the_port_is_closed_all_the_same(
+    here: Inside, deeds: list[str], code: int
+) -> None:
+    here("apply")
+    here.inside.command("sh", "-ec", "; ".join(["ufw default allow incoming", *deeds]))
+    here("apply")
+    assert here("apply").code == code
