@@ -22,6 +22,8 @@ VALUES: Final = {
     "a format": "'{0.__class__.__mro__}%n%s'",
     "ten thousand letters": "x" * 10_000,
     "a huge number": "9" * 400,
+    "more time than there is": "999999999w",
+    "the last day of all": "9999-12-31",
     "a negative number": "-1",
     "infinity": ".inf",
     "not a number": ".nan",

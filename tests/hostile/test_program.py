@@ -51,6 +51,8 @@ SAMPLE = [
     "a file: a path upwards",
     "a command: a command in parentheses",
     "a port: an option",
+    "a span: more time than there is",
+    "an end: the last day of all",
     "an unknown key: right to left",
     "the whole file: laughter",
     "the whole file: a hundred thousand brackets",

@@ -148,6 +148,7 @@ def refusal(done: ProgramResult, schema: str) -> str:
         ("alice", "'alice' is a host, which has access by its names: expected a network"),
         (f"{GUEST} --for 4", "--for: expected a duration"),
         (f"{GUEST} --for 0s", "longer than 0s"),
+        (f"{GUEST} --for 999999999w", "--for: expected a duration of at most 36500d"),
         (f"{GUEST} --as Guest", "expected a name"),
         (f"{GUEST} --as alice", "there is a host 'alice': choose another name with --as"),
         (f"{GUEST} --on wep", "there is no allowlist 'wep' (did you mean 'web'?)"),

@@ -58,13 +58,13 @@ class Duration(Leaf[timedelta]):
         match = DURATION.fullmatch(scalar.text)
         if match is None or scalar.type is ScalarType.NULL:
             raise UnfitError
-        value = int(match[1]) * UNITS[match[2]]
-        if value > self.longest:
+        count, unit = int(match[1]), UNITS[match[2]]
+        if count > self.longest // unit:  # their product may be more than a timedelta holds
             longest = duration_text(self.longest)
             raise UnfitError(f"expected a duration of at most {longest}, got {got(scalar)}")
-        if not value and not self.zero:
+        if not count and not self.zero:
             raise UnfitError
-        return value
+        return count * unit
 
     def schema(self) -> dict[str, Any]:
         """A number and its unit, as text."""

@@ -80,6 +80,11 @@ def test_what_is_no_duration(plain: Any) -> None:
     assert parsed(Duration(), plain).startswith("expected a duration such as 90s, 15m, 6h or 3d, ")
 
 
+@pytest.mark.parametrize("text", ["36501d", "142857143w", "999999999w", "999999999d"])
+def test_a_duration_beyond_what_can_be_calculated_with_is_one_that_is_too_long(text: str) -> None:
+    assert parsed(Duration(), text) == f"expected a duration of at most 36500d, got '{text}'"
+
+
 def test_durations_are_shown_in_their_largest_unit() -> None:
     seconds = [0, 59, 60, 90, 3600, 5400, 86400, 14 * 86400]
     shown = [duration_text(timedelta(seconds=one)) for one in seconds]
