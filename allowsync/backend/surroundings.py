@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import sys
+from _operator import is_
 from _thread import get_ident
 
 from allowsync.typed import TYPE_CHECKING, Any, Final
@@ -55,8 +56,7 @@ class Surroundings:
         self._definitions = _definitions() if others else None
 
     def __enter__(self) -> None:
-        if self._definitions is not None:
-            self._definitions.note()
+        self._note()
         self._environment = dict(os.environb)
         self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
         self._umask = os.umask(0o077)
@@ -65,9 +65,7 @@ class Surroundings:
         self._depth, self._hooks = sys.getrecursionlimit(), (sys.gettrace(), sys.getprofile())
         self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
         self._objects = {name: getattr(sys, name) for name in _NAMES}
-        self._builtins, self._modules = dict(_BUILTINS), dict(sys.modules)
-        self._os, self._mask = dict(_OS), signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        self._importing = [list(one) for one in _IMPORTING]
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         sink, nothing = _sink(), _nothing()
         self._kept = {one: _copy(one) for one in _STREAMS}
         _private.update(self._kept.values())
@@ -80,6 +78,20 @@ class Surroundings:
         self._threads = _threads()
         self._refuse()
         _watch(os.getpid())
+
+    def _note(self) -> None:
+        """Note what third-party code may replace in modules; our own backends replace nothing."""
+        if self._definitions is not None:
+            self._definitions.note()
+            self._builtins, self._os, self._modules = dict(_BUILTINS), dict(_OS), dict(sys.modules)
+            self._importing = [list(one) for one in _IMPORTING]
+
+    def _put_back(self) -> None:
+        if self._definitions is not None:
+            _BUILTINS.update(self._builtins)  # first: the code below needs them
+            _OS.update(self._os)
+            self._definitions.put_back()
+            _restore_importing(self._modules, self._importing)
 
     def _refuse(self) -> None:
         """Refuse irreversible calls."""
@@ -94,15 +106,11 @@ class Surroundings:
             setattr(module, name, refusal)
 
     def __exit__(self, *_: object) -> None:
-        _BUILTINS.update(self._builtins)  # first: the code below needs them
-        _OS.update(self._os)
-        if self._definitions is not None:
-            self._definitions.put_back()
+        self._put_back()
         if (sys.gettrace(), sys.getprofile()) != self._hooks:
             sys.settrace(self._hooks[0])
             sys.setprofile(self._hooks[1])
         sys.setrecursionlimit(self._depth)
-        _restore_importing(self._modules, self._importing)
         # A remaining thread may call the refused functions at any time.
         left = _threads() > self._threads
         for (module, name), function in (self._refusals if left else self._functions).items():
@@ -227,9 +235,8 @@ def _threads() -> int:
 
 def _restore_importing(modules: Mapping[str, Any], importing: list[list[Any]]) -> None:
     """Restore import state that was removed or replaced; additions stay."""
-    for name, module in modules.items():
-        if sys.modules.get(name) is not module:
-            sys.modules[name] = module
+    if not all(map(is_, map(sys.modules.get, modules), modules.values())):
+        sys.modules.update(modules)
     for now, before in zip(_IMPORTING, importing, strict=True):
         if any(one not in now for one in before):
             now[:] = before
