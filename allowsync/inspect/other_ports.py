@@ -13,6 +13,7 @@ from allowsync.inspect.guarded_packets import behind, met, questions, translated
 from allowsync.inspect.guarded_target import strangers
 from allowsync.inspect.reachability import IN, address_in, by_rules, some
 from allowsync.model.target import Finding, Severity
+from allowsync.model.value import replace
 from allowsync.packetpath.question import Aim, PacketVerdict, Question, is_private
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from allowsync.inspect.guarded_packets import PacketAnswers
     from allowsync.inspect.guarded_target import GuardedTarget
-    from allowsync.model.target import PortRange
+    from allowsync.model.target import Guard, PortRange
     from allowsync.packetpath.question import Answer
 
     Address: TypeAlias = IPv4Address | IPv6Address
@@ -38,8 +39,7 @@ def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
         for friend in _friends(one):
             yield from questions(friend, one.guard)
         for source in strangers(targets):
-            yield from translated(source, one.guard)
-            yield from behind(source, one.guard)
+            yield from _past(source, one.guard)
             for port in _unguarded_by_udp(one, targets):
                 yield Question(source, "udp", port.first)
 
@@ -50,8 +50,7 @@ def other_openings(
     """Ports by which strangers bypass a target, for each guarded port."""
     sources = strangers(targets)
     for one in _gates(targets):
-        asked = [ask for source in sources for ask in translated(source, one.guard)]
-        asked += [ask for source in sources for ask in behind(source, one.guard)]
+        asked = [ask for source in sources for ask in _past(source, one.guard)]
         own = {
             answer.question.destination
             for source in sources
@@ -70,6 +69,14 @@ def other_openings(
             served = [way for way in given if _serves_the_same(way, ends, answers)]
             if served:
                 yield one.name, _by_udp(port, served)
+
+
+def _past(source: Address, guard: Guard) -> Iterator[Question]:
+    """Questions whether an address gets past a gate, at ports that translation leads to as well."""
+    yield from translated(source, guard)
+    yield from behind(source, guard)
+    for one in translated(source, guard):
+        yield replace(one, aim=Aim.BEHIND)
 
 
 def _unguarded_by_udp(
@@ -185,5 +192,8 @@ def _opening(port: PortRange, found: Sequence[Answer]) -> Finding:
 
 def _named(asked: Question, port: PortRange) -> str:
     """The strangers' way: another address, or another port."""
-    direct = asked.aim is Aim.BEHIND or port.first <= asked.port <= port.last
-    return str(asked.destination) if direct else f"{asked.port}/{asked.protocol}"
+    if port.first <= asked.port <= port.last:
+        return str(asked.destination)
+    if asked.aim is Aim.BEHIND:
+        return f"{asked.destination} port {asked.port}"
+    return f"{asked.port}/{asked.protocol}"

@@ -30,6 +30,7 @@ from allowsync.packetpath.question import (
     PacketVerdict,
     Question,
     all_unknown,
+    is_private,
 )
 from allowsync.packetpath.sources import MOST_ONWARD, NamedSources, named_sources
 from allowsync.packetpath.translation import (
@@ -179,8 +180,13 @@ def _placed(
             yield from (replace(placed, port=port) for port in ports)
             continue
         for address in reached(question.aim, link.index):
-            if address.version == question.source.version:
+            if address.version == question.source.version and not _is_unroutable(question, address):
                 yield from (replace(placed, destination=address, port=port) for port in ports)
+
+
+def _is_unroutable(question: Question, address: Address) -> bool:
+    """Whether an address behind is asked at many ports, and has no way from the internet."""
+    return question.aim is Aim.BEHIND and not question.port and is_private(address)
 
 
 def _destinations(source: Original, aim: Aim, index: int) -> tuple[Address, ...]:

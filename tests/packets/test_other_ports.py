@@ -101,13 +101,24 @@ def test_each_port_that_translation_names_is_tried(inside: Namespace, rules: str
 
 SERVER4, SERVER6 = "192.168.2.10", "2a02:2e0:77::10"
 ROUTER: Final = """table ip nat { chain prerouting { type nat hook prerouting priority dstnat;
-  iifname "eth0" tcp dport 8096 dnat to 192.168.2.10
+  iifname "eth0" tcp dport 8096 dnat to %s
 }
 }"""
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["the same machine", "another"])
-def test_an_address_of_the_machine_behind_is_named(inside: Namespace, *, same: bool) -> None:
+@pytest.mark.parametrize(
+    ("same", "translated", "named"),
+    [
+        (True, SERVER4, SERVER6),
+        (True, f"{SERVER4}:8920", f"{SERVER6} port 8920"),
+        (False, SERVER4, ""),
+        (False, f"{SERVER4}:8920", ""),
+    ],
+    ids=["the same machine", "its other port", "another machine", "the other port of another"],
+)
+def test_an_address_of_the_machine_behind_is_named(
+    inside: Namespace, *, same: bool, translated: str, named: str
+) -> None:
     inside.command("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
     inside.batch(
         "address add 192.168.2.1/24 dev lan0",
@@ -119,14 +130,14 @@ def test_an_address_of_the_machine_behind_is_named(inside: Namespace, *, same: b
     )
     inside.sysctl("net/ipv4/ip_forward", "1")
     inside.sysctl("net/ipv6/conf/all/forwarding", "1")
-    inside.nft(ROUTER)
+    inside.nft(ROUTER % translated)
     said = [(one.what, one.advice) for one in found(inside)]
-    if not same:
+    if not named:
         assert said == []
         return
     ((what, advice),) = said
     assert what.startswith(
-        f"strangers reach 8096/tcp by {SERVER6} over IPv6 by eth0, "
+        f"strangers reach 8096/tcp by {named} over IPv6 by eth0, "
         "the machine that 8096/tcp leads to: "
     )
     assert advice.startswith("keep strangers out where packets are forwarded")
