@@ -31,7 +31,7 @@ DEFAULT_SPAN = timedelta(days=7)
 )
 @common
 def history(invocation: Invocation, host: str | None, since: datetime | None) -> int:
-    """What changed, when, and why; of one HOST, or of all of them and their targets.
+    """Show what changed, when, and why; of one HOST, or of all of them and their targets.
 
     Reads what earlier runs wrote down, asks no DNS and looks at no firewall. Exit code 1 if that
     cannot be read.

@@ -28,7 +28,7 @@ SCHEMA = "allowsync.resolve/1"
 @click.argument("hosts", nargs=-1, metavar="[HOST|HOSTNAME]...", shell_complete=complete)
 @common
 def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
-    """What each nameserver answers now, and what allowsync would make of it.
+    """Show what each nameserver answers now, and what allowsync would make of it.
 
     HOST is a label of the configuration; without any, all are asked. HOSTNAME is any name, such as
     alice.duckdns.org, whether the configuration has it or not. Changes nothing. Exit code 3 if some

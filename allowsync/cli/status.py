@@ -30,7 +30,7 @@ SCHEMA = "allowsync.status/1"
 @click.option("--seen", is_flag=True, help="Say when the networks of each host last sent a packet.")
 @common
 def status(invocation: Invocation, html: Path | None, watched: bool, seen: bool) -> int:
-    """Who is allowed where, by which addresses, since when, until when, how fresh.
+    """Show who is allowed where, by which addresses, since when, until when, how fresh.
 
     What is wrong comes first, on standard error: targets that cannot be read, are out of sync, or
     guard a port that is open to strangers all the same; a schedule that starts no run, a last run

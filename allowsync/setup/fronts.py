@@ -62,7 +62,7 @@ FRONTS: Final[Mapping[str, tuple[FrontQuestion, ...]]] = {
     "nginx": _file("/etc/nginx/allowsync/{allowlist}.conf"),
     "traefik": _file("/etc/traefik/dynamic/allowsync-{allowlist}.yml"),
 }
-"""What web servers and lists are asked, by the name of their backend: they guard no ports."""
+"""Questions about web servers and lists, by the name of their backend: they guard no ports."""
 
 _ASKED: Final = {
     **FRONTS,
