@@ -184,6 +184,19 @@ class Life(RuleBasedStateMachine):
         self.at.says(self.name(label), home(label, 3))
         self._runs(4)
 
+    @rule(label=LABELS, then=THEN)
+    def is_mistyped_while_that_is_waited_for(self, label: str, then: int) -> None:
+        """An edit and its undoing are no approval."""
+        mine, name = self.label(label), self.name(label)
+        if mine is not None and name in self.account.latched:
+            names = self.at.hosts[mine].hostnames
+            typed = tuple(f"mistyped.{one}" if one == name else one for one in names)
+            self.at.says(f"mistyped.{name}", SILENT[0])
+            self.at.hosts[mine] = replace(self.at.hosts[mine], hostnames=typed)
+            self._runs(then)
+            self.at.hosts[mine] = replace(self.at.hosts[mine], hostnames=names)
+            self._runs(1)
+
     def watched(self, label: str) -> bool:
         """Whether anything is asked about a host."""
         listed = any(label in labels for labels in self.at.members.values())
