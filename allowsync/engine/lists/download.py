@@ -132,7 +132,7 @@ def _concluded(
     heading = reply.heading
     if why := heading.get("trouble"):
         raise FetchError(f"{REJECTED if heading.get('refused') else ''}{printable(str(why))}")
-    if heading.get("unchanged"):
+    if heading.get("unchanged") and _conditions(source, before):
         asked = identity(source)
         return replace(before, tried=now, fetched=now, asked=asked, trouble="", failures=0)
     content = _content(reply)

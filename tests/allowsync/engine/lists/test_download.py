@@ -280,7 +280,8 @@ def test_what_was_refused_is_fetched_again_with_force(config: Config, asked: Ser
 
 
 def test_what_has_not_changed_is_as_new(config: Config, asked: Servers) -> None:
-    before = known(config, T0 - 12 * HOUR)
+    before = replace(known(config, T0 - 12 * HOUR), etag='"1"')
+    write_list(config.state, before)
     asked.replies = [Reply({"unchanged": True}, ())]
     kept, _ = fetch(config, Names(*PUBLIC))
     assert kept is not None
@@ -309,6 +310,7 @@ HOSTILE = {
     "fewer than none": Reply({**LIST.heading, "unread": -1}, NETWORKS),
     "odd promises": Reply({**LIST.heading, "promised": [1]}, NETWORKS),
     "nothing": Reply(LIST.heading, ()),
+    "unchanged, which was not asked": Reply({"unchanged": True}, NETWORKS[:1]),
     "everything": Reply(LIST.heading, ("0.0.0.0/0",)),
     "all trouble": Reply({"trouble": "\x1b[31m" + "x" * 9999}, NETWORKS),
 }
