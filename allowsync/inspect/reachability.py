@@ -228,10 +228,11 @@ def _is_open(interface: str, guard: Guard) -> bool:
 
 
 class LockedOut(Value):
-    """An entry whose packets do not get in, and the interfaces concerned."""
+    """An entry whose packets do not get in, the interfaces concerned, and those where they do."""
 
     entry: Entry
     interfaces: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     everywhere: bool
     answers: tuple[Answer, ...]
 
@@ -284,7 +285,9 @@ def _shut_out(entry: Entry, several: Sequence[Answer]) -> Iterator[LockedOut]:
     everywhere = len(refused) == len(given)
     # A machine with two uplinks may legitimately receive one source's packets by one of them alone.
     if refused and (everywhere or any(named_rules(one) for one in refused)):
-        yield LockedOut(entry, tuple(shut), everywhere, refused)
+        inside = {one.question.interface: None for one in given if one.verdict in IN}
+        elsewhere = tuple(one for one in inside if one not in shut)
+        yield LockedOut(entry, tuple(shut), elsewhere, everywhere, refused)
 
 
 def _shut(
@@ -295,15 +298,18 @@ def _shut(
     versions = sorted({one.entry.network.version for one in several})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({name: None for one in several for name in one.interfaces})
+    inside = some({name: None for one in several for name in one.elsewhere})
+    but = f"; by {inside} they get in" if inside else ""
     stopped = [answer for one in several for answer in one.answers]
     counted = everywhere and any(map(_advice_by_count, stopped))
     known = counted or any(map(named_rules, stopped))
     onward = _onward(stopped, port) if any(one.to for one in stopped) else ""
     rules = rules if known else ""
     severity = Severity.ERROR if everywhere else Severity.WARNING
+    what = f"{some(whose)} {verb} locked out of {where} over {over}"
     return Finding(
         severity if known else Severity.INFO,  # a copy has no neighbours, and no IPsec
-        f"{some(whose)} {verb} locked out of {where} over {over} by {interfaces}{onward}{rules}",
+        f"{what} by {interfaces}{onward}{rules}{but}",
         _advice_to_let_in(port, stopped) if rules else _NO_RULE,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.inspect.diagnostics import Located
 from allowsync.model.target import Finding, Severity
 from allowsync.schedule.dropin import EARLY, demands
-from allowsync.schedule.files import OURS, Disk, FileState
+from allowsync.schedule.files import INSTALL, OURS, Disk, FileState
 from allowsync.schedule.requirements import requirements
 from allowsync.schedule.units import FOLLOW, SERVICE, UNITS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
     from allowsync.model.outcome import Notice
 
-_INSTALL: Final = "run 'allowsync schedule install'"
 _DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
 
 
@@ -50,10 +49,10 @@ def about_schedule(
         missing.append("User=root")
     if missing:
         what = f"the service lacks permissions for {', '.join(missing)}"
-        yield Located(SERVICE, Finding(Severity.WARNING, what, _INSTALL))
+        yield Located(SERVICE, Finding(Severity.WARNING, what, INSTALL))
     if needed.restored and needed.needs.before and not early:
         what = "is not installed: saved rules that name our sets would not be loaded at boot"
-        yield Located(EARLY, Finding(Severity.WARNING, what, _INSTALL))
+        yield Located(EARLY, Finding(Severity.WARNING, what, INSTALL))
     if needed.follower is not None and not follows:
         what = "is not installed: a decision of the fleet waits for the next run of the timer"
-        yield Located(FOLLOW, Finding(Severity.WARNING, what, _INSTALL))
+        yield Located(FOLLOW, Finding(Severity.WARNING, what, INSTALL))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.status import ScheduleFacts
+from allowsync.schedule.files import INSTALL
 from allowsync.schedule.renewal import command_text, runs
 from allowsync.schedule.status import standing
 from allowsync.schedule.units import CRON, TIMER, UNITS, Scheduler
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from allowsync.schedule.files import Disk
     from allowsync.schedule.status import ScheduleStatus
 
-INSTALL: Final = "run 'allowsync schedule install'"
 NONE: Final = ScheduleFacts(trouble=f"no schedule is installed; {INSTALL}")
 ANOTHER: Final = ScheduleFacts(trouble="the schedule that is installed runs another configuration")
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from allowsync.schedule.units import ScheduleFile
 
+# What installs the schedule, for the user who asks: only root may do that.
+INSTALL: Final = f"run '{'sudo ' if os.geteuid() else ''}allowsync schedule install'"
 _MARK: Final = "# Written by 'allowsync schedule install', which replaces it. Checksum: "
 
 

@@ -15,7 +15,7 @@ from allowsync.config.secure_file import (
     read_checked,
 )
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.schedule.files import OURS, Disk
+from allowsync.schedule.files import INSTALL, OURS, Disk
 from allowsync.schedule.requirements import secrets_of
 from allowsync.schedule.units import SERVICE, UNITS
 
@@ -91,7 +91,7 @@ def _closed_to(user: pwd.struct_passwd | None, files: Iterable[str]) -> Iterator
         if os.access(path, os.R_OK) and user is not None and not _may_read(path, user):
             yield (
                 f"scheduled runs cannot serve it: their user {user.pw_name} cannot read "
-                f"{path}; run 'allowsync schedule install'"
+                f"{path}; {INSTALL}"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.value import Value
-from allowsync.schedule.files import Disk, FileState, marked
+from allowsync.schedule.files import INSTALL, Disk, FileState, marked
 from allowsync.schedule.install import ROOT
 from allowsync.schedule.units import (
     CRON,
@@ -103,7 +103,7 @@ def document(standing: ScheduleStatus) -> Json:
 def lines(standing: ScheduleStatus) -> Iterator[Line]:
     """The installed schedule, for people."""
     if standing.scheduler is None:
-        yield Line("no schedule is installed; run 'allowsync schedule install'")
+        yield Line(f"no schedule is installed; {INSTALL}")
     for path, what in standing.found.items():
         colour = "" if what in (FileState.CURRENT, FileState.OUTDATED) else "yellow"
         yield Line(f"{path}: {_SAID[what]}", colour)

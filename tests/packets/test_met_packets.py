@@ -141,6 +141,19 @@ def test_each_uplink_is_asked_by_itself(inside: Namespace) -> None:
     assert what.startswith("8096/tcp is open to everyone over IPv4 and IPv6 by wan1")
 
 
+def test_where_a_host_gets_in_by_another_uplink_that_is_said(inside: Namespace) -> None:
+    with_uplink(inside, "wan1", 2)
+    allow(inside, gate(ports=PORTS), FRIEND, FRIEND6)
+    inside.nft(
+        "table inet f { chain i { type filter hook input priority 5; "
+        'iifname "wan1" tcp dport 8096 drop; }; }'
+    )
+    (one,) = seen(inside, guard(PORT), FRIENDS)
+    assert " locked out of 8096/tcp over IPv4 and IPv6 by wan1: inet f i" in one.what
+    assert one.what.endswith("; by eth0 they get in")
+    assert one.severity is Severity.WARNING
+
+
 # What was done to UFW by hand, and what is found.
 BY_HAND: Final = {
     "ufw allow in on tailscale0; ufw allow in on wg0; ufw allow from 192.168.0.0/16": "",

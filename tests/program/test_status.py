@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.schedule.files import INSTALL
 from testkit.fake_dns.behaviours import SERVFAIL
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def test_the_last_run_its_result_and_the_schedule_are_told(here: Installation) -
     *_, last, schedule = done.out.splitlines()
     assert last.startswith("last run ")
     assert last.endswith(" ago: in sync")
-    assert schedule == "no schedule is installed; run 'allowsync schedule install'"
+    assert schedule == f"no schedule is installed; {INSTALL}"
     told = here("status --output json").document
     assert told["last_exit_code"] == 0
     assert told["schedule"]["trouble"] == schedule

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from allowsync.schedule.files import INSTALL
 from tests.support.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_on_a_narrow_terminal_no_word_is_cut(ready: Installation) -> None:
     with Terminal("status", "--watch", "--config", ready.path, environ=DRAWN) as terminal:
         terminal.until("last run ")
         termios.tcsetwinsize(terminal._ours, (40, 27))
-        said, rows = "no schedule is installed; run 'allowsync schedule install'", [" " * 80]
+        said, rows = f"no schedule is installed; {INSTALL}", [" " * 80]
         while max(map(len, rows)) > 27:
             drawn = terminal.until("\x1b[J").rpartition("\x1b[H")[2].removesuffix("\x1b[J")
             rows = ROW_ENDS.sub("\n", drawn).splitlines()

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from allowsync.schedule.files import INSTALL
 from tests.support.program import ProgramResult, allowsync
 
 CONFIGURATION = """\
@@ -216,11 +217,17 @@ def test_a_system_without_the_program_is_told_so(root: Path) -> None:
 
 
 def test_where_nothing_is_installed_show_says_what_would_change_that(root: Path) -> None:
-    assert schedule(root, "show").out == (
-        "no schedule is installed; run 'allowsync schedule install'\n"
-    )
+    assert schedule(root, "show").out == f"no schedule is installed; {INSTALL}\n"
     document = schedule(root, "show", "--output", "json").document
     assert (document["scheduler"], document["files"]) == (None, [])
+
+
+@pytest.mark.root
+def test_a_user_is_told_to_install_it_with_sudo(as_root: None) -> None:
+    with TemporaryDirectory() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        done = allowsync("schedule", "show", "--root", folder, prefix=["sh", "-c", AS_NOBODY, "sh"])
+    assert done.out == "no schedule is installed; run 'sudo allowsync schedule install'\n"
 
 
 @pytest.mark.root

@@ -9,7 +9,7 @@ import pytest
 from allowsync.model.outcome import Notice
 from allowsync.schedule.diagnostics import about_schedule
 from allowsync.schedule.dropin import EARLY, ServiceSpec
-from allowsync.schedule.files import Disk
+from allowsync.schedule.files import INSTALL, Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
 from allowsync.schedule.units import FOLLOW, SERVICE, UNITS, SchedulePlan, Scheduler
@@ -56,7 +56,7 @@ def test_a_target_that_was_added_is_told(tmp_path: Path) -> None:
     (only,) = said(tmp_path, installed(tmp_path, NFTABLES), NFTABLES, FILE)
     assert only == (
         "allowsync.service: the service lacks permissions for ReadWritePaths=-/srv, User=root; "
-        "run 'allowsync schedule install'"
+        + INSTALL
     )
 
 
@@ -73,7 +73,7 @@ def test_a_schedule_of_an_older_version_lacks_what_comes_early(tmp_path: Path) -
     (only,) = said(tmp_path, disk, IPSET)
     assert only == (
         "allowsync-early.service: is not installed: saved rules that name our sets would not be "
-        "loaded at boot; run 'allowsync schedule install'"
+        f"loaded at boot; {INSTALL}"
     )
     assert said(tmp_path, disk, NFTABLES) == []
 
@@ -95,7 +95,7 @@ def test_a_list_that_follows_a_fleet_is_not_heard_without_what_waits_for_it(tmp_
     (only,) = map(str, about_schedule(config, CONFIGURATION, disk))
     assert only == (
         "allowsync-follow.service: is not installed: a decision of the fleet waits for the "
-        "next run of the timer; run 'allowsync schedule install'"
+        f"next run of the timer; {INSTALL}"
     )
     shape = ServiceSpec(requirements(config, CONFIGURATION), "/usr/bin/allowsync", as_root=False)
     for piece in SchedulePlan(Scheduler.SYSTEMD, Interval(5), shape, CONFIGURATION).pieces():

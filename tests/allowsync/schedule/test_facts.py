@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.schedule.facts import ANOTHER, NONE, by_systemd, schedule_facts
-from allowsync.schedule.files import Disk, marked
+from allowsync.schedule.files import INSTALL, Disk, marked
 from allowsync.schedule.status import ScheduleStatus
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def timer(disk: Disk, calendar: str, words: str = "") -> None:
 
 def test_where_nothing_is_installed_that_is_said(disk: Disk) -> None:
     assert schedule_facts(USUAL, disk, NOW) == NONE
-    assert NONE.trouble == "no schedule is installed; run 'allowsync schedule install'"
+    assert NONE.trouble == f"no schedule is installed; {INSTALL}"
 
 
 @pytest.mark.parametrize(

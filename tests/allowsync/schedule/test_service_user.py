@@ -13,7 +13,7 @@ from allowsync.config.channels import Heartbeat
 from allowsync.config.hosts_from import HostsFrom
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.model.value import replace
-from allowsync.schedule.files import Disk
+from allowsync.schedule.files import INSTALL, Disk
 from allowsync.schedule.service_user import (
     broken_targets,
     closed_channels,
@@ -61,8 +61,7 @@ def test_a_token_for_root_alone_breaks_the_target_of_another_user(
     (only,) = broken_targets(config, disk)
     assert only.where == "web/cloudflare"
     assert only.what == (
-        f"scheduled runs cannot serve it: their user nobody cannot read {token}; "
-        "run 'allowsync schedule install'"
+        f"scheduled runs cannot serve it: their user nobody cannot read {token}; {INSTALL}"
     )
     token.chmod(0o644)
     assert list(broken_targets(config, disk)) == []
