@@ -60,7 +60,7 @@ class Memory(Value):
         disorder: Notices of unreadable access orders.
         orders: The access orders, as far as readable; None where there are none.
         behind: Whether the state is older than the last recorded run, or gone.
-        moved: The state of the last run for all targets, where that was another one.
+        moved: The former state of the configuration, where the present one has no run.
         unsure: Whether targets may hold entries of an unrecorded run.
         here: The networks in all targets, which bound the use of an older state.
         fleet: The view of the fleet; None where the machine belongs to none.
@@ -147,8 +147,8 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     """Read the input of a run. Raises StateError."""
     chronology = store.chronology()
     forgotten = store.forgotten_run()
-    told = forgotten is not None or request.rehearsed
-    moved = "" if told else state_before(config.path, config.state)
+    known = forgotten is not None or chronology.last is not None or request.rehearsed
+    moved = "" if known else state_before(config.path, config.state)
     behind = forgotten is not None or bool(moved)
     now = read(chronology, pulse, forgotten)
     fleet = None if config.fleet is None else _of_fleet(config, request, store, now)
@@ -312,7 +312,7 @@ def _older(known: Chronology, moved: str) -> str:
     """The message for a state without the last run."""
     stays = "entries that it does not know stay for now"
     if moved:
-        return f"lacks the last run: the state was {moved} until now; {stays}; move that one here"
+        return f"knows of no run: the state was {moved} until now; {stays}; move that one here"
     if known.last is None:
         return f"is gone with what the last run knew; {stays}"
     last = f"{known.last.wall:%Y-%m-%d %H:%M} UTC"

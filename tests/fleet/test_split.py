@@ -87,7 +87,7 @@ def test_both_halves_run_and_hold_what_the_single_machine_held(
     done = machine("apply")
     assert done.code == 0
     assert (
-        f"other.db: lacks the last run: the state was {machine.state}" in done.err
+        f"other.db: knows of no run: the state was {machine.state}" in done.err
     )  # one machine here
     assert {name: held(machine, name) for name in PARTS} == before
     assert len(machine.server.asked) == asked
