@@ -44,6 +44,8 @@ class HttpsStore:
         client = Client(self._authority, LARGEST)
         try:
             return self._seen(client, marks)
+        except NoConnection as error:
+            raise NoConnection(f"{self._url}: {error}") from None
         finally:
             client.close()
 

@@ -8,6 +8,7 @@ Error texts quote no part of a request.
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from functools import cache
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CONNECT: Final = 5.0  # seconds
 _LONGEST: Final = 200  # characters of an error's text
+_NUMBER: Final = re.compile(r"^\[Errno -?\d+\] ")  # before its meaning
 
 
 class HttpError(Exception):
@@ -208,7 +210,8 @@ _FAILURES: Final = (httpx.RequestError, httpx.InvalidURL, ValueError, OverflowEr
 def _understood(error: Exception) -> HttpError:
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout():
-            return NotSent(abridge(str(error) or type(error).__name__, _LONGEST))
+            said = _NUMBER.sub("", str(error)) or type(error).__name__
+            return NotSent(abridge(said, _LONGEST))
         case httpx.TimeoutException():
             return NoResponse("it did not come in time")
         case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():

@@ -255,6 +255,12 @@ def test_a_server_with_another_certificate_is_not_asked(
     assert front.answered == []
 
 
+def test_a_server_that_cannot_be_reached_is_named() -> None:
+    store = HttpsStore("https://127.0.0.1:1/", None)
+    with pytest.raises(StoreError, match=r"^https://127\.0\.0\.1:1: Connection refused$"):
+        store.look({"web": ""})
+
+
 def test_nothing_is_published_by_https(machines: Machines, applier: Machine) -> None:
     applier.signing_key, applier.hosts = machines.signing_key, HOSTS
     done = applier("apply")
