@@ -83,9 +83,9 @@ def _said(error: BaseException) -> tuple[ExitCode, str]:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return _FAILED, abridge(f"not completed: {where}{error.strerror}")
-    what = abridge(f"internal error: {type(error).__name__}: {text}")
-    give_up(f"is why there was an {what}")
-    return _FAILED, f"{what} (set ALLOWSYNC_TRACEBACK=1 to see where)"
+    what = abridge(f"{type(error).__name__}: {text}")
+    give_up(f"is why the command could not go on: {what}")
+    return _FAILED, f"internal error: {what} (set ALLOWSYNC_TRACEBACK=1 to see where)"
 
 
 def _has_working_directory() -> bool:

@@ -45,7 +45,7 @@ LEFT: Final = {
     "imports": ("sys.meta_path.insert(0, None); return Current()", "is why"),
     "numbers": (
         "import allowsync.engine.history as it; it._WRONG = None; return Current()",
-        "internal error: AttributeError",
+        "could not go on: AttributeError",
     ),
 }
 # What is replaced for all of the process as a module is loaded, and in a call.
