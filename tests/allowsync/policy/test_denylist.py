@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.networks import span
 from allowsync.model.spans import joined, subtracted
-from allowsync.model.types import Family
+from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import replace
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import Decision
@@ -219,6 +219,16 @@ def test_a_host_is_waited_for_as_long_as_its_address_would_stay(
 
 def test_no_host_is_waited_for_of_which_something_is_known() -> None:
     assert not unheard(Decision(host("alice")), T0, Now(T0))
+
+
+def test_a_family_that_is_known_to_have_no_address_is_not_waited_for() -> None:
+    alice = host("alice", families=BOTH_FAMILIES)
+    silent = RetentionState(unavailable_runs=2)
+    absent = RetentionState(absent_since=T0, absent_runs=1)
+    for other, is_waited_for in ((absent, False), (RetentionState(unavailable_runs=1), True)):
+        tracks = dict(zip(alice.queries, (silent, other), strict=True))
+        decision = Decision(alice, memory=HostMemory(tracks), undecided=True)
+        assert bool(unheard(decision, T0, Now(T0 + timedelta(days=3)))) is is_waited_for
 
 
 def test_a_question_that_was_not_asked_lets_no_time_run_out() -> None:
