@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 from allowsync.model.nameserver import Nameserver
+from allowsync.model.value import replace
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,8 +24,23 @@ def nameservers_of(
     settings: ResolverSettings, servers: Iterable[Nameserver] = ()
 ) -> tuple[Nameserver, ...]:
     """Return the nameservers given, else those of the settings, else the system's."""
-    chosen = tuple(servers) or settings.nameservers or system_nameservers()
-    return tuple(dict.fromkeys(chosen))
+    return distinct(tuple(servers) or settings.nameservers or system_nameservers())
+
+
+def distinct(nameservers: Iterable[Nameserver]) -> tuple[Nameserver, ...]:
+    """Return nameservers without repetition, however their addresses are written.
+
+    An IPv4 address mapped into IPv6 (RFC 4291) leads to the same machine. Its word counts once.
+    """
+    return tuple(dict.fromkeys(map(_canonical, nameservers)))
+
+
+def _canonical(one: Nameserver) -> Nameserver:
+    if ":" not in one.address or "%" in one.address:
+        return one
+    address = ip_address(one.address)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return replace(one, address=str(mapped or address))
 
 
 def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
@@ -35,7 +51,7 @@ def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
     skipped, as the C library does.
     """
     found = nameservers_in(path)[:MAX_SYSTEM_NAMESERVERS]
-    return tuple(dict.fromkeys(found)) or (Nameserver("127.0.0.1"),)
+    return distinct(found) or (Nameserver("127.0.0.1"),)
 
 
 def nameservers_in(path: Path) -> list[Nameserver]:

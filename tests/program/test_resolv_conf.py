@@ -137,6 +137,26 @@ def test_a_nameserver_that_is_another_one_in_the_next_run_is_asked_then(machine:
     assert set(machine.allowed) == {*OLD, "2a01:4f8:9:9::/64", "81.2.69.9/32"}
 
 
+def test_two_spellings_of_one_nameserver_neither_add_nor_remove_what_takes_two(
+    machine: Machine,
+) -> None:
+    """Its word counts once, as an IPv4 address and as the same one mapped into IPv6."""
+    machine.installation.resolver = {
+        "nameservers": [HERE, f"::ffff:{HERE}", NOWHERE],
+        "timeout": "300ms",
+    }
+    machine.installation.policy = {"keep_absent": "0s", "absent_runs": 1}
+    machine.installation.more = {"limits": {"allow_empty": True}}
+    assert machine.apply().code == 0
+    machine.here.zones["bob.example.org"] = ["81.2.69.2"]  # the zone is still there
+    del machine.here.zones["alice.example.org"]
+    for _ in range(3):
+        assert (machine.apply().code, machine.allowed) == (3, OLD)
+    machine.installation.resolver["agreement"] = 2
+    machine.here.zones["alice.example.org"] = ["81.2.69.9"]
+    assert (machine.apply().code, machine.allowed) == (3, OLD)
+
+
 def test_a_nameserver_out_of_reach_removes_nobody(machine: Machine) -> None:
     machine.resolv_conf.write_text(f"nameserver {HERE}\n")
     machine.apply()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         ("nameservers 192.0.2.53\nNAMESERVER 192.0.2.53\n", ["127.0.0.1"]),
         ("nameserver\nnameserver router.lan\nnameserver 010.0.0.1\n", ["127.0.0.1"]),
         ("nameserver 192.0.2.1\nnameserver 192.0.2.1\n", ["192.0.2.1"]),
+        ("nameserver 192.0.2.1\nnameserver ::ffff:192.0.2.1\n", ["192.0.2.1"]),
+        ("nameserver 2001:DB8:0::53\nnameserver 2001:db8::53\n", ["2001:db8::53"]),
         (
             "".join(f"nameserver 192.0.2.{i}\n" for i in range(1, 6)),
             ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
