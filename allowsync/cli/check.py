@@ -105,11 +105,12 @@ def _targets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     from allowsync.model.target import Finding, Severity
 
     others = others_targets(config)
+    read = {one.target for one in standing.targets if one.readable}
     for target in config.targets:
         if target.name in others:
             yield Located(target.name, Finding(Severity.ERROR, others[target.name]))
         else:
-            yield from about_target(target)
+            yield from about_target(target, was_read=target.name in read)
     # Entries of another configuration's target are not to be repaired here.
     found = about_entries(standing)
     if standing.blocked:

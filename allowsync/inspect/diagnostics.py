@@ -259,8 +259,13 @@ def _stripped() -> Finding:
     )
 
 
-def about_target(target: Target) -> Iterator[Located]:
-    """Findings of a target's backend, and obstacles that `apply` would meet there."""
+def about_target(target: Target, *, was_read: bool = False) -> Iterator[Located]:
+    """Findings of a target's backend, and obstacles that `apply` would meet there.
+
+    Args:
+        target: The target.
+        was_read: Whether it could be read just now, so that it is not read for this alone.
+    """
     try:
         backend = target.driver()
         findings = list(backend.check())
@@ -268,17 +273,18 @@ def about_target(target: Target) -> Iterator[Located]:
         findings = [Finding(Severity.ERROR, str(error))]
     else:
         if not any(one.severity is Severity.ERROR for one in findings):
-            findings += _would_fail(target, backend)
+            findings += _would_fail(target, backend, was_read=was_read)
     return (Located(target.name, one) for one in findings)
 
 
-def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
+def _would_fail(target: Target, backend: Driver, *, was_read: bool) -> Iterator[Finding]:
     """Obstacles to planning for a target."""
     try:
         if why := unusable(target.backend):
             yield Finding(Severity.ERROR, why)
             return
-        backend.look()
+        if not was_read:
+            backend.look()
     except BackendError as error:
         yield Finding(Severity.ERROR, f"could not be read: {error}")
         return

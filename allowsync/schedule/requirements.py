@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError, Needs
 from allowsync.config.secrets import KeptSecret
-from allowsync.model.value import Value
+from allowsync.model.value import Value, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -169,11 +168,13 @@ def _secrets(config: Config) -> Iterator[tuple[str, KeptSecret]]:
 
 def secrets_of(holder: Any) -> Iterator[tuple[str, KeptSecret]]:
     """Every secret among some options that is kept elsewhere, with the name of its option."""
-    if not is_dataclass(holder):
-        return
-    for one in fields(holder):
-        value = getattr(holder, one.name)
+    kind = type(holder)
+    # A value lends what a dataclass has, but makes one for it.
+    is_value = isinstance(kind, ValueType)
+    names = kind.__fields__ if is_value else getattr(kind, "__dataclass_fields__", ())
+    for name in names:
+        value = getattr(holder, name, None)
         if isinstance(value, KeptSecret):
-            yield one.name, value
+            yield name, value
         else:
             yield from secrets_of(value)
