@@ -94,19 +94,22 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
             targets = tuple(_unrecorded(one, error) for one in report.targets)
             report = replace(report, targets=targets)
     else:
-        _leave_traces(memory)
+        _leave_traces(memory, report)
     # Last of all: every target is done, and recorded.
     undelivered = () if post is None else post.deliver(report.started)
     return replace(report, notices=(*report.notices, *undelivered))
 
 
-def _leave_traces(memory: Memory) -> None:
+def _leave_traces(memory: Memory, report: RunReport) -> None:
     """Mark this run as recorded. Unrecorded entries of targets outside it are still to be found.
 
-    A run without its confirmation is not marked.
+    A run without its confirmation is not marked. Nor is one that follows a lost state and could not
+    read every target: the gate of an unread one is still lost.
     """
     request = memory.request
     if memory.unsure and request.only:
+        return
+    if memory.behind and any(one.current is None for one in report.targets):
         return
     if memory.unsure:
         take_mark(unrecorded_mark(memory.config.state))

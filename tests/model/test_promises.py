@@ -189,6 +189,7 @@ class Life(RuleBasedStateMachine):
         """An edit and its undoing are no approval."""
         mine, name = self.label(label), self.name(label)
         if mine is not None and name in self.account.latched:
+            self._run(5)  # of a new label and a new name at once nothing is known
             names = self.at.hosts[mine].hostnames
             typed = tuple(f"mistyped.{one}" if one == name else one for one in names)
             self.at.says(f"mistyped.{name}", SILENT[0])

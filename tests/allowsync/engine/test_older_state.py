@@ -161,6 +161,21 @@ def test_where_the_state_is_gone_a_gate_that_was_flushed_lets_no_stranger_in(wor
     assert not world.store.flaws
 
 
+def test_where_the_state_is_gone_a_gate_that_could_not_be_read_is_lost_until_it_is(
+    world: World,
+) -> None:
+    shutil.rmtree(world.state.parent)
+    world.store.networks.clear()
+    world.store.flaws = ["the gate is gone"]
+    world.everybody(SILENT)
+    world.store.fail_read = "boom"
+    assert only_target(world.runs(2)).current is None
+    world.store.fail_read = ""
+    assert only_target(world.run()).closed
+    assert not world.store.flaws
+    assert not world.run().notices
+
+
 def test_after_a_clear_of_all_a_state_that_is_gone_is_none_that_was_lost(world: World) -> None:
     with Store.writing(world.state) as store:
         clear_all(everything(world.config, store), store, world.instant, world.config.path)
