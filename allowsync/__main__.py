@@ -18,6 +18,8 @@ def main() -> None:
     # of the time of reading a large set, and a tenth of an idle run. A run over 10,000 hosts makes
     # 700,000 values that live to its end.
     gc.set_threshold(1_000_000, 20, 20)
+    if not os.environ.get("ALLOWSYNC_TRACEBACK"):
+        sys.unraisablehook = _drop  # such as what a `__del__` of a third party's backend raises
     atexit.register(_end)  # exit functions are called in reverse order: this one last
     try:
         _open_streams()
@@ -38,6 +40,10 @@ def main() -> None:
             sys.modules["allowsync.system.worker"].give_up(f"is why the command {what}")
         code = _ended(what, 1)
     _leave(code)
+
+
+def _drop(_: object) -> None:
+    """Say nothing of an exception that can end nothing: no exception is shown as a traceback."""
 
 
 def _at_work() -> bool:

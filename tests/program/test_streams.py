@@ -98,6 +98,18 @@ def test_whatever_becomes_of_streams_is_one_line(
         assert ended.stderr == ""
 
 
+def test_what_is_raised_as_an_object_is_deleted_is_no_traceback(here: Path) -> None:
+    """As of a backend that is not ours, after its call has ended."""
+    gone = "class Gone:\n    def __del__(self): raise SystemExit(9)\n"
+    script = f"{gone}import allowsync.engine.run as m\nlock = m.Lock\n"
+    script += "def locked(*given):\n    Gone()\n    return lock(*given)\nm.Lock = locked\n"
+    (here / "main.py").write_text(f"{script}from allowsync.__main__ import main\nmain()\n")
+    ended = typed(here, f"{sys.executable} main.py apply --quiet $C")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    shown = typed(here, f"ALLOWSYNC_TRACEBACK=1 {sys.executable} main.py apply --quiet $C")
+    assert "SystemExit: 9" in shown.stderr
+
+
 def test_a_defect_of_ours_has_its_details_with_vv(here: Path) -> None:
     script = "import allowsync.engine.run as m; m.Lock = None\n"
     (here / "main.py").write_text(f"{script}from allowsync.__main__ import main\nmain()\n")
