@@ -156,15 +156,16 @@ def _prepare(
         decisions += departed(allowlist, memory, held)
     if memory.fleet is not None:
         retired = allowlist.name in memory.fleet.retired
-    kept_to = None if memory.request.force or retired else limits
-    empty = limits.allow_empty or retired
+    if retired:  # unlike --force it takes over no gate of another configuration
+        limits = replace(limits, max_remove_hosts=1.0, allow_empty=True)
+    kept_to = None if memory.request.force else limits
     one = draft(
         target,
         decisions,
         held,
         kept_to,
         memory.now,
-        allow_empty=empty,
+        allow_empty=limits.allow_empty,
         beside=beside,
         lost=memory.lost,
         orders=memory.orders,

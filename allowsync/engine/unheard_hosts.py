@@ -35,9 +35,14 @@ def unheard_hosts(
     """
     known = read_unheard(state)
     before = {} if lost else known
-    hosts = [name for name, one in decisions.items() if one.undecided]
-    since = {name: before.get(name, now.instant) for name in hosts}
+    # A hostname that was edited is waited for anew.
+    hosts = {
+        " ".join((name, *one.host.hostnames)): one
+        for name, one in decisions.items()
+        if one.undecided
+    }
+    since = {host: before.get(host, now.instant) for host in hosts}
     if keep and since != known:
         write_unheard(state, since)
-    found = (unheard(decisions[name], at, now) for name, at in since.items())
+    found = (unheard(hosts[host], at, now) for host, at in since.items())
     return tuple(filter(None, found))

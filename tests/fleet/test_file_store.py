@@ -15,6 +15,7 @@ from allowsync.fleet.document import decoded, encoded
 from allowsync.fleet.envelope import new_signing_key, opened, public_key_of, sealed
 from allowsync.model.value import replace
 from tests.support.fleets import Machine, Machines
+from tests.support.netns import Namespace
 
 if TYPE_CHECKING:
     from testkit.fake_dns.nameserver import NameServer
@@ -298,6 +299,26 @@ def test_only_retired_empties_a_list(resolver: Machine, applier: Machine) -> Non
     assert read(resolver)["retired"]
     assert applier("apply").code == 0
     assert applier.allowed == []
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("as_root")
+def test_a_list_that_was_given_up_takes_over_no_gate_of_another_configuration(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver.hosts = {"office": {"networks": ["81.2.70.0/24"]}}
+    resolver.web = {"targets": [{"nftables": {"ports": ["443/tcp"]}}]}
+    applier.web = {"targets": [{"nftables": {"ports": ["445/tcp"]}}]}
+    with Namespace() as inside:
+
+        def apply(machine: Machine) -> int:
+            return inside.run(lambda: machine("apply")).code
+
+        assert (apply(resolver), apply(applier)) == (0, 1)
+        resolver.web["retired"] = True
+        assert (apply(resolver), apply(applier)) == (0, 1)
+        gate = inside.command("nft", "list", "table", "inet", "allowsync_web")
+        assert ("dport 443" in gate, "dport 445" in gate) == (True, False)
 
 
 def test_revocation_arrives(resolver: Machine, applier: Machine) -> None:

@@ -197,6 +197,19 @@ def test_the_time_begins_anew_when_the_state_is_lost(world: Denied) -> None:
     assert world.blocks("9.9.8.1")
 
 
+def test_a_hostname_that_was_edited_is_waited_for_anew(world: Denied) -> None:
+    world.run()
+    world.hosts["erin"] = host("erin")
+    world.says["erin.example.org"] = world.says["new.example.org"] = SERVFAIL
+    world.runs(5, after=timedelta(hours=20))
+    world.change("erin", hostnames=("new.example.org",))
+    world.deny(LISTED, "9.9.8.0/24")
+    world.runs(3)
+    assert not world.blocks("9.9.8.1")
+    world.runs(4, after=timedelta(hours=20))
+    assert world.blocks("9.9.8.1")
+
+
 def test_a_clock_that_jumps_ends_nothing(world: Denied) -> None:
     world.run()
     world.hosts["erin"] = host("erin")
