@@ -102,6 +102,10 @@ class Memory(Value):
             from allowsync.engine.older_state import still_claimed
 
             known = still_claimed(known, self.here)
+        if known is not None and known.inherited and self.behind:
+            # Later runs may have known their origin: their time starts with this one.
+            anew = (replace(one, since=self.now.instant, runs=0) for one in known.inherited)
+            known = replace(known, inherited=tuple(anew))
         if known is None or not self.renamed:
             return known
         apart = None if known.apart is None else _relabelled(known.apart, self.renamed)

@@ -62,7 +62,7 @@ class Decision(Value):
         grants: Its grants, sorted by network.
         memory: The memory for the next run.
         undecided: It has no grant, and some question was never answered: whether it has access now
-            is unknown.
+            is unknown. It is known where a former name was answered, and its time is over.
         unheard: Some question, or some source of networks, was never answered.
         ended: Its `until` has passed, or it was revoked.
         moves: New networks that took the place of others in this run.
@@ -295,7 +295,7 @@ def _decision(
         judged or (),
         sorted_grants,
         HostMemory(after, since, memory.arrivals, former),
-        undecided=unheard and not sorted_grants,
+        undecided=unheard and not sorted_grants and all(one.held for one in former.values()),
         unheard=unheard,
         moves=moves,
         refuted=_of_names(refuted or {}, names).difference(by_net) | taken,

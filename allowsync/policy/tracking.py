@@ -43,9 +43,10 @@ def former_tracks(
     """The states of hostnames that were edited away, while they still count.
 
     They count until one of today's names gives its first accepted answer, or `keep_unavailable` is
-    over. A family that is asked no more ends with the configuration. A name with a refuted network
-    is remembered as that, for the targets that were not reached since; one that needs an approval
-    is remembered too, for it may be edited back.
+    over; then they are remembered without addresses until that answer, so that the host is known
+    to have none. A family that is asked no more ends with the configuration. A name with a refuted
+    network is remembered as that, for the targets that were not reached since; one that needs an
+    approval is remembered too, for it may be edited back.
 
     Args:
         host: The host as it is configured now.
@@ -68,17 +69,23 @@ def former_tracks(
         return shut
     gone = refuted or {}
     return shut | {
-        query: revoke(settled[query], gone.get(query.hostname, ()), host)
+        query: _ended(track)
+        if track.held and now.counts and _silent_for_good(track, host, now)
+        else revoke(settled[query], gone.get(query.hostname, ()), host)
         for query, track in edited.items()
-        if (track.held or query.hostname in gone)
-        and not (track.held and now.counts and _silent_for_good(track, host, now))
+        if _was_found(track) or track.held or query.hostname in gone
     }
+
+
+def _ended(track: RetentionState) -> RetentionState:
+    """The state of a former name that does not count any more: known, and without addresses."""
+    return replace(track, held=(), past=())
 
 
 def shut_former(host: Host, known: Mapping[Query, RetentionState]) -> dict[Query, RetentionState]:
     """The states of names that were edited away and need an approval, without their addresses."""
     return {
-        query: replace(track, held=(), past=())
+        query: _ended(track)
         for query, track in known.items()
         if query.hostname not in host.hostnames and latched(known, query.hostname)
     }

@@ -75,6 +75,24 @@ def test_where_the_firewall_was_flushed_what_it_knows_is_let_in(world: World) ->
     assert "81.2.69.1" in world.held
 
 
+def test_entries_of_unknown_origin_get_their_time_anew(tmp_path: Path) -> None:
+    """A later run, which the state does not know, may have known whose they were."""
+    world = World(tmp_path)
+    world.run()
+    shutil.rmtree(world.state.parent)
+    world.everybody(SILENT)
+    world.runs(6, after=timedelta(days=0.9))
+    backup = world.state.read_bytes()
+    world.says["alice.example.org"] = found("81.2.69.1")
+    world.run()
+    world.state.write_bytes(backup)
+    world.everybody(SILENT)
+    world.run()
+    world.hosts["guest"] = Host("guest", networks=(net(NEW),))
+    world.runs(2)
+    assert {"81.2.69.1", NEW} <= world.held
+
+
 def test_who_moved_since_and_is_silent_alone_stays_in_as_in_an_outage(world: World) -> None:
     world.says["alice.example.org"] = SILENT
     report = world.runs(20)

@@ -227,6 +227,24 @@ def test_who_gets_a_new_name_and_then_a_new_label_stays_in(world: World, answer:
     assert "81.2.70.1" in world.held
 
 
+def test_the_networks_of_a_former_name_end_although_todays_name_is_silent(world: World) -> None:
+    """The host has no history of today's name, but that of its former one, whose time is over."""
+    world.run()
+    world.change("alice", hostnames=("alice.example.com",))
+    world.says["alice.example.com"] = SERVFAIL
+    world.runs(2, after=timedelta(days=1.4))
+    assert "81.2.69.1" in world.held
+    report = world.run(after=timedelta(days=1))
+    assert "81.2.69.1" not in world.held
+    assert not report.decisions["alice"].undecided
+    world.plant("81.2.69.1")
+    world.runs(2)
+    assert "81.2.69.1" not in world.held
+    world.says["alice.example.com"] = found("81.2.69.9")
+    world.runs(2)
+    assert "81.2.69.9" in world.held
+
+
 def test_who_is_revoked_does_not_come_back_by_a_former_name(world: World) -> None:
     world.run()
     world.says["new.example.org"] = world.says["newer.example.org"] = SERVFAIL
