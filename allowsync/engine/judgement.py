@@ -14,7 +14,7 @@ from allowsync.policy.tracking import NOTHING_KNOWN, unproven
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from allowsync.dns.interface import Resolve
     from allowsync.engine.memory import Memory
@@ -79,9 +79,30 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
         or conclude(host, judged[name], known[name], now, refuted, unclear.get(name))
         for name, host in ((host.name, host) for host in hosts)
     }
+    if names := _edited_away(memory, moving, decisions) if ledger.sightings else {}:
+        ledger = ledger.renamed(names)
     if followed:
         decisions = _with_followed(every, decisions, followed, memory)
     return Judgement(decisions, ledger, {name: known[name] for name in stands})
+
+
+def _edited_away(
+    memory: Memory, hosts: Iterable[Host], decisions: Mapping[str, Decision]
+) -> dict[str, str]:
+    """By former hostname that does not count any more, the present one of its host.
+
+    A host that comes home under its new name is not another one beside the former name.
+    """
+    found: dict[str, str] = {}
+    for host in hosts:
+        before, after = memory.hosts[host.name], decisions[host.name].memory
+        gone = {query.hostname for query in (*before.former, *before.tracks)}
+        gone -= {query.hostname for query in (*after.former, *after.tracks)}
+        found.update((name, present) for name in gone for present in host.hostnames[:1])
+    if found:
+        configured = {name for one in memory.config.hosts.values() for name in one.hostnames}
+        return {name: present for name, present in found.items() if name not in configured}
+    return found
 
 
 def _guarded(

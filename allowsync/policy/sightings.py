@@ -101,6 +101,20 @@ class Ledger(NamedTuple):
             )
         )
 
+    def renamed(self, names: Mapping[str, str]) -> Ledger:
+        """The ledger with the sightings of edited hostnames under the present ones.
+
+        Args:
+            names: The present hostname of a host, by one that it had.
+        """
+        found: dict[tuple[str, bool, Network], Sighting] = {}
+        for one in sorted(self.sightings, key=lambda one: one.name in names):
+            name = one.name if one.decoy else names.get(one.name, one.name)
+            own = found.setdefault((name, one.decoy, one.network), one._replace(name=name))
+            if one.first < own.first:
+                found[name, one.decoy, one.network] = own._replace(first=one.first)
+        return Ledger(tuple(found.values()))
+
 
 def plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:
     """Whether every address is held for its own question; nearly always so, and a cheap check."""

@@ -55,6 +55,31 @@ def test_who_is_in_stays_in_while_a_wildcard_answers_for_everybody(world: World)
     assert (report.exit_code, world.held) == (3, before)
 
 
+def test_a_host_that_comes_home_under_a_new_name_is_not_another_one(world: World) -> None:
+    """What its former name gave within the window counts as its own."""
+    world.run()
+    world.change("alice", hostnames=("alice.example.com",))
+    world.says["alice.example.com"] = found("81.2.69.77")
+    world.runs(4)
+    world.says["alice.example.com"] = found("81.2.69.1")
+    report = world.run()
+    assert report.decisions["alice"].held_back == ()
+    assert "81.2.69.1" in world.held
+    world.says["bob.example.org"] = found("81.2.69.1")
+    assert "81.2.69.1 rejected: alice, bob gave it" in str(world.run().decisions["bob"].held_back)
+
+
+def test_a_former_name_that_another_host_has_now_is_that_ones(world: World) -> None:
+    world.run()
+    world.change("alice", hostnames=("alice.example.com",))
+    world.says["alice.example.com"] = found("81.2.69.77")
+    world.hosts["dave"] = host("dave", hostnames=("alice.example.org",))
+    world.runs(4)
+    world.says["alice.example.com"] = found("81.2.69.1")
+    report = world.run()
+    assert "alice, dave gave it" in str(report.decisions["alice"].held_back)
+
+
 def test_a_clock_that_comes_up_days_ahead_makes_no_page_a_home(world: World) -> None:
     """One name was parked before it did, and all others after: that is still one day."""
     world.run()

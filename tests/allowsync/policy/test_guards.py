@@ -1066,3 +1066,19 @@ def test_what_comes_once_more_has_come_in_one_run_more() -> None:
     sighting = Sighting(NAME, net(HOME), False, T0 - HALF_A_DAY, T0 - FIVE_MINUTES, 7, missed=1)
     (again,) = Ledger((sighting,), T0).sightings
     assert again == sighting._replace(last=T0, runs=8, missed=0)
+
+
+def test_what_an_edited_name_gave_is_on_record_under_the_present_one() -> None:
+    former = Sighting(OTHER_NAME, net(HOME), False, T0 - DAY, T0 - HALF_A_DAY, runs=7)
+    present = Sighting(NAME, net(HOME), False, T0, T0, refuted=True)
+    decoy = Sighting(OTHER_NAME, net(HOME), True, T0, T0)
+    elsewhere = Sighting(OTHER_NAME, net(MOVED), False, T0, T0)
+    edited = {OTHER_NAME: NAME}
+    assert Ledger((former, decoy, elsewhere)).renamed(edited).sightings == (
+        former._replace(name=NAME),
+        decoy,
+        elsewhere._replace(name=NAME),
+    )
+    assert Ledger((former, present)).renamed(edited).sightings == (
+        present._replace(first=former.first),
+    )
