@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Absent, Found
+from allowsync.policy.screening import network_of
 from tests.model.installation import NAMESERVERS, Dns, Installation, reply
 from tests.support.values import nets
 
@@ -45,6 +46,13 @@ def proven_absent(at: Installation, host: Host, query: Query) -> bool:
     there = [first(one) for one in host.queries if one.hostname == query.hostname]
     denied = first(query) == Absent("NXDOMAIN") and any(isinstance(one, Found) for one in there)
     return proving >= max(2, at.agreement) and not (giving or denied)
+
+
+def contested(at: Installation, query: Query, host: Host, network: Network) -> bool:
+    """Whether fewer nameservers than have to agree gave an answer without a network."""
+    answers = [addresses(reply(zone, query)) for zone in at.zones.values()]
+    without = [one for one in answers if one and network not in {network_of(a, host) for a in one}]
+    return at.agreement > 1 and len(without) < at.agreement
 
 
 def addresses(answer: Answer) -> tuple[Address, ...]:

@@ -19,6 +19,7 @@ from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.clock import Pulse
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.types import Family, Host, Query
+from allowsync.state import Store
 from allowsync.state.files import last_run_marks, take_mark
 from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.values import T0
@@ -127,12 +128,22 @@ class Installation:
         resolver = ResolverSettings(agreement=self.agreement)
         return Config(Path("config.yaml"), self.hosts, lists, self.state, resolver=resolver)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Each configured hostname with the label of its host."""
+        return {name: label for label, host in self.hosts.items() for name in host.hostnames}
+
     def run(self, minutes: int = 5, **asked: object) -> RunReport:
         """One run, so many minutes after what went before."""
         self.truth += timedelta(minutes=minutes)
         request = Request(**asked)  # type: ignore[arg-type]
         pulse = Pulse(self.wall, f"boot-{self.boot}", self.truth - self.booted)
         return run(self.config, request, Dns(self.zones), pulse)
+
+    def approve(self, label: str) -> None:
+        """What `allowsync approve` does about a label that the last run knew."""
+        with Store.writing(self.state) as store:
+            store.approve(label, self.hosts[label].hostnames, self.wall)
 
     def reboot(self) -> None:
         """The machine starts anew: its firewalls are empty, and its uptime begins."""

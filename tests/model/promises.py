@@ -6,15 +6,15 @@ never asks why the program did something, only whether anything that happened al
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Unavailable
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Basis, Family, Host, Network, Query
 from allowsync.policy.screening import network_of
-from tests.model.answers import addresses, covered, proven_absent, quorum
+from tests.model.answers import addresses, contested, covered, proven_absent, quorum
+from tests.model.holding import DAY, QUARTER, Holding
 from tests.model.installation import (
     FIREWALLS,
     LISTS,
@@ -28,41 +28,12 @@ from tests.support.values import net
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from allowsync.model.answer import Answer
     from allowsync.plan.result import RunReport
 
 IN_STEP = (Outcome.APPLIED, Outcome.UNCHANGED, Outcome.REFUSED)
-DAY, HOUR, QUARTER = timedelta(days=1), timedelta(hours=1), timedelta(minutes=15)
-THREE_DAYS = timedelta(days=3)
-
-
-@dataclass(slots=True)
-class Holding:
-    """A network that a hostname was given and granted, and what came since against it.
-
-    Attributes:
-        given: When an answer contained it last.
-        without: When good answers came that did not.
-        absent: When nameservers agreed that there is no address.
-        boots: How often the machine started since.
-        only: The firewalls that alone know it since the state was lost; None if the state does.
-    """
-
-    given: datetime
-    without: list[datetime] = field(default_factory=list)
-    absent: list[datetime] = field(default_factory=list)
-    boots: int = 0
-    only: frozenset[str] | None = None
-
-    def may_end(self, now: datetime) -> bool:
-        """Whether a clock may have run out: between two boots, only the wall clock counts time."""
-        slack = self.boots * DAY
-        return (
-            now - self.given >= THREE_DAYS - slack
-            or (len(self.absent) >= 6 and now - self.absent[0] >= HOUR - slack)
-            or (len(self.without) >= 3 and now - self.without[0] >= QUARTER - slack)
-        )
 
 
 @dataclass(slots=True)
@@ -87,6 +58,8 @@ class Account:
         shut: The firewalls that are known to have kept strangers out.
         inside: By firewall, the hostnames that it let in by a network of theirs alone.
         latched: The hostnames that were gone for a week, and were not approved since.
+        away: Since when hostnames may have been gone, for all that anything knows.
+        doubted: The hostnames that may have to be approved, not just those that have to.
     """
 
     held: dict[tuple[str, Network], Holding] = field(default_factory=dict)
@@ -107,6 +80,8 @@ class Account:
     shut: set[str] = field(default_factory=set)
     inside: dict[str, set[str]] = field(default_factory=dict)
     latched: set[str] = field(default_factory=set)
+    away: dict[str, datetime] = field(default_factory=dict)
+    doubted: set[str] = field(default_factory=set)
 
     before_run: dict[str, frozenset[Network]] = field(default_factory=dict)
 
@@ -162,6 +137,12 @@ class Account:
         self.held = {key: one for key, one in self.held.items() if key[0] != hostname}
         self.latched.discard(hostname)
 
+    def succeeded(self, old: str, new: str) -> None:
+        """A host has another hostname, and keeps what the former gave until that one is known."""
+        for key in [one for one in self.held if one[0] == old]:
+            self.held[new, key[1]] = replace(self.held.pop(key), former=True)
+        self.ever |= {(new, network) for hostname, network in self.ever if hostname == old}
+
     def flushed(self, names: Iterable[str] = FIREWALLS) -> None:
         """Firewalls are empty: what they alone knew is known no more."""
         self._believe_backup()
@@ -216,8 +197,11 @@ class Account:
                     self.givers.setdefault(network, {})[query.hostname] = at.truth
                     self.first.setdefault((query.hostname, network), at.truth)
 
-    def after(self, at: Installation, report: RunReport) -> None:
-        """Check a run."""
+    def after(self, at: Installation, report: RunReport, *, limited: bool = True) -> None:
+        """Check a run; without limits where they were overruled."""
+        if not limited:
+            self.filled.clear()
+            self.inside.clear()
         self.remembered = max(at.wall, self.latest or at.wall)
         whole = len(report.targets) == len(at.stores)
         if whole or not self.unseen:
@@ -232,9 +216,7 @@ class Account:
                 self._check(at, target.target)
             self._shut(at, target.target)
         self.last = {name: frozenset(store.networks) for name, store in at.stores.items()}
-        for (_, network), one in self.held.items():
-            if one.only is not None:  # a host that left a list leaves nothing there to come back to
-                one.only = frozenset(n for n in one.only if covered(network, at.stores[n].networks))
+        self._left_lists(at)
         present = set().union(*(store.networks for store in at.stores.values()))
         if whole:  # what a wider entry covers comes back when that goes
             self.unknown = {one for one in self.unknown if covered(one, present)}
@@ -245,13 +227,22 @@ class Account:
         for key in over:
             del self.held[key]
 
+    def _left_lists(self, at: Installation) -> None:
+        """A host that left a list leaves nothing there to come back to."""
+        for (_, network), one in self.held.items():
+            if one.only is not None:
+                one.only = frozenset(n for n in one.only if covered(network, at.stores[n].networks))
+
     def _heard(self, at: Installation, host: Host) -> None:
         for query in host.queries:
             given = {network_of(one, host) for one in quorum(at, query)}
             first, agreed = Dns(at.zones).first(query), proven_absent(at, host, query)
             heard = {network_of(one, host) for one in addresses(first)}
             self._missed(query, first, heard)
+            self._away(at, query, heard)
             believed = {one for one in given | heard if not self.parked(at, one)}
+            if believed:
+                self._known(query.hostname)
             for (name, network), one in self.held.items():
                 if name != query.hostname or Family.of(network) is not query.family:
                     continue
@@ -263,17 +254,22 @@ class Account:
                         one.boots = 0
                 elif agreed:
                     one.absent.append(at.truth)
-                elif believed - {network} and not self._contested(at, query, host, network):
+                elif believed - {network} and not contested(at, query, host, network):
                     one.without.append(at.truth)
 
-    @staticmethod
-    def _contested(at: Installation, query: Query, host: Host, network: Network) -> bool:
-        """Whether fewer nameservers than have to agree gave an answer without a network."""
-        answers = [addresses(reply(zone, query)) for zone in at.zones.values()]
-        without = [
-            one for one in answers if one and network not in {network_of(a, host) for a in one}
-        ]
-        return at.agreement > 1 and len(without) < at.agreement
+    def _known(self, hostname: str) -> None:
+        """The first answer of a hostname ends what a former one gave."""
+        over = [key for key, one in self.held.items() if key[0] == hostname and one.former]
+        for key in over:
+            del self.held[key]
+
+    def _away(self, at: Installation, query: Query, heard: set[Network]) -> None:
+        """Note whether a name was gone so long, or on and off, that it may need an approval."""
+        if heard:
+            self.away.pop(query.hostname, None)
+        since = self.away.setdefault(query.hostname, at.truth)
+        if not heard and at.truth - since > 5 * DAY:
+            self.doubted.add(query.hostname)
 
     def _missed(self, query: Query, first: Answer, heard: set[Network]) -> None:
         """A name that gave other answers three times in a row speaks against a network no more."""
@@ -300,7 +296,7 @@ class Account:
 
     def parked(self, at: Installation, network: Network) -> bool:
         """Whether so many hosts gave a network within a day that it is nobody's home."""
-        whose = _labels(at)
+        whose = at.labels
         recent = {
             name
             for name, when in self.givers.get(network, {}).items()
@@ -377,17 +373,6 @@ class Account:
         self.filled[name] = names & filled
         self._limits(at, name, names, filled)
 
-    def settled(self, at: Installation) -> None:
-        """Check, after days in which all friends were heard, that nothing else is let in."""
-        for name, store in at.stores.items():
-            wanted = set()
-            for host in self.live(at, name):
-                wanted |= set(host.networks)
-                for query in host.queries:
-                    wanted |= {network_of(one, host) for one in quorum(at, query)}
-            beyond = {one for one in store.networks if not covered(one, wanted)}
-            assert not beyond, f"{name} lets in {beyond} for good"
-
     def _limits(self, at: Installation, name: str, names: set[str], filled: set[str]) -> None:
         """One run takes all access from half of the hosts at most, but by what others gave."""
         alone = {
@@ -395,7 +380,7 @@ class Account:
             for hostname, network in self.held
             if hostname in filled and self.givers.get(network, {}).keys() <= {hostname}
         }
-        whose, now = _labels(at), at.stores[name].networks
+        whose, now = at.labels, at.stores[name].networks
         still = {
             hostname for hostname, network in {*self.held, *self.ever} if covered(network, now)
         }
@@ -405,8 +390,3 @@ class Account:
         most = max(1, len(at.members[list_of(name)]) // 2)
         assert len(out) <= most, f"{sorted(out)} lost all access to {name} in one run"
         self.inside[name] = names & alone
-
-
-def _labels(at: Installation) -> dict[str, str]:
-    """Each configured hostname with the label of its host."""
-    return {name: label for label, host in at.hosts.items() for name in host.hostnames}
