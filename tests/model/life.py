@@ -70,7 +70,8 @@ class Life(RuleBasedStateMachine):
         self.account = Account()
         self.renamed: dict[str, int] = {}
         self.backup = b""
-        self.in_backup: tuple[set[tuple[str, Network]], datetime | None] = set(), None
+        self.in_backup: tuple[set[tuple[str, Network]], set[Network], datetime | None]
+        self.in_backup = set(), set(), None
         for label in FRIENDS:
             self.at.says(self.name(label), home(label, 1))
 

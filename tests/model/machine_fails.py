@@ -58,7 +58,8 @@ class MachineFails(Life):
     def keeps_a_backup(self) -> None:
         if self.at.state.exists():
             self.backup = self.at.state.read_bytes()
-            self.in_backup = set(self.account.ever), self.account.latest
+            known, unknown = set(self.account.ever), set(self.account.unknown)
+            self.in_backup = known, unknown, self.account.latest
 
     @rule(then=THEN)
     def puts_the_backup_back(self, then: int) -> None:
@@ -86,10 +87,12 @@ class MachineFails(Life):
         self.all_are_silent(records=SILENT[0], then=0)
         self.puts_the_backup_back(then=then)
 
-    @rule(names=st.sets(st.sampled_from(FIREWALLS), min_size=1), then=THEN)
-    def is_emptied_after_silent_days(self, names: set[str], then: int) -> None:
+    @rule(names=st.sets(st.sampled_from(FIREWALLS), min_size=1), force=st.booleans())
+    def is_emptied_after_silent_days(self, names: set[str], force: bool) -> None:
+        """What is put up again lets in who was in last, with or without limits."""
         self.all_are_silent_for_days(records=SILENT[0])
-        self.are_flushed(names=names, then=then)
+        self.are_flushed(names=names, then=0)
+        self._run(5, force=force)
 
     @rule(names=st.sets(st.sampled_from(FIREWALLS), min_size=1), whole=st.booleans(), then=THEN)
     def is_emptied_without_a_state(self, names: set[str], whole: bool, then: int) -> None:

@@ -183,6 +183,18 @@ class NamesChange(Life):
         self.at.says(self.name(label), home(label, numbers[1]), [server])
         self._runs(5)
 
+    @rule(label=LABELS, numbers=st.permutations([1, 2, 3]), records=st.sampled_from(SILENT))
+    def one_nameserver_leaves_a_home_out(
+        self, label: str, numbers: list[int], records: Records
+    ) -> None:
+        """Of those that have to agree that it was left, one is silent, and one still gives it."""
+        for number in numbers[:2]:
+            self.at.says(self.name(label), home(label, number))
+            self._run(5)
+        self.at.says(self.name(label), records, NAMESERVERS[1:2])
+        self.at.says(self.name(label), home(label, numbers[0]), NAMESERVERS[2:])
+        self._runs(4)
+
     @rule(whose=LABELS, number=st.integers(1, 3), then=THEN)
     def the_first_nameserver_gives_a_home_for_any_name(
         self, whose: str, number: int, then: int

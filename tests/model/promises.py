@@ -57,6 +57,7 @@ class Account:
         backed: What of such is believed, whoever gives it now: no firewall told what was left.
         shut: The firewalls that are known to have kept strangers out.
         inside: By firewall, the hostnames that it let in by a network of theirs alone.
+        gone: The firewalls whose gate was not there before the last run: force empties none.
         latched: The hostnames that were gone for a week, and were not approved since.
         away: Since when hostnames may have been gone, for all that anything knows.
         doubted: The hostnames that may have to be approved, not just those that have to.
@@ -79,6 +80,7 @@ class Account:
     backed: set[Network] = field(default_factory=set)
     shut: set[str] = field(default_factory=set)
     inside: dict[str, set[str]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     latched: set[str] = field(default_factory=set)
     away: dict[str, datetime] = field(default_factory=dict)
     doubted: set[str] = field(default_factory=set)
@@ -112,9 +114,14 @@ class Account:
         self._forget_all()
 
     def put_back(
-        self, at: Installation, known: set[tuple[str, Network]], latest: datetime | None
+        self,
+        at: Installation,
+        known: set[tuple[str, Network]],
+        unknown: set[Network],
+        latest: datetime | None,
     ) -> None:
         """A backup took the place of the state, with what it knows, of clocks as well."""
+        self.unknown |= unknown
         self.remembered = latest
         self.backup = set(known)
         stores = [store.networks for store in at.stores.values()]
@@ -167,6 +174,7 @@ class Account:
 
     def before(self, at: Installation, lists: Iterable[str]) -> None:
         """Note what the DNS says, as a run is about to ask about the hosts of some lists."""
+        self.gone = {name for name, store in at.stores.items() if store.flaws}
         if set(lists) == set(LISTS):
             self.backup = set()
         # A home that was granted before may come back, as it stood below a wider entry, or to
@@ -200,7 +208,7 @@ class Account:
     def after(self, at: Installation, report: RunReport, *, limited: bool = True) -> None:
         """Check a run; without limits where they were overruled."""
         if not limited:
-            self.filled.clear()
+            self.filled = {name: self.filled[name] for name in self.gone & self.filled.keys()}
             self.inside.clear()
         self.remembered = max(at.wall, self.latest or at.wall)
         whole = len(report.targets) == len(at.stores)
