@@ -183,6 +183,23 @@ class NamesChange(Life):
         self.at.says(self.name(label), home(label, numbers[1]), [server])
         self._runs(5)
 
+    @rule(label=LABELS, reason=st.sampled_from(["NXDOMAIN", "NODATA"]), number=st.integers(1, 2))
+    def is_gone_for_hours_by_some(self, label: str, reason: str, number: int) -> None:
+        """The first nameservers say so for longer than an absence takes; the others give it."""
+        self.at.says(self.name(label), Absent(reason), NAMESERVERS[:number])
+        for _ in range(7):
+            self._run(16)
+
+    @rule(whose=LABELS, number=st.integers(1, 3))
+    def the_first_nameserver_gives_a_home_for_all(self, whose: str, number: int) -> None:
+        """It stands for what one lying nameserver can do to a friend who just came home."""
+        self.at.says(self.name(whose), home(whose, number))
+        self._run(5)
+        if self.at.agreement > 1:
+            for label in FRIENDS:
+                self.at.says(self.name(label), home(whose, number), NAMESERVERS[:1])
+        self._runs(4)
+
     @rule(label=LABELS, numbers=st.permutations([1, 2, 3]), records=st.sampled_from(SILENT))
     def one_nameserver_leaves_a_home_out(
         self, label: str, numbers: list[int], records: Records
