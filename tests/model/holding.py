@@ -1,9 +1,13 @@
-"""What a hostname was granted, and when any clock may have run out on it."""
+"""What a hostname was granted, when any clock may have run out on it, and what a backup knows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from allowsync.model.types import Network
 
 DAY, HOUR, QUARTER = timedelta(days=1), timedelta(hours=1), timedelta(minutes=15)
 THREE_DAYS = timedelta(days=3)
@@ -37,3 +41,20 @@ class Holding:
             or (len(self.absent) >= 6 and now - self.absent[0] >= HOUR - slack)
             or (len(self.without) >= 3 and now - self.without[0] >= QUARTER - slack)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What the state knew when it was copied.
+
+    Attributes:
+        known: What hostnames had been granted.
+        unknown: The entries of unknown origin.
+        latest: The latest instant that the wall clock ever showed.
+        names: The hostnames of the configuration.
+    """
+
+    known: frozenset[tuple[str, Network]] = frozenset()
+    unknown: frozenset[Network] = frozenset()
+    latest: datetime | None = None
+    names: frozenset[str] = frozenset()

@@ -15,6 +15,7 @@ from allowsync.inspect.status import look
 from allowsync.model.answer import Absent, Unavailable
 from allowsync.model.types import Host
 from allowsync.state.files import last_run_marks, take_mark
+from tests.model.holding import Backup
 from tests.model.installation import LISTS, NAMESERVERS, Installation, Records
 from tests.model.promises import Account
 from tests.model.quiet_days import check_quiet
@@ -22,9 +23,7 @@ from tests.support.values import net, nets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from allowsync.model.types import Network
 
 FRIENDS = ("alice", "bob", "carol", "dave")
 LABELS = st.sampled_from(FRIENDS)
@@ -70,8 +69,7 @@ class Life(RuleBasedStateMachine):
         self.account = Account()
         self.renamed: dict[str, int] = {}
         self.backup = b""
-        self.in_backup: tuple[set[tuple[str, Network]], set[Network], datetime | None]
-        self.in_backup = set(), set(), None
+        self.in_backup = Backup()
         for label in FRIENDS:
             self.at.says(self.name(label), home(label, 1))
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from tests.model.holding import Backup
 from tests.model.installation import FIREWALLS
 from tests.model.life import LABELS, NUMBERS, SILENT, THEN, Life, home
 
@@ -58,8 +59,9 @@ class MachineFails(Life):
     def keeps_a_backup(self) -> None:
         if self.at.state.exists():
             self.backup = self.at.state.read_bytes()
-            known, unknown = set(self.account.ever), set(self.account.unknown)
-            self.in_backup = known, unknown, self.account.latest
+            known, unknown = frozenset(self.account.ever), frozenset(self.account.unknown)
+            names = frozenset(self.at.labels)
+            self.in_backup = Backup(known, unknown, self.account.latest, names)
 
     @rule(then=THEN)
     def puts_the_backup_back(self, then: int) -> None:
@@ -69,7 +71,7 @@ class MachineFails(Life):
             self.at.state.parent.mkdir(exist_ok=True)
             self.at.state.write_bytes(self.backup)
             self.account.lost(self.at)
-            self.account.put_back(self.at, *self.in_backup)
+            self.account.put_back(self.at, self.in_backup)
         self._runs(then)
 
     @rule(days=st.sampled_from([-30, -3, 0, 0, 0, 10]), then=THEN)

@@ -93,12 +93,14 @@ class NamesChange(Life):
         mine, name = self.label(label), self.name(label)
         if mine is not None and name in self.account.latched:
             self._run(5)  # of a new label and a new name at once nothing is known
-            names = self.at.hosts[mine].hostnames
-            typed = tuple(f"mistyped.{one}" if one == name else one for one in names)
-            self.at.says(f"mistyped.{name}", SILENT[0])
-            self.at.hosts[mine] = replace(self.at.hosts[mine], hostnames=typed)
+            names, typed = self.at.hosts[mine].hostnames, f"mistyped.{name}"
+            edited = tuple(typed if one == name else one for one in names)
+            self.at.says(typed, SILENT[0])
+            self.at.hosts[mine] = replace(self.at.hosts[mine], hostnames=edited)
+            self.account.succeeded(name, typed)  # limits may still keep what it gave
             self._runs(then)
             self.at.hosts[mine] = replace(self.at.hosts[mine], hostnames=names)
+            self.account.succeeded(typed, name)
             self._runs(1)
 
     @rule(label=LABELS, family=st.integers(0, 1))

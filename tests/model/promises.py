@@ -14,7 +14,7 @@ from allowsync.model.outcome import Outcome
 from allowsync.model.types import Basis, Family, Host, Network, Query
 from allowsync.policy.screening import network_of
 from tests.model.answers import addresses, contested, covered, proven_absent, quorum
-from tests.model.holding import DAY, QUARTER, Holding
+from tests.model.holding import DAY, QUARTER, Backup, Holding
 from tests.model.installation import (
     FIREWALLS,
     LISTS,
@@ -113,19 +113,14 @@ class Account:
         self.remembered, self.unseen = None, True
         self._forget_all()
 
-    def put_back(
-        self,
-        at: Installation,
-        known: set[tuple[str, Network]],
-        unknown: set[Network],
-        latest: datetime | None,
-    ) -> None:
-        """A backup took the place of the state, with what it knows, of clocks as well."""
-        self.unknown |= unknown
-        self.remembered = latest
-        self.backup = set(known)
-        stores = [store.networks for store in at.stores.values()]
-        self.ever |= {key for key in known if any(covered(key[1], held) for held in stores)}
+    def put_back(self, at: Installation, backup: Backup) -> None:
+        """A backup takes the place of the state: whose a new hostname was, it cannot tell."""
+        self.held = {key: one for key, one in self.held.items() if key[0] in backup.names}
+        self.unknown |= backup.unknown
+        self.remembered = backup.latest
+        self.backup = set(backup.known)
+        there = [store.networks for store in at.stores.values()]
+        self.ever |= {key for key in backup.known if any(covered(key[1], one) for one in there)}
         if any(not store.networks for store in at.stores.values()):
             self._believe_backup()
 
@@ -361,7 +356,10 @@ class Account:
         for address in addresses(wild):
             page = net(str(address))
             # Siblings are made up of a friend's name: that of another provider has others.
-            elsewhere = any(not one.endswith(".ddns.example") for one in self.givers.get(page, ()))
+            elsewhere = any(
+                network == page and not hostname.endswith(".ddns.example")
+                for hostname, network in self.first
+            )
             came = page in now - self.before_run[name] and not elsewhere
             assert not came, f"a made-up name gives {page} as well"
         wanted = {network for host in hosts for network in host.networks}
