@@ -51,20 +51,14 @@ def settled(
 
 
 def _left_of(inherited: tuple[Inherited, ...], plan: Plan) -> tuple[Inherited, ...]:
-    """The entries of unknown origin that a plan did not remove.
+    """The entries of unknown origin in a target after a plan.
 
-    Those would be put back by a restart before the next run.
+    A restart before the next run would restore any other.
     """
-    if not (inherited and plan.remove):
-        return inherited
-    removed, final = (
-        Coverage(one.network for one in entries) for entries in (plan.remove, plan.final)
-    )
-    return tuple(
-        one
-        for one in inherited
-        if removed.covering(one.network) is None or final.covering(one.network) is not None
-    )
+    if not inherited:
+        return ()
+    final = Coverage(one.network for one in plan.final)
+    return tuple(one for one in inherited if final.covering(one.network) is not None)
 
 
 def changes_of(plan: Plan, reasons: Reasons, *, confirmed: bool = True) -> list[EntryChange]:

@@ -102,14 +102,17 @@ class Memory(Value):
             from allowsync.engine.older_state import still_claimed
 
             known = still_claimed(known, self.here)
-        if known is not None and known.inherited and self.behind:
-            # Later runs may have known their origin: their time starts with this one.
-            anew = (replace(one, since=self.now.instant, runs=0) for one in known.inherited)
-            known = replace(known, inherited=tuple(anew))
-        if known is None or not self.renamed:
+        if known is not None and self.renamed:
+            apart = None if known.apart is None else _relabelled(known.apart, self.renamed)
+            entries = _relabelled(known.entries, self.renamed)
+            known = replace(known, entries=entries, apart=apart)
+        if known is None or not self.behind:
             return known
-        apart = None if known.apart is None else _relabelled(known.apart, self.renamed)
-        return replace(known, entries=_relabelled(known.entries, self.renamed), apart=apart)
+        from allowsync.engine.older_state import as_unknown
+
+        hosts = self.config.hosts.items() if self.here is not None else ()
+        trusted = {label for label, host in hosts if not has_ended(host, self.now)}
+        return as_unknown(known, trusted, self.now)
 
     def former(self) -> Iterator[TargetRecord]:
         """The records of orphaned targets."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.memory import Inherited
 from allowsync.model.networks import Coverage, around
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from allowsync.config.settings import Config
     from allowsync.model.memory import HeldAddress, HostMemory, RetentionState, TargetMemory
     from allowsync.model.types import Entry, Network
+    from allowsync.policy.clock import Now
 
 
 def still_held(known: Mapping[str, HostMemory], held: Coverage) -> Mapping[str, HostMemory]:
@@ -50,6 +52,22 @@ def still_claimed(known: TargetMemory, held: Coverage) -> TargetMemory:
 
     apart = None if known.apart is None else here(known.apart)
     return replace(known, entries=here(known.entries), apart=apart)
+
+
+def as_unknown(known: TargetMemory, trusted: Collection[str], now: Now) -> TargetMemory:
+    """The memory of a target in which entries start a time of their own, as of unknown origin.
+
+    Later runs may have known a host's address that was over in this state.
+
+    Args:
+        known: The memory in the state.
+        trusted: The hosts whose entries do so as well.
+        now: The instant of the run.
+    """
+    networks = [one.network for one in known.inherited]
+    networks += [one.network for one in known.claimed if not set(one.hosts).isdisjoint(trusted)]
+    anew = (Inherited(one, now.instant, runs=0) for one in dict.fromkeys(networks))
+    return replace(known, inherited=tuple(anew))
 
 
 def held_now(config: Config) -> Coverage | None:

@@ -116,8 +116,8 @@ def draft(
         kept: The reason why nothing may be removed; None where it may.
         beside: All targets of its allowlist.
         lost: Whether memory was lost.
-        unknown: The entries of unknown origin found by an earlier read of this run, where the
-            target has no memory: a wider one may cover them since.
+        unknown: The entries of unknown origin after an earlier read of this run: a wider one may
+            cover them since.
         unrecorded: Whether nothing can be recorded. Entries of the run before may be unrecorded,
             too, so an unremembered entry stays.
         names: Returns the marks of this configuration, under each name it has had.
@@ -147,7 +147,7 @@ def draft(
     alone = memory is None and current.flaws and not (current.entries or unknown)
     if alone and (lost or not union(decisions)):  # a first run finds nothing beside
         unknown = _unknown_beside(target, beside, now)
-    known = TargetMemory((), unknown) if memory is None and unknown else memory
+    known = replace(memory or TargetMemory(), inherited=unknown) if unknown else memory
     situation, inherited = _situation(
         target, current, capabilities, decisions, known, now, unsure=unsure
     )

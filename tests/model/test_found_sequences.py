@@ -7,7 +7,8 @@ import pytest
 from allowsync.model.types import Host
 from tests.model.anything_happens import AnythingHappens
 from tests.model.installation import NAMESERVERS, Records
-from tests.model.life import FRIENDS, GUESTS, PARKING, SILENT
+from tests.model.life import FRIENDS, GUESTS, PARKING, SILENT, home
+from tests.model.machine_fails import MachineFails
 from tests.support.values import net
 
 
@@ -230,4 +231,44 @@ def test_a_friend_without_ipv6_needs_no_approval_after_days_without_an_answer() 
     assert net("81.2.0.1") not in life.at.stores["web/packets"].networks
     life.has_one_family(label="alice", number=2, family=0, then=1)
     assert net("81.2.0.2") in life.at.stores["web/packets"].networks
+    life.teardown()
+
+
+def test_a_home_that_was_over_in_an_older_state_is_not_over_now() -> None:
+    """Only a limit held it there; the run after the backup heard of it again."""
+    life = MachineFails()
+    life.begin(agreement=1)
+    life.all_are_silent_for_days(records=SILENT[0])
+    life.has_the_state_before_a_move(label="bob", number=1, then=0)
+    for label in ("alice", "carol", "dave"):
+        life.at.says(life.name(label), home(label, 2))
+    life.runs_on(count=4)
+    life.teardown()
+
+
+def test_a_boot_restores_nothing_that_force_left_out_of_a_flushed_gate() -> None:
+    life = MachineFails()
+    life.begin(agreement=1)
+    life.all_are_silent(records=SILENT[0], then=0)
+    life.loses_its_state(whole=True, then=1)
+    life.moves_everywhere(label="dave", number=2, then=4)
+    life.all_are_silent_for_days(records=SILENT[0])
+    life.at.flush()
+    life.runs_with_force(minutes=5)
+    filled = set(life.at.stores["web/packets"].networks)
+    life.at.reboot()
+    life.at.run(1, offline=True)
+    assert life.at.stores["web/packets"].networks == filled
+    life.teardown()
+
+
+def test_what_a_guest_covers_in_the_run_that_finds_it_is_there_when_the_guest_is_gone() -> None:
+    """As after a lost state: here the target has a memory, of before the run that let it in."""
+    life = MachineFails()
+    life.begin(agreement=1)
+    life.all_are_silent_for_days(records=SILENT[0])
+    for number in (3, 1):
+        life.has_the_state_before_a_move(label="carol", number=number, then=1)
+    life.puts_the_backup_back(then=0)
+    life.invited_guests_are_gone(behind=0, name="web", then=0)
     life.teardown()
