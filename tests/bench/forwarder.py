@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from allowsync.model.nameserver import Nameserver
-from tests.bench.nameserver import bound
 from tests.bench.questions import ask_one_by_one, queries
+from tests.support.ports import unused_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,7 @@ START = 20.0  # seconds
 @contextmanager
 def dnsmasq(upstream: Nameserver) -> Iterator[Nameserver]:
     """Start it on loopback, forwarding to `upstream`, and wait until it answers."""
-    with bound() as free:
-        port = free.getsockname()[1]
+    port = unused_port()
     process = subprocess.Popen(
         [
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-hosts",

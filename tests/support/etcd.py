@@ -6,16 +6,15 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from base64 import b64decode
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from testkit.fake_dns.tls import Authority
 from tests.support.documents import ROOT
+from tests.support.ports import unused_port
 from tests.support.unpacked import unpacked
 
 if TYPE_CHECKING:
@@ -34,13 +33,6 @@ def _at(place: Namespace | None, call: Callable[[], R]) -> R:
     return call() if place is None else place.run(call)
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 @dataclass
 class Member:
     """One member of a cluster."""
@@ -49,8 +41,8 @@ class Member:
     folder: Path
     host: str = "127.0.0.1"
     place: Namespace | None = None
-    port: int = field(default_factory=_free_port)
-    peer_port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=unused_port)
+    peer_port: int = field(default_factory=unused_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -90,11 +82,15 @@ class Etcd:
         places = self.places or alone
         self._certificate = self._authority.issued(*{host for host, _ in places}, "localhost")
         self.members = [Member(f"m{n}", self.folder, *one) for n, one in enumerate(places)]
-        for one in self.members:
-            self.start(one, "new")
-        for one in self.members:
-            self.wait_for(one)
-        self._guard()
+        try:
+            for one in self.members:
+                self.start(one, "new")
+            for one in self.members:
+                self.wait_for(one)
+            self._guard()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tests.support.ports import unused_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -49,8 +51,7 @@ def nginx(folder: Path, certificate: Path, behind: str, more: str = "") -> Itera
     """
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     assert program, "nginx is not installed: apt install nginx-light"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = unused_port()
     text = CONFIGURATION.format(
         folder=folder, port=port, certificate=certificate, behind=behind, more=more
     )

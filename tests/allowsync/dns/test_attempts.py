@@ -41,6 +41,7 @@ from testkit.fake_dns.forgeries import (
 )
 from testkit.fake_dns.nameserver import CNAME, NameServer
 from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, IPV6, ask, settings
+from tests.support.ports import unused_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,9 +64,7 @@ def dead_nameserver() -> Iterator[Nameserver]:
 
 def closed_nameserver() -> Nameserver:
     """A port where nobody listens, so that the kernel refuses (ICMP)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return Nameserver("127.0.0.1", taken.getsockname()[1])
+    return Nameserver("127.0.0.1", unused_port())
 
 
 def test_both_families_of_many_names_are_found_in_one_go() -> None:

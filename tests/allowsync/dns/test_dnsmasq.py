@@ -18,6 +18,7 @@ from allowsync.model.nameserver import Nameserver
 from allowsync.model.types import BOTH_FAMILIES, Family, Query
 from testkit.fake_dns.nameserver import NameServer
 from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, ask, settings
+from tests.support.ports import unused_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @contextmanager
 def dnsmasq(upstream: NameServer, *options: str) -> Iterator[Nameserver]:
     """A stock dnsmasq on loopback that forwards to `upstream`."""
-    port = free_port()
+    port = unused_port()
     process = subprocess.Popen(
         [
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-hosts",
@@ -42,12 +43,6 @@ def dnsmasq(upstream: NameServer, *options: str) -> Iterator[Nameserver]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as tcp:
-        tcp.bind(("127.0.0.1", 0))
-        return int(tcp.getsockname()[1])
 
 
 def wait_for(port: int) -> None:

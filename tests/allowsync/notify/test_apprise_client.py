@@ -16,6 +16,7 @@ from allowsync.config.secrets import Secret
 from allowsync.notify.apprise_client import Sent, send
 from allowsync.notify.outbox import Message
 from tests.support.listener import PortListener
+from tests.support.ports import unused_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,12 +59,13 @@ class Inbox:
         return "250 OK"
 
 
-def test_a_mail_arrives(unused_port: int) -> None:
+def test_a_mail_arrives() -> None:
     inbox = Inbox()
-    controller = Controller(inbox, hostname="127.0.0.1", port=unused_port)
+    port = unused_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        url = f"mailto://127.0.0.1:{unused_port}/?from=fw@example.org&to=admin@example.org"
+        url = f"mailto://127.0.0.1:{port}/?from=fw@example.org&to=admin@example.org"
         assert send([(channel(url), MESSAGE)]) == [Sent.TOLD]
     finally:
         controller.stop()
@@ -72,14 +74,6 @@ def test_a_mail_arrives(unused_port: int) -> None:
     body = mail.get_body(("plain", "html"))
     assert body is not None
     assert "alice: moved" in body.get_content()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_who_cannot_be_reached_hinders_nobody_else(listener: PortListener) -> None:

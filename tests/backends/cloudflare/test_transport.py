@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import socket
 import traceback
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,7 @@ from testkit.fake_cloudflare import (
     WrongType,
 )
 from tests.support.cloudflare_client import Answer, Hours, causes, connected
+from tests.support.ports import unused_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -269,14 +269,8 @@ def test_a_reply_that_does_not_begin_is_given_up(
     assert len(fake.requests) == 1
 
 
-def unused() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def test_where_nobody_listens_nothing_was_sent_and_it_is_tried_again(hours: Hours) -> None:
-    url = f"http://127.0.0.1:{unused()}"
+    url = f"http://127.0.0.1:{unused_port()}"
     with connect(url, Secret("x"), "0" * 32, clock=hours.clock) as client, pytest.raises(Unsent):
         client.create("friends")
     assert hours.slept == AGAIN
@@ -285,7 +279,7 @@ def test_where_nobody_listens_nothing_was_sent_and_it_is_tried_again(hours: Hour
 def test_where_nothing_is_heard_for_long_it_is_not_tried_again() -> None:
     """Each look at the clock finds it two seconds later, as where each attempt takes its time."""
     hours = Hours(a_look=2.0)
-    url = f"http://127.0.0.1:{unused()}"
+    url = f"http://127.0.0.1:{unused_port()}"
     with connect(url, Secret("x"), "0" * 32, clock=hours.clock) as client, pytest.raises(Unsent):
         client.lists()
     assert 0 < len(hours.slept) < len(AGAIN)
@@ -345,7 +339,7 @@ def test_without_a_token_none_is_sent(fake: FakeCloudflare, hours: Hours) -> Non
 def test_nothing_of_the_environment_is_heeded(
     fake: FakeCloudflare, hours: Hours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = f"http://127.0.0.1:{unused()}"
+    nowhere = f"http://127.0.0.1:{unused_port()}"
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, nowhere)
         monkeypatch.setenv(name.upper(), nowhere)

@@ -24,6 +24,7 @@ from testkit.fake_dns.https import HTTP1, HTTP2, MEDIA_TYPE, PATH, DohHandler, H
 from testkit.fake_dns.nameserver import NameServer
 from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, ask, settings
 from tests.support.nginx_front import nginx
+from tests.support.ports import unused_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,8 +139,7 @@ def openssl(certificate: Path, protocol: str) -> Iterator[Nameserver]:
     """OpenSSL's own server, which breaks off where it can agree on no protocol."""
     program = shutil.which("openssl")
     assert program
-    with socket.create_server((HOME, 0)) as free:
-        port = free.getsockname()[1]
+    port = unused_port()
     child = subprocess.Popen(
         [program, "s_server", "-accept", f"{HOME}:{port}", "-cert", str(certificate), "-key",
          str(certificate), "-alpn", protocol, "-quiet"],
