@@ -15,11 +15,13 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.config.settings import Config
     from allowsync.inspect.access_at import AccessAt
     from allowsync.inspect.explain import Explanation
+    from allowsync.inspect.guarded_packets import PacketAnswers
+    from allowsync.inspect.guarded_target import GuardedTarget
     from allowsync.inspect.status import AccessStatus
     from allowsync.model.target import PortRange
     from allowsync.model.types import Entry, Network
@@ -102,7 +104,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     elif (
         answer.network is not None
         and answer.verdict is not AccessVerdict.YES
-        and not answer.accesses
+        and not (answer.accesses or answer.unguarded)
     ):
         found = about_network(answer.network, standing.decisions, known, config.policy)
     else:
@@ -124,33 +126,66 @@ def _with_packets(
 ) -> Explanation:
     """Add the results of packets, if targets guard ports of this machine."""
     from allowsync.inspect.bare_sets import guarded_by_rules
-    from allowsync.inspect.other_ports import about_other_ports
-    from allowsync.inspect.packet_verdicts import (
-        about_asked,
-        about_translated,
-        at_servers,
-        beside_packets,
-    )
-    from allowsync.inspect.packets import answered, guarded
-    from allowsync.inspect.reachability import about_strangers, at_port
+    from allowsync.inspect.packets import guarded
     from allowsync.inspect.served_ports import served
 
     targets = guarded(config, standing.targets)
     targets += guarded_by_rules(config, standing.targets)
     servers = served(config, standing.targets)
     if port is not None:
-        servers = at_port(servers, port)
-    if port is not None and targets:
-        at, none = at_port(targets, port), f"{port} is guarded by no target"
-        if not (at or servers):  # only packets can answer then
-            at = tuple(replace(one, guard=replace(one.guard, ports=(port,))) for one in targets)
-            answer = replace(answer, reasons=(*answer.reasons, none))
-        targets = at
+        return _at_port(config, answer, port, targets, servers)
     if not (targets or servers):
         return answer
+    return _beside(answer, targets, servers, _answered(answer, targets, servers))
+
+
+def _at_port(
+    config: Config,
+    answer: Explanation,
+    port: PortRange,
+    targets: Sequence[GuardedTarget],
+    servers: Sequence[GuardedTarget],
+) -> Explanation:
+    """The answer about a port: by its own targets, or without any by packets alone."""
+    from allowsync.inspect.asked_port import at_unguarded, forwarded_from, unguarded, without
+    from allowsync.inspect.layers import elsewhere
+    from allowsync.inspect.reachability import at_port
+
+    here, serving = at_port(targets, port), at_port(servers, port)
+    forwarding = () if here else tuple(one for one in targets if one.guard.forwarded)
+    entries = tuple(entry for one in targets for entry in one.entries)
+    alone = () if here or serving else (unguarded(port, entries),)
+    answers = _answered(answer, (*here, *forwarding, *alone), serving)
+    here += forwarded_from(port, answer, forwarding, answers)
+    others = {one.name for one in (*targets, *servers)} | elsewhere(config, port)
+    answer = without(answer, others - {one.name for one in (*here, *serving)})
+    if here or serving:
+        return _beside(answer, here, serving, answers)
+    return at_unguarded(answer, port, alone, answers)
+
+
+def _answered(
+    answer: Explanation, targets: Sequence[GuardedTarget], servers: Sequence[GuardedTarget]
+) -> PacketAnswers:
+    """The answers to packets from the explained networks and from strangers."""
+    from allowsync.inspect.other_ports import about_other_ports
+    from allowsync.inspect.packet_verdicts import about_asked, about_translated
+    from allowsync.inspect.packets import answered
+    from allowsync.inspect.reachability import about_strangers
+
     asked = [question for _, question in about_asked(answer, (*targets, *servers))]
     asked += [question for one in servers for question in about_translated(answer, one)]
-    answers = answered((*asked, *about_strangers(targets), *about_other_ports(targets)))
+    return answered((*asked, *about_strangers(targets), *about_other_ports(targets)))
+
+
+def _beside(
+    answer: Explanation,
+    targets: Sequence[GuardedTarget],
+    servers: Sequence[GuardedTarget],
+    answers: PacketAnswers,
+) -> Explanation:
+    from allowsync.inspect.packet_verdicts import at_servers, beside_packets
+
     return at_servers(beside_packets(answer, targets, answers), servers, answers)
 
 

@@ -49,7 +49,7 @@ class TargetAnswer(Value):
 
 
 class MetPacket(Value):
-    """The answer to a packet sent to a port that a target guards."""
+    """The answer to a packet, and the target that guards its port; "" where none does."""
 
     target: str
     answer: Answer
@@ -69,6 +69,8 @@ class Explanation(Value):
         shut_out: Orphaned gates that drop its packets.
         open: Ports that are open to strangers, each with its target.
         packets: The answers to packets from the subject.
+        unguarded: What packets meet at the port asked about, which no target of this machine
+            guards; None where one does, or no port was asked about.
     """
 
     asked: str
@@ -81,10 +83,13 @@ class Explanation(Value):
     shut_out: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     packets: tuple[MetPacket, ...] = ()
+    unguarded: AccessVerdict | None = None
 
     @property
     def verdict(self) -> AccessVerdict:
         """Whether it is allowed at any target; certain verdicts come first."""
+        if self.unguarded is not None:
+            return self.unguarded
         found = {one.verdict for one in self.places}
         if self.shut_out and found & {AccessVerdict.YES, AccessVerdict.PARTLY}:
             return AccessVerdict.UNKNOWN

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.inspect.explain import Explanation, TargetAnswer
-    from allowsync.model.target import Front, Guard
+    from allowsync.model.target import Front, Guard, PortRange
     from allowsync.model.types import Host
 
 T = TypeVar("T")
@@ -142,6 +142,18 @@ def _fronts(config: Config) -> Iterator[tuple[Allowlist, Target, Front]]:
 def gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
     """The targets that guard ports of this machine."""
     return declared(config, lambda target: target.guard)
+
+
+def elsewhere(config: Config, port: PortRange) -> set[str]:
+    """The targets that stand at other ports alone: gates of this machine, and lists at fronts."""
+    others = {
+        gate.name for _, gate, guard in gates(config) if not any(map(port.shared, guard.ports))
+    }
+    return others | {
+        target.name
+        for _, target, front in _fronts(config)
+        if not any(port.first <= one <= port.last for one in front.ports)
+    }
 
 
 def _admits(config: Config, front: Front, gate: Target, guard: Guard) -> bool:

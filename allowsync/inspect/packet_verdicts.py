@@ -110,7 +110,7 @@ def beside_packets(
     return replace(
         answer,
         places=places,
-        open=tuple(f"{name}: {found.what}" for name, found in opened),
+        open=tuple(f"{name}: {found.what}" if name else found.what for name, found in opened),
         reasons=(*answer.reasons, *_unseen_beside(answers)),
         packets=tuple(MetPacket(name, one) for name, several in met_own for one in several),
     )

@@ -105,6 +105,8 @@ def _headline(one: Explanation) -> str:
     else:
         count = f" at {yes} of {len(asked)} targets" if yes and len(asked) > 1 else ""
     when = f" on {one.scene.at:%Y-%m-%d %H:%M:%S} UTC" if one.scene.past else ""
+    if one.unguarded is not None:
+        count = ""
     verb = words if one.scene.past else f"is {words}"
     return f"{what} {verb}{count}{when}"
 
@@ -186,7 +188,7 @@ def _packet_document(one: MetPacket) -> dict[str, Any]:
     answer, asked = one.answer, one.answer.question
     onward = dict(zip(("interface", "address", "port"), answer.to or (), strict=False))
     return {
-        "target": one.target,
+        "target": one.target or None,
         "source": str(asked.source),
         "interface": asked.interface or None,
         "destination": None if asked.destination is None else str(asked.destination),

@@ -17,6 +17,7 @@ from tests.support.gates import allow
 from tests.support.ipsets import bare_sets
 from tests.support.met_packets import seen_of, with_uplink
 from tests.support.netns import Namespace
+from tests.support.program import allowsync
 from tests.support.published import publish, with_container
 from tests.support.values import net
 
@@ -159,3 +160,18 @@ def test_sets_for_ports_of_this_machine(inside: Namespace, config: Config) -> No
     assert [one.what.partition(" by ")[0] for one in opened] == [
         "8443/tcp is open to everyone over IPv4 and IPv6"
     ]
+
+
+def test_a_published_port_is_explained_by_the_target_of_the_end(
+    inside: Namespace, config: Config
+) -> None:
+    inside.nft(OWN % (BY_PORT, ""))
+    explained = {}
+    for asked in ("alice", "91.64.10.7"):
+        words = ("explain", asked, "--port", "9000", "--json", "--config", config.path)
+        explained[asked] = inside.run(allowsync, *words).document
+    for document in explained.values():
+        assert {one["target"] for one in document["packets"]} == {"nft/nftables"}
+        assert {one["port"] for one in document["packets"]} == {"9000/tcp"}
+        assert not any("guarded by no target" in one for one in document["reasons"])
+    assert [one["allowed"] for one in explained.values()] == ["yes", "no"]

@@ -269,3 +269,10 @@ def test_who_is_let_in_lacks_nothing_where_others_of_the_network_are_not() -> No
     assert found.places[0].said == (
         f"{MOVED} was added outside allowsync; alice is not among the hosts of web"
     )
+
+
+@pytest.mark.parametrize("verdict", AccessVerdict)
+def test_at_a_port_without_a_target_packets_alone_decide(verdict: AccessVerdict) -> None:
+    scene = AccessAt(T0, T0, (), (), past=False)
+    answer = Explanation(HOME, None, net(HOME), scene, (TargetAnswer(WEB, YES),), ())
+    assert replace(answer, unguarded=verdict).verdict is verdict
