@@ -98,6 +98,37 @@ _HOST_LINES: Final = (
     b'{"name":"office","networks":["81.2.70.0/24"],"max_addresses":2,"keep_absent":"1h"}\n'
 )
 
+_LISTS: Final = (
+    b"# FireHOL\n0.0.0.0/8\n1.10.16.0/20 ; SBL256894\n2a06:e480::/29\n224.0.0.0/3\n",
+    b'{"cidr":"1.10.16.0/20"}\n{"cidr":["::1", 5]}\n{"type":"metadata","records":2}\n',
+    b'[{"cidr": "1.10.16.0/20"}, {"cidr": "2a06:e480::/29"}]',
+    b'network;name\n1.10.16.0/20;"a;b"\n"\n',
+    b"<html>",
+    # The form of the file `hosts`, in which lists of names to block are published: no networks.
+    b"127.0.0.1 localhost\n::1\tlocalhost\n0.0.0.0 ads.example.org # x\n0.0.0.0 0.0.0.0\n",
+)
+_HEADING: Final = (
+    b'# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
+)
+_FILES: Final = tuple(
+    text.replace(b"allowlist", kind)
+    for kind in (b"allowlist", b"denylist")
+    for text in (
+        _HEADING + b"81.2.69.1/32\n2a01:4f8::/48\n",
+        (
+            b'{\n  "generator": "allowsync",\n  "allowlist": "x",\n'
+            b'  "networks": [\n    "81.2.69.1/32"\n]}\n'
+        ),
+        _HEADING + b"geo $remote_addr $x {\n    default 0;\n    81.2.69.1/32 1;\n}\n",
+        _HEADING + b"allow 81.2.69.1/32;\nset_real_ip_from ::/0;\ndeny all;\n",
+        _HEADING + b"<RequireAny>\n    Require ip 0.0.0.0/1 128.0.0.0/1\n</RequireAny>\n",
+        _HEADING + b"RemoteIPTrustedProxy 255.255.255.255\n",
+        _HEADING + b"(allowsync_x) {\n\t@a {\n\t\tnot {\n\t\t\tremote_ip 81.2.69.1/32\n",
+        _HEADING + b"trusted_proxies static \\\n\t81.2.69.1/32 \\\n\t::/0\n",
+        _HEADING + b'http:\n      ipAllowList:\n        sourceRange:\n          - "81.2.69.1/32"\n',
+    )
+)
+
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "configuration": (
         _CONFIGURATION,
@@ -110,13 +141,9 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "fail2ban": (_JAIL, _BANNED, _JAILS, _VARIABLE),
     "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
     "mark": (_MARK, _MARK.replace(b"# ", b"") * 2),
-    "networks": (
-        b"# FireHOL\n0.0.0.0/8\n1.10.16.0/20 ; SBL256894\n2a06:e480::/29\n224.0.0.0/3\n",
-        b'{"cidr":"1.10.16.0/20"}\n{"cidr":["::1", 5]}\n{"type":"metadata","records":2}\n',
-        b'[{"cidr": "1.10.16.0/20"}, {"cidr": "2a06:e480::/29"}]',
-        b'network;name\n1.10.16.0/20;"a;b"\n"\n',
-        b"<html>",
-    ),
+    "networks": _LISTS,
+    "denylist": (*_LISTS, b"0.0.0.0/8\n81.2.64.0/20\n2a02:8000::/20\n2000::/16\n81.2.69.1\n"),
+    "files": _FILES,
     "decision": (_DECISION, _DECISION.replace(b'"hosts"', b'"h"'), b"{}"),
     "envelope": (_PLAIN, _COMPRESSED, _NOT_COMPRESSED, _HEAD, b""),
     "hosts": (_HOST_LINES, b"\xef\xbb\xbf" + _HOST_LINES.replace(b"\n", b"\r\n\n"), b"[" * 99),

@@ -46,11 +46,10 @@ from allowsync.fleet.envelope import opened
 from allowsync.fleet.fields import DocumentError
 from allowsync.fleet.parts import read_head
 from allowsync.model.answer import Absent, Found
-from allowsync.model.list_source import ListFormat, ListSource
 from allowsync.model.types import Family, Policy, Query
-from allowsync.policy.list_formats import ListError, read_list_content
-from allowsync.policy.lists import ranges, refusal
 from allowsync.state import StateError, Store
+from fuzz.defect import must
+from fuzz.list_targets import denylist, files, networks
 from fuzz.seeds import KEY, SIGNED
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ GATE: Final = NftGate("web", (Port(443, 443, Protocol.TCP),))
 IPTABLES: Final = rules.IpsetGate("web", (Port(443, 443, Protocol.TCP),))
 QUERIES: Final = tuple(Query("a.example.org", family) for family in Family)
 PLACE: Final = Path("/etc/allowsync/config.yaml")
-_LIST: Final = ListSource(file=Path("/etc/allowsync/office.txt"))
 
 
 def configuration(data: bytes) -> None:
@@ -68,7 +66,7 @@ def configuration(data: bytes) -> None:
     try:
         root = read_yaml(data)
     except YamlError as error:
-        _must(error.what.isprintable(), error.what)
+        must(error.what.isprintable(), error.what)
         return
     if root is None:
         return
@@ -76,11 +74,11 @@ def configuration(data: bytes) -> None:
     try:
         config = read_document(root, reading, None)
     except ConfigError as error:
-        _must(bool(error.problems), "refused without a reason")
+        must(bool(error.problems), "refused without a reason")
         for problem in error.problems:
-            _must(str(problem).isprintable(), str(problem))
+            must(str(problem).isprintable(), str(problem))
     else:
-        _must(all(name.isprintable() for name in config.hosts), "a name nobody can read")
+        must(all(name.isprintable() for name in config.hosts), "a name nobody can read")
 
 
 def listing(data: bytes) -> None:
@@ -88,7 +86,7 @@ def listing(data: bytes) -> None:
     text = data.decode(errors="replace")
     with suppress(NftListingError):
         entries = current(GATE, text).entries
-        _must(all(one.network.version in (4, 6) for one in entries), "an entry that is no network")
+        must(all(one.network.version in (4, 6) for one in entries), "an entry that is no network")
     mendable(text, GATE)
 
 
@@ -98,7 +96,7 @@ def ipset(data: bytes) -> None:
     for family in Family:
         with suppress(sets.IpsetListingError):
             found = sets.held(text, "allowsync-web-4", family)
-            _must(all(Family.of(one) is family for one in found.networks), "another family")
+            must(all(Family.of(one) is family for one in found.networks), "another family")
 
 
 def iptables(data: bytes) -> None:
@@ -119,16 +117,16 @@ def fail2ban(data: bytes) -> None:
     text = data.decode(errors="replace")
     with suppress(NotUnderstood):
         networks = by_network_text(ignored(text))
-        _must(all(shown in text for shown in networks.values()), "a network out of nowhere")
+        must(all(shown in text for shown in networks.values()), "a network out of nowhere")
     with suppress(NotUnderstood):
         for some in banned(text).values():
-            _must(all(isinstance(one, str) for one in some), "somebody who is no text")
+            must(all(isinstance(one, str) for one in some), "somebody who is no text")
     with suppress(NotUnderstood):
         reconcile.theirs(configured(text).ignored.get("door", ()), ("::1/128",))
     held = VariableSyntax(jails_of(text)).parse(text)
     if held is not None:
         again = VariableSyntax(()).parse(VariableSyntax(()).render(held.allowlist, held.networks))
-        _must(again == held, "a file that reads otherwise once it is written anew")
+        must(again == held, "a file that reads otherwise once it is written anew")
 
 
 def mark(data: bytes) -> None:
@@ -138,10 +136,10 @@ def mark(data: bytes) -> None:
     if found is not None and found.mark.is_of(found.text):
         # The words are made anew, and lines in another order are put in order.
         again = leading(found.mark.lines(found.comment) + found.text)
-        _must(again is not None and again.mark == found.mark, text)
-        _must(text.endswith(found.text), text)
+        must(again is not None and again.mark == found.mark, text)
+        must(text.endswith(found.text), text)
     for one in several(text):
-        _must(several(one.lines()) == (one,), text)
+        must(several(one.lines()) == (one,), text)
 
 
 def answer(data: bytes) -> None:
@@ -150,11 +148,11 @@ def answer(data: bytes) -> None:
         section = question(query).section
         for wire in (data, b"\0\0\x81\x80\0\1\0\1\0\0\0\0" + section + data):
             full = read(wire, query)
-            _must(isinstance(full, Found | Absent | Failure), repr(full))
+            must(isinstance(full, Found | Absent | Failure), repr(full))
             if len(wire) < 12 + len(section) or wire[12 : 12 + len(section)] != section:
                 continue  # no such message comes so far
             plain = read_plain(wire, query, len(section))
-            _must(plain is None or plain == full, f"{plain} is not {full}")
+            must(plain is None or plain == full, f"{plain} is not {full}")
 
 
 def rows(data: bytes) -> None:
@@ -181,27 +179,14 @@ def file(data: bytes) -> None:
         _read_everything(path)
 
 
-def networks(data: bytes) -> None:
-    """A list is read in any of its formats, or refused in words that can be told."""
-    for form in ListFormat:
-        try:
-            content = read_list_content(data, form, "1" if form is ListFormat.CSV else "cidr")
-        except ListError as error:
-            _must(bool(str(error)), "refused without a reason")
-            continue
-        why = refusal(content, _LIST, 0, force=False)
-        _must(bool(why) or len(ranges(content.entries)[4]) <= content.count, "more than was read")
-        _must(why.isprintable(), why)
-
-
 def decision(data: bytes) -> None:
     """A document of a fleet is read as it was written, or refused in words that can be told."""
     try:
         document = decoded(data)
     except DocumentError as error:
-        _must(bool(str(error)), "refused without a reason")
+        must(bool(str(error)), "refused without a reason")
         return
-    _must(decoded(encoded(document)) == document, "read otherwise than it was written")
+    must(decoded(encoded(document)) == document, "read otherwise than it was written")
 
 
 def envelope(data: bytes) -> None:
@@ -209,11 +194,11 @@ def envelope(data: bytes) -> None:
     try:
         payload = opened(data, (KEY,))
     except DocumentError as error:
-        _must(bool(str(error)) and str(error).isprintable(), repr(str(error)))
+        must(bool(str(error)) and str(error).isprintable(), repr(str(error)))
     else:
-        _must(payload == SIGNED, "what no key signed")
+        must(payload == SIGNED, "what no key signed")
     head = read_head(data)
-    _must(head is None or read_head(head.written) == head, "another head once it is written")
+    must(head is None or read_head(head.written) == head, "another head once it is written")
 
 
 def hosts(data: bytes) -> None:
@@ -222,10 +207,10 @@ def hosts(data: bytes) -> None:
     lines = HostLines(PLACE.with_name("hosts.jsonl"), Hosts(Policy()), (), outer)
     lines.take(data)
     problems = lines.reading.problems
-    _must(bool(problems or lines.hosts), "refused without a reason")
+    must(bool(problems or lines.hosts), "refused without a reason")
     for problem in problems:
-        _must(str(problem).isprintable(), str(problem))
-    _must(all(name == host.name for name, host in lines.hosts.items()), "a host of another name")
+        must(str(problem).isprintable(), str(problem))
+    must(all(name == host.name for name, host in lines.hosts.items()), "a host of another name")
 
 
 def _read_everything(path: Path) -> None:
@@ -259,15 +244,6 @@ def _value(part: bytes) -> object:
             return part.decode(errors="replace")
 
 
-class Defect(AssertionError):
-    """A reader broke its promise."""
-
-
-def _must(kept: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
-    if not kept:
-        raise Defect(what)
-
-
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "configuration": configuration,
     "listing": listing,
@@ -276,6 +252,8 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "fail2ban": fail2ban,
     "mark": mark,
     "networks": networks,
+    "denylist": denylist,
+    "files": files,
     "decision": decision,
     "envelope": envelope,
     "hosts": hosts,

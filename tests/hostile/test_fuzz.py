@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.defect import Defect
 from fuzz.seeds import SEEDS
-from fuzz.targets import TARGETS, Defect
+from fuzz.targets import TARGETS
 from tests.support.sampling import share
 from tests.support.scoreboard import record
 
