@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.file.syntax import Syntax
 
+    from allowsync.model.spans import Span
     from allowsync.model.types import Network
     from allowsync.policy.list_formats import Entry, ListContent
 
@@ -68,8 +69,9 @@ def denylist(data: bytes) -> None:
             mine = [one for one in found.networks if one.version == version]
             must(all(one.prefixlen >= WIDEST[version] for one in mine), "a network that is wide")
             must(sum(one.num_addresses for one in mine) == wanted.get(version, 0), str(mine))
-            for one in mine:
-                must(not any(_overlap(one, never.network) for never in _NEVER), str(one))
+            for span in found.spans[version == 6]:
+                spared = (one.network for one in _NEVER if one.network.version == version)
+                must(not any(_touch(span, each) for each in spared), str(span))
         must(found.refusal.isprintable(), found.refusal)
 
 
@@ -125,6 +127,10 @@ def _rest(one: Network, holes: list[Network]) -> int:
     if any(one.subnet_of(hole) for hole in within):  # type: ignore[arg-type]
         return 0
     return one.num_addresses - sum(hole.num_addresses for hole in within)
+
+
+def _touch(span: Span, other: Network) -> bool:
+    return span[0] <= int(other[-1]) and int(other[0]) <= span[1]
 
 
 def _overlap(one: Network, other: Network) -> bool:

@@ -101,9 +101,11 @@ class DenySyntax(Value):
         return _renamed(self.form.render(allowlist, networks), dict(_NAMED))
 
     def parse(self, text: str) -> FileContent | None:
-        """Return the content of a denylist's file."""
+        """Return the content of a denylist's file, which is not one of an allowlist as well."""
         written = _renamed(text, {deny: allow for allow, deny in _NAMED})
-        return None if written == text else self.form.parse(written)
+        if written == text or self.form.parse(text) is not None:
+            return None
+        return self.form.parse(written)
 
 
 def of_effect(form: Syntax, effect: Effect) -> Syntax:

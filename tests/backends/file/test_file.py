@@ -59,6 +59,27 @@ def test_a_file_of_the_opposite_effect_is_named_and_left_alone(
     assert path.read_bytes() == written
 
 
+@pytest.mark.parametrize(
+    ("form", "before", "after"),
+    [
+        (Format.TEXT, "\n", '\n# Written by allowsync for denylist "x".\n'),
+        (Format.JSON, '"networks"', '"of": {"denylist": "x"}, "networks"'),
+    ],
+    ids=list(Format),
+)
+def test_an_allowlists_file_that_names_a_denylist_as_well_is_no_denylists(
+    path: Path, form: Format, before: str, after: str
+) -> None:
+    put(target(path, format=form), "81.2.69.1")
+    path.write_text(path.read_text().replace(before, after, 1))
+    written = path.read_bytes()
+    placement = Placement("x", "x/file", effect=Effect.DENY)
+    with pytest.raises(BackendError, match='allowlist "x" and is left alone; move it'):
+        TYPE.make(placement, FileOptions(path, format=form)).read()
+    assert path.read_bytes() == written
+    assert held(target(path, format=form)) == {"81.2.69.1/32"}
+
+
 @pytest.mark.parametrize("above", ["\n", "# the friends of our home\n"])
 def test_lines_above_the_heading_are_named(path: Path, above: str) -> None:
     put(target(path), "81.2.69.1")
