@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 ALLOWLIST: Final = "jellyfin"
 NEIGHBOUR: Final = "jellyfin2"  # has the other's name as its prefix
+_ALONE: Final = (
+    "None, where two allowlists cannot have this target, as both name {} without shared=True; "
+    "or say shared=True, where each has entries of its own there"
+)
 
 
 class ContractTarget:
     """The hooks by which a backend's author describes a target, and the tests' operations on it."""
 
     faults: ClassVar[int] = 12  # the most steps of one call that fail, one at a time
+    most: ClassVar[int] = 10_000  # the most entries that a bounded target is filled with
     type: ClassVar[AnyBackendType | None] = None
 
     def options(self) -> object:
@@ -39,15 +44,18 @@ class ContractTarget:
     def neighbour(self) -> Backend | None:
         """The backend of an allowlist with our name as its prefix, with the same options.
 
-        None if a configuration may not have both: they name a place that is not shared.
+        None if a configuration may not have both, as they name a place that is not shared. Such
+        a place has to be confirmed by an override, as `shared` is easily forgotten.
         """
         options = self.options()
         ours, theirs = (
-            {(one.kind, one.name): one.shared for one in places_of(self._type, options, name)}
+            {(one.kind, one.name): one for one in places_of(self._type, options, name)}
             for name in (ALLOWLIST, NEIGHBOUR)
         )
-        shared = all(ours[one] and theirs[one] for one in ours.keys() & theirs.keys())
-        return self._made(NEIGHBOUR) if shared else None
+        for one in ours.keys() & theirs.keys():
+            if not (ours[one].shared and theirs[one].shared):
+                raise _missing("neighbour", _ALONE.format(ours[one]))
+        return self._made(NEIGHBOUR)
 
     def plant(self) -> Iterable[Network]:
         """Add foreign entries at the target or next to it.
@@ -65,12 +73,26 @@ class ContractTarget:
         """
         return None
 
+    def times_left(self) -> Iterable[float]:
+        """The seconds until each foreign entry that expires does so, in the place of our entries.
+
+        Needed with `plant_temporary`, whose entry has then used up half of its time.
+        """
+        raise _missing("times_left", "the seconds left of each foreign entry that expires")
+
     def foreign(self) -> object:
         """The foreign entries at and around the target, as any comparable value."""
         raise _missing("foreign", "what strangers have at and around the target, looked at")
 
     def damage(self) -> bool:
         """Damage our objects around the entries; False if there are none."""
+        return False
+
+    def vanish(self) -> bool:
+        """Remove the object that holds our entries: a set, a table, a list, a file.
+
+        False if there is none that can be missing, or if a missing one means no entries.
+        """
         return False
 
     def fingerprint(self) -> object:
@@ -107,6 +129,20 @@ class ContractTarget:
             for family in capabilities.families
             for number in range(1, count + 1)
         ]
+
+    def full(self) -> list[Network]:
+        """As many networks as the target says it holds, of every supported family."""
+        capabilities = self.capabilities
+        most = self.most if capabilities.bounded else 1000
+        if capabilities.max_entries is not None:
+            most = min(most, capabilities.max_entries)
+        found: list[Network] = []
+        for turn, family in enumerate(capabilities.families):
+            count = (most - len(found)) // (len(capabilities.families) - turn)
+            count = min(count, capabilities.family_entries.get(family, count))
+            longest = capabilities.prefixes[family][1]
+            found += [nth(family, number, longest) for number in range(1, count + 1)]
+        return found
 
     @property
     def capabilities(self) -> Capabilities:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.system import process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
 _LOOKS: Final = frozenset({"os.listdir", "os.scandir"})
@@ -47,17 +47,34 @@ class IoStep:
     reads: bool
 
 
+def _input_output_error() -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
 @dataclass(slots=True)
 class IoWatch:
-    """The steps taken while it is active, and the failing one (counted from 1; 0: none)."""
+    """The steps taken while it is active, and the disturbed one (counted from 1; 0: none).
+
+    Attributes:
+        fails: The number of the disturbed step.
+        fault: The disturbance, just before that step.
+        steps: Every step so far.
+    """
 
     fails: int = 0
+    fault: Callable[[], object] = _input_output_error
     steps: list[IoStep] = field(default_factory=list)
 
     @property
     def touched(self) -> list[IoStep]:
         """The steps that do more than read files."""
         return [step for step in self.steps if not step.reads]
+
+    @property
+    def written(self) -> set[str]:
+        """The absolute paths that this process itself changed or opened for writing."""
+        changes = [one.subject for one in self.touched if one.event in _FILES | {"open"}]
+        return {path for path in changes if path.startswith("/")}
 
     @property
     def starts(self) -> list[str]:
@@ -71,20 +88,23 @@ class IoWatch:
         return set(self.starts)
 
     def take(self, step: IoStep) -> None:
-        """Record a step.
-
-        Raises:
-            OSError: It is the failing one.
-        """
+        """Record a step, and disturb it if it is the one. Raises what the disturbance raises."""
         self.steps.append(step)
         if len(self.steps) == self.fails:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            self.fault()
 
 
 @contextmanager
-def io_watch(fails: int = 0) -> Iterator[IoWatch]:
-    """Observe all I/O steps of this process, in any thread."""
-    watch = IoWatch(fails)
+def io_watch(
+    fails: int = 0, fault: Callable[[], object] = _input_output_error
+) -> Iterator[IoWatch]:
+    """Observe all I/O steps of this process, in any thread.
+
+    Args:
+        fails: The step to disturb, counted from 1; 0 for none.
+        fault: The disturbance: by default the step fails.
+    """
+    watch = IoWatch(fails, fault)
     _install()
     _active.append(watch)
     try:

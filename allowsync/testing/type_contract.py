@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
@@ -39,11 +39,24 @@ if TYPE_CHECKING:
 _FILE = Path("/etc/allowsync/config.yaml")
 _METHODS = ("check", "read", "apply", "clear")
 
+# The kinds of places that several backends may name, and the number of parts of their names.
+PLACE_KINDS: Final = {
+    "file": 1,
+    "nftables table": 2,
+    "nftables set": 3,
+    "ipset": 1,
+    "iptables chain": 1,
+    "Cloudflare list": 2,
+    "Jellyfin setting": 2,
+    "Kubernetes object": 5,
+}
+
 
 class BackendTypeContract:
     """The promises of `allowsync.backend.BackendType`. Set `type`; override both methods."""
 
     type: ClassVar[AnyBackendType]
+    own_kinds: ClassVar[tuple[str, ...]] = ()  # kinds of places that no other backend names
 
     def accepted(self) -> Iterable[Mapping[str, object]]:
         """Valid options as plain values, one set for each kind of target; the shortest first."""
@@ -108,9 +121,9 @@ class BackendTypeContract:
     def test_places_are_named(self) -> None:
         for written, options in self._accepted():
             for place in self._places("web", options):
-                assert place.kind, written
                 assert all(place.name), place
                 assert place.name, place
+                self._check_kind(place)
             again, _ = self._parsed(self._kind, written)
             assert self._places("web", again) == self._places("web", options)
 
@@ -158,6 +171,17 @@ class BackendTypeContract:
             assert watch.touched == []
             assert [one for one in _METHODS if not callable(getattr(made, one, None))] == []
             assert hasattr(type(made), "capabilities")
+
+    def _check_kind(self, place: Place) -> None:
+        known = {*PLACE_KINDS, *self.own_kinds}
+        assert place.kind in known, (
+            f"the kind {place.kind!r} of a place is unknown, so no conflict with it is found; use "
+            f"one of {sorted(PLACE_KINDS)}, or add it to `own_kinds`"
+        )
+        parts = PLACE_KINDS.get(place.kind, len(place.name))
+        assert len(place.name) == parts, f"{place} has to have {parts} parts in its name"
+        absolute = place.kind != "file" or place.name[0].startswith("/")
+        assert absolute, f"{place} has to be named by its absolute path"
 
     @property
     def _kind(self) -> Object[Any]:

@@ -58,6 +58,7 @@ class TestIpset(BackendTypeContract):
 
 class TestUfw(BackendTypeContract):
     type = UFW
+    own_kinds = ("UFW rules", "UFW route rules")
 
     def accepted(self) -> Sequence[Written]:
         return [PORTS, {**PORTS, "route": True, "end_streams": False}]
@@ -78,6 +79,7 @@ class TestFirewalld(BackendTypeContract):
 
 class TestCloudflare(BackendTypeContract):
     type = CLOUDFLARE
+    own_kinds = ("items of a Cloudflare list",)
     least: ClassVar[Written] = {"account_id": "0" * 32, "list": "friends", "api_token_env": "TOKEN"}
 
     def environ(self) -> Mapping[str, str]:
@@ -96,6 +98,7 @@ class TestCloudflare(BackendTypeContract):
 
 class TestJellyfin(BackendTypeContract):
     type = JELLYFIN
+    own_kinds = ("entries of a Jellyfin setting",)
     least: ClassVar[Written] = {
         "url": "http://127.0.0.1:8096",
         "setting": "remote_filter",

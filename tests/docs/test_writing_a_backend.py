@@ -59,7 +59,7 @@ def test_the_documented_type_can_stand_in_a_configuration() -> None:
     kind = SPOOL.TYPE
     assert isinstance(kind, BackendType)
     assert set(Object(kind.options).options) == {field.name for field in fields(kind.options)}
-    assert kind.options(Path("/a")).places("web") == kind.options(Path("/a")).places("ssh")
+    assert all(one.name[0] == "/a" for one in kind.options(Path("/a")).places("web"))
 
 
 def documented_fields(name: str) -> list[str]:

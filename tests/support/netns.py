@@ -52,6 +52,8 @@ class Namespace:
 
     def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call something inside, and wait for it. What it raises is raised here."""
+        if threading.get_native_id() == getattr(self, "thread_id", 0):
+            return call(*args, **kwargs)  # it is called from inside
         return self._worker.submit(call, *args, **kwargs).result()
 
     def command(self, *argv: str, stdin: str = "") -> str:

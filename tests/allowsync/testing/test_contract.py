@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
+import os
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from inspect import signature
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -21,6 +21,7 @@ from allowsync.backend import (
     Capabilities,
     Current,
     Finding,
+    Needs,
     OutcomeUnknown,
     Placement,
     Severity,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from allowsync.model import Network
     from allowsync.plan import Plan
 
+HALF = 1800.0  # of the seconds that an entry lasts; in tests no time passes
 STRANGERS = ("8.8.8.8/32", "2620:fe::fe/128")
 
 
@@ -101,11 +103,13 @@ class Shelf:
             held = network_of(path.name)
             if overlap(held, network):
                 for rest in without(held, network):
-                    self.leave(rest)
+                    self.leave(rest, path.stat().st_mtime)
                 path.unlink()
 
-    def leave(self, rest: Network) -> None:
-        (self.folder / f"{str(rest).replace('/', '_')}.passing").touch()
+    def leave(self, rest: Network, expires: float) -> None:
+        left = self.folder / f"{str(rest).replace('/', '_')}.passing"
+        left.touch()
+        os.utime(left, (expires, expires))
 
     def clear(self) -> None:
         try:
@@ -128,14 +132,21 @@ def network_of(name: str) -> Network:
 
 
 class ShelfContract(BackendContract):
-    def __init__(self, kind: Callable[[Path, str], Backend], folder: Path) -> None:
+    def __init__(
+        self,
+        kind: Callable[[Path, str], Backend],
+        folder: Path,
+        *,
+        options: type[Any] = Path,
+        needs: Callable[[Path], Needs] = lambda options: Needs(writes=(str(options),)),
+    ) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
 
         def make(placement: Placement, options: Path) -> Backend:
             return kind(options, placement.allowlist)
 
-        self.type = BackendType("shelf", "A folder", Path, make, api=API)  # type: ignore[misc]
+        self.type = BackendType("shelf", "A folder", options, make, needs=needs, api=API)  # type: ignore[misc]
 
     def options(self) -> Path:
         return self.folder
@@ -146,8 +157,17 @@ class ShelfContract(BackendContract):
         return map(ip_network, STRANGERS)
 
     def plant_temporary(self) -> Network:
-        (self.folder / "9.9.9.8_30.passing").touch()
+        planted = self.folder / "9.9.9.8_30.passing"
+        planted.touch()
+        os.utime(planted, (HALF, HALF))
         return ip_network("9.9.9.8/30")
+
+    def times_left(self) -> Iterable[float]:
+        return [one.stat().st_mtime for one in self.folder.glob("*.passing")]
+
+    def vanish(self) -> bool:
+        shutil.rmtree(self.folder)
+        return True
 
     def foreign(self) -> object:
         return sorted(path.name for path in self.folder.glob("*.stranger"))
@@ -229,12 +249,12 @@ class ClearsWhatIsTemporary(Shelf):
 
 
 class LosesTheRestOfWhatIsTemporary(Shelf):
-    def leave(self, rest: Network) -> None:
+    def leave(self, rest: Network, expires: float) -> None:
         pass
 
 
 class KeepsTheRestOfWhatIsTemporaryForGood(Shelf):
-    def leave(self, rest: Network) -> None:
+    def leave(self, rest: Network, expires: float) -> None:
         (self.folder / f"{str(rest).replace('/', '_')}.stranger").touch()
 
 
@@ -472,11 +492,16 @@ MUTANTS = {
 TESTS = sorted(name for name in dir(BackendContract) if name.startswith("test_"))
 
 
+def cases(name: str) -> list[tuple[object, ...]]:
+    """The arguments of one of the contract's tests, for each case that it has."""
+    marks = getattr(getattr(BackendContract, name), "pytestmark", [])
+    return [(value,) for mark in marks for value in mark.args[1]] or [()]
+
+
 def run(name: str, contract: BackendContract) -> None:
-    """One of the contract's tests, for both families where it has them."""
-    test = getattr(contract, name)
-    for family in BOTH_FAMILIES if signature(test).parameters else (None,):
-        test(*filter(None, [family]))
+    """One of the contract's tests, in all its cases."""
+    for case in cases(name):
+        getattr(contract, name)(*case)
 
 
 @pytest.mark.parametrize("kind", [Shelf, LooksAtWhatItDid, LabelledShelf])
@@ -484,12 +509,8 @@ def run(name: str, contract: BackendContract) -> None:
 def test_a_backend_that_keeps_its_promises_passes(
     tmp_path: Path, name: str, kind: type[Shelf]
 ) -> None:
-    folders = (tmp_path / str(number) for number in itertools.count())
-    if not signature(getattr(BackendContract, name)).parameters.keys() - {"self"}:
-        run(name, ShelfContract(kind, next(folders)))
-        return
-    for family in BOTH_FAMILIES:
-        getattr(ShelfContract(kind, next(folders)), name)(family)
+    for number, case in enumerate(cases(name)):
+        getattr(ShelfContract(kind, tmp_path / str(number)), name)(*case)
 
 
 @pytest.mark.parametrize(

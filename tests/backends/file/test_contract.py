@@ -31,6 +31,9 @@ class InAFolder(BackendContract):
     def options(self) -> FileOptions:
         return FileOptions(self.folder / "friends", self.format)
 
+    def neighbour(self) -> None:
+        """A file is one allowlist's."""
+
     def plant(self) -> Iterable[Network]:
         (self.folder / "friends.conf").write_text("mine\n")
         (self.folder / ".hidden").write_text("mine too\n")

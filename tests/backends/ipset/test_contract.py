@@ -77,6 +77,9 @@ class GateContract(InIptables):
         self.inside.command("ipset", "destroy")
         return True
 
+    def vanish(self) -> bool:
+        return self.damage()
+
 
 @pytest.mark.root
 class TestGateOfNft(GateContract):
@@ -114,6 +117,10 @@ class TestBareSets(InIptables):
     def damage(self) -> bool:
         self.inside.command("ipset", "destroy", "allowsync-x-4")
         self.inside.command("ipset", "create", "allowsync-x-4", "hash:ip")
+        return True
+
+    def vanish(self) -> bool:
+        self.inside.command("ipset", "destroy", "allowsync-x-4")
         return True
 
 

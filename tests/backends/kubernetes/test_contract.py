@@ -124,6 +124,9 @@ class TestService(AtKubernetes):
     def arrange(self) -> None:
         service(self.fake)
 
+    def neighbour(self) -> None:
+        """The object is named by the configuration, and one allowlist's."""
+
     def strangers_spec(self) -> dict[str, Any]:
         return {"externalTrafficPolicy": "Local"}
 

@@ -89,6 +89,9 @@ class TestGate(InNftables):
         self.inside.nft("flush ruleset\n")
         return True
 
+    def vanish(self) -> bool:
+        return self.damage()
+
 
 @pytest.mark.root
 class TestDenyGate(TestGate):
@@ -118,6 +121,10 @@ class SharedSetsContract(InNftables):
         placement = Placement(allowlist, f"{allowlist}/nftables")
         made = TYPE.make(placement, NftablesOptions(set=sets))
         return Within(self.inside, made)
+
+    def vanish(self) -> bool:
+        self.inside.nft("flush table inet filter\ndelete set inet filter trusted4\n")
+        return True
 
     def plant(self) -> Iterable[Network]:
         self.inside.nft(STRANGERS)
@@ -154,8 +161,15 @@ class TestSetsWithTimeouts(SharedSetsContract):
     flags = "flags interval,timeout;"
 
     def plant_temporary(self) -> Network:
-        self.inside.nft("add element inet filter trusted4 { 81.2.69.7 timeout 1h }\n")
-        return ip_network("81.2.69.7")
+        planted = "add element inet filter trusted4 { 81.2.69.4/30 timeout 1h expires 30m }\n"
+        self.inside.nft(planted)
+        return ip_network("81.2.69.4/30")
+
+    def times_left(self) -> Iterable[float]:
+        found = self.inside.command("nft", "-j", "list", "set", "inet", "filter", "trusted4")
+        (_, listed) = json.loads(found)["nftables"]
+        elements = [one["elem"] for one in listed["set"]["elem"] if "elem" in one]
+        return [one["expires"] for one in elements if "expires" in one]
 
     def damage(self) -> bool:
         self.inside.nft(

@@ -31,6 +31,9 @@ class InAFolder(BackendContract):
     def options(self) -> TraefikOptions:
         return TraefikOptions(path=self.folder / "friends.yml", **self.given)
 
+    def neighbour(self) -> None:
+        """A file is one allowlist's."""
+
     def plant(self) -> Iterable[Network]:
         (self.folder / "app.yml").write_text("http: {routers: {app: {rule: PathPrefix(`/`)}}}\n")
         (self.folder / ".hidden.toml").write_text("# mine too\n")
