@@ -23,9 +23,9 @@ BOTH = [IPV4, IPV6]
 
 def settings(
     *servers: NameServer | Nameserver,
-    timeout: float = 3.0,
+    timeout: float = 20.0,
     attempts: int = 3,
-    deadline: float = 20.0,
+    deadline: float = 60.0,
     dnssec: Dnssec = Dnssec.IGNORE,
 ) -> ResolverSettings:
     """Settings with those name servers; spans in seconds."""

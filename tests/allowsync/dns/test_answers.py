@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import dns.rcode
 import pytest
 
+from allowsync.dns.client import Resolver
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.nameserver import Dnssec
-from allowsync.model.types import Family
+from allowsync.model.types import Family, Query
 from testkit.fake_dns.behaviours import (
     FORMERR,
     NOTAUTH,
@@ -54,10 +55,10 @@ both_families = pytest.mark.parametrize("family", list(Family), ids=lambda famil
 ADDRESS = {Family.IPV4: ip_address(IPV4), Family.IPV6: ip_address(IPV6)}
 
 
-def answered(value: object, family: Family, *, timeout: float = 3.0, attempts: int = 1) -> Answer:
+def answered(value: object, family: Family, *, attempts: int = 1) -> Answer:
     """What is made of ALICE's answer when it is `value`."""
     with NameServer({ALICE: value, "home.example.org": BOTH}) as server:
-        return ask(settings(server, timeout=timeout, attempts=attempts), ALICE, family)
+        return ask(settings(server, attempts=attempts), ALICE, family)
 
 
 FOUND: Mapping[str, object] = {
@@ -150,9 +151,9 @@ def test_what_proves_nothing_is_unavailable(value: object, reason: str, family: 
 
 NOT_TO_THE_QUESTION = "malformed answer: not to the question asked"
 WAITED_OUT: Mapping[str, tuple[object, str]] = {
-    "silence": (Silent(), "no answer in 0.3 s"),
-    "wrong id": (WrongId(BOTH), "no answer in 0.3 s"),
-    "wrong port": (FromStranger(BOTH), "no answer in 0.3 s"),
+    "silence": (Silent(), "no answer in 1 s"),
+    "wrong id": (WrongId(BOTH), "no answer in 1 s"),
+    "wrong port": (FromStranger(BOTH), "no answer in 1 s"),
     "wrong question": (WrongQuestion(BOTH), NOT_TO_THE_QUESTION),
     "a query instead of an answer": (NotAResponse(BOTH), NOT_TO_THE_QUESTION),
     "garbage": (Garbage(), "malformed answer: a pointer that leads nowhere"),
@@ -160,24 +161,32 @@ WAITED_OUT: Mapping[str, tuple[object, str]] = {
     "trailing bytes": (TrailingBytes(BOTH), "malformed answer: trailing bytes"),
     "silence over tcp": (
         ByTransport(AlwaysTruncated(), Silent()),
-        "no whole answer over TCP in 0.3 s",
+        "no whole answer over TCP in 1 s",
     ),
-    "wrong id over tcp": (Truncated(WrongId(BOTH)), "no whole answer over TCP in 0.3 s"),
+    "wrong id over tcp": (Truncated(WrongId(BOTH)), "no whole answer over TCP in 1 s"),
     "wrong question over tcp": (
         Truncated(WrongQuestion(BOTH)),
-        "no whole answer over TCP in 0.3 s",
+        "no whole answer over TCP in 1 s",
     ),
     "a slow drip over tcp": (
         Truncated(Drip(0.05, BOTH)),
-        "no whole answer over TCP in 0.3 s",
+        "no whole answer over TCP in 1 s",
     ),
 }
 
 
-@both_families
-@pytest.mark.parametrize(("value", "reason"), WAITED_OUT.values(), ids=list(WAITED_OUT))
-def test_waiting_goes_on_until_the_timeout(value: object, reason: str, family: Family) -> None:
-    assert answered(value, family, timeout=0.3) == Unavailable(reason)
+def test_waiting_goes_on_until_the_timeout() -> None:
+    """All of them at once: each takes the timeout."""
+    zones = {
+        f"host{place}.example.org": value for place, (value, _) in enumerate(WAITED_OUT.values())
+    }
+    queries = [Query(hostname, family) for hostname in zones for family in Family]
+    with NameServer(zones) as server:
+        answers = Resolver(settings(server, timeout=1.0, attempts=1)).resolve(queries)
+    said = dict(zip(zones, WAITED_OUT.items(), strict=True))
+    for query, answer in answers.items():
+        what, (_, reason) = said[query.hostname]
+        assert answer == Unavailable(reason), what
 
 
 @both_families
@@ -189,6 +198,7 @@ def test_where_dnssec_is_required_only_validated_answers_count(family: Family) -
         assert all(request.wire[3] & 0x20 for request in server.requests)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_the_ad_flag_and_edns_are_not_sent_unasked() -> None:
     with NameServer({ALICE: BOTH}) as server:
         ask(settings(server))
@@ -205,6 +215,7 @@ def test_a_name_that_cannot_be_asked_is_an_answer_too(hostname: str) -> None:
         assert not server.asked
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_server_on_ipv6_is_asked_over_udp_and_tcp() -> None:
     with NameServer({ALICE: Truncated(BOTH)}, address="::1") as server:
         assert isinstance(ask(settings(server)), Found)

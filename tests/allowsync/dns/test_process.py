@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import resource
+import select
 import signal
 import socket
 import struct
@@ -14,6 +16,7 @@ from contextlib import contextmanager
 from fcntl import F_SETPIPE_SZ, fcntl
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,6 +99,7 @@ def test_it_asks_nothing_where_nothing_is_asked() -> None:
         assert resolver.survey([]) == {}
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_is_put_ahead_is_asked_once_and_asked_anew_the_next_time() -> None:
     bob = Query("bob.example.org", Family.IPV4)
     zones = {ALICE: BOTH, "bob.example.org": [IPV4]}
@@ -110,6 +114,7 @@ def test_what_is_put_ahead_is_asked_once_and_asked_anew_the_next_time() -> None:
         assert list(resolver(QUERIES).values()) == [FOUND[0], Absent("NODATA")]
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_survey_does_not_take_the_answers_to_what_was_put_ahead() -> None:
     with NameServer({ALICE: BOTH}) as server, asking(20.0, server) as resolver:
         resolver.ahead(QUERIES)
@@ -119,10 +124,19 @@ def test_a_survey_does_not_take_the_answers_to_what_was_put_ahead() -> None:
         assert len(server.asked) == 3
 
 
-def test_an_answer_put_ahead_counts_however_late_it_is_read() -> None:
-    with NameServer({ALICE: BOTH}) as server, asking(0.5, server) as resolver:
+def heard(resolver: ResolverProcess) -> None:
+    """Wait until something came from the process."""
+    assert select.select([resolver._process.source], [], [], 60)[0]  # type: ignore[union-attr]
+
+
+def test_an_answer_put_ahead_counts_however_late_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with NameServer({ALICE: BOTH}) as server, asking(20.0, server) as resolver:
         resolver.ahead(QUERIES)
-        time.sleep(0.5 + GRACE + 0.1)
+        heard(resolver)
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 20.0 + GRACE + 1.0)
+        monkeypatch.setattr(process, "time", later)
         assert list(resolver(QUERIES).values()) == FOUND
 
 
@@ -277,8 +291,10 @@ def test_without_landlock_only_a_root_with_all_its_power_asks_nothing(
 
 # ---- What it does when it was taken over.
 
+HANGS = 240  # seconds; a run that took half as long would have waited for what hangs
 
-def says(*pieces: bytes, then: Callable[[], object] = lambda: time.sleep(60)) -> Entry:
+
+def says(*pieces: bytes, then: Callable[[], object] = lambda: time.sleep(HANGS)) -> Entry:
     def entry(_requests: int, lines: int) -> None:
         for piece in pieces:
             os.write(lines, piece)
@@ -296,7 +312,7 @@ def fork_and_stay(_requests: int, lines: int) -> None:
     if os.fork():
         os.write(lines, CONFINED)
         return
-    time.sleep(60)
+    time.sleep(HANGS)
 
 
 def stop(_requests: int, _lines: int) -> None:
@@ -333,22 +349,23 @@ def test_whatever_it_does_the_run_knows_nothing_and_goes_on(
 ) -> None:
     instead(entry)
     began = time.monotonic()
-    with asking(0.2) as resolver:
+    with asking(0.2 if "deadline" in reason else 60.0) as resolver:
         for _ in range(2):
             for answer in resolver(QUERIES).values():
                 assert isinstance(answer, Unavailable)
                 assert reason in answer.reason
         (answers,) = resolver.survey(QUERIES[:1]).values()
         assert all(isinstance(one, Unavailable) for one in answers.values())
-    assert time.monotonic() - began < 0.2 + GRACE + 1
+    assert time.monotonic() - began < HANGS / 2
 
 
-@pytest.mark.parametrize("then", [lambda: time.sleep(60), lambda: os._exit(1)])
+@pytest.mark.parametrize("then", [lambda: time.sleep(HANGS), lambda: os._exit(1)])
 def test_what_had_arrived_before_it_was_lost_counts(
     then: Callable[[], object], instead: Callable[[Entry], None]
 ) -> None:
     instead(says(CONFINED, GOOD, then=then))
     with asking(0.2) as resolver:
+        heard(resolver)
         first, second = resolver(QUERIES).values()
     assert first == FOUND[0]
     assert isinstance(second, Unavailable)
@@ -409,14 +426,20 @@ HOSTILE = {
 }
 
 
+def processor_time() -> float:
+    """Seconds that ended processes of the test computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=list(HOSTILE))
 def test_the_honest_nameserver_is_heard_beside_a_hostile_one(hostile: object) -> None:
     names = [f"host{n}.example.org" for n in range(40)]
     with NameServer({"*": hostile}) as bad, NameServer(dict.fromkeys(names, BOTH)) as good:
-        began = time.monotonic()
-        with asking(5.0, bad, good, timeout=1.0) as resolver:
+        before = processor_time()
+        with asking(120.0, bad, good, timeout=60.0) as resolver:
             answers = resolver([Query(name, family) for name in names for family in BOTH_FAMILIES])
-        assert time.monotonic() - began < 7
+        assert processor_time() - before < 5
     assert list(answers.values()) == FOUND * 40
 
 
@@ -426,7 +449,7 @@ def test_two_thousand_silent_names_take_no_longer_than_the_deadline() -> None:
         began = time.monotonic()
         with asking(2.0, server) as resolver:
             answers = resolver([*many, QUERIES[0]])
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20  # without it, twenty windows of as long each
     assert {type(answers[query]) for query in many} == {Unavailable}
 
 
