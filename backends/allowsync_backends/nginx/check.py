@@ -23,6 +23,7 @@ from allowsync_backends.nginx.access import (
     opened_by,
     trusts_strangers,
 )
+from allowsync_backends.nginx.challenges import passed_on
 from allowsync_backends.nginx.configuration import DirectivePlace, NginxDirective, places, walk
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def of_allows(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]
         yield from _replaced(place, path)
         yield from _passed_by(place, path)
         yield from _satisfied(place)
+        yield from passed_on(whole, place, path)
     yield from _real_addresses(whole)
 
 

@@ -25,6 +25,14 @@ NEAR = f"{CHALLENGE}s"
 GUARDED = "location / { include friends.conf; }"
 HALVES = "deny 0.0.0.0/1; deny 128.0.0.0/1; deny ::/0;"
 ACME = f"location ^~ {CHALLENGE}/ {{ root /var/lib/acme; }}"
+SERVICE = "proxy_pass http://127.0.0.1:8096;"
+CLIENT = f"location {CHALLENGE}/ {{ allow all; proxy_pass http://127.0.0.1:8402; }}"
+# Challenges that are passed on to the service behind the list, whatever it is called there.
+LEAKING = {
+    "the same": "proxy_pass http://127.0.0.1:8096;",
+    "another path": "proxy_pass http://localhost:8096/;",
+    "by an upstream": "proxy_pass http://films;",
+}
 TRUSTED = "set_real_ip_from 0.0.0.0/0"
 MINE = f"# configuration file {OURS}:\nallow 81.2.69.1/32;\ndeny all;\n"
 
@@ -116,11 +124,30 @@ def test_a_file_nobody_includes_has_no_effect() -> None:
         f"http {{ server {{ location / {{ include friends.conf; }} {ACME} }} }}",
         f"http {{ server {{ include friends.conf; location ~ ^{CHALLENGE}/ {{ allow all; }} }} }}",
         f"http {{ server {{ auth_basic x; {GUARDED} location /a {{ root a; }} }} }}",
+        f"http {{ server {{ {CLIENT} location / {{ include friends.conf; {SERVICE} }} }} }}",
+        f"http {{ server {{ include friends.conf; location {CHALLENGE} {{ {SERVICE} }} }} }}",
+        f"http {{ server {{ include friends.conf; location / {{ {SERVICE} }} {CLIENT} }} }}",
         "http { server { include friends.conf; location / { deny ::1; include friends.conf; } } }",
     ],
 )
 def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
     assert allows(main) == []
+
+
+@pytest.mark.parametrize("onward", LEAKING.values(), ids=LEAKING)
+@pytest.mark.parametrize("outside", [True, False], ids=["server", "location"])
+def test_a_challenge_passed_on_to_the_service_is_named(onward: str, *, outside: bool) -> None:
+    include = "include friends.conf;"
+    site = f"{include} location / {{ {SERVICE} }}"
+    if not outside:
+        site = f"location / {{ {include} {SERVICE} }}"
+    films = "upstream films { server 127.0.0.1:8096; }"
+    challenge = f"location ^~ {CHALLENGE}/ {{ allow all; {onward} }}"
+    (found,) = allows(f"http {{ {films} server {{ {site} {challenge} }} }}")
+    assert found == (
+        f'warning: "location ^~ {CHALLENGE}/" ({MAIN}) passes strangers on to the service that '
+        f"{OURS} guards"
+    )
 
 
 @pytest.mark.parametrize(

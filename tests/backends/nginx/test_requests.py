@@ -266,6 +266,27 @@ def test_rules_of_an_inner_block_replace_those_of_the_outer(
     assert '"location /open" in "server" in "http"' in finding.what
 
 
+@pytest.mark.parametrize(("onward", "ends"), [("", (OK, OK)), ("/", (OK, OK)), (None, (404, 404))])
+def test_a_challenge_that_leads_strangers_to_the_service_is_named(
+    inside: Namespace, nginx: Nginx, onward: str | None, ends: tuple[int, int]
+) -> None:
+    service = "proxy_pass http://127.0.0.1:8096"
+    served = f"root {nginx.folder};" if onward is None else f"{service}{onward};"
+    challenge = f"location ^~ /.well-known/acme-challenge/ {{ allow all; {served} }}"
+    site = f"{TO_FILM} {challenge}"
+    nginx.configure(GUARDED[Style.ALLOW].replace(TO_FILM, site))
+    backend = nginx.backend()
+    put(inside, backend, *FRIENDS)
+    with serving(nginx):
+        assert answers(inside) == [OK, OK, FORBIDDEN, FORBIDDEN]
+        there = "/.well-known/acme-challenge/x"
+        met = [status(inside, one, PORT, path=there) for one in (STRANGER, STRANGER6)]
+        found = inside.run(backend.check)
+    assert tuple(met) == ends
+    leading = [one.what for one in found if "passes strangers on" in one.what]
+    assert bool(leading) == (OK in ends)
+
+
 def test_friends_need_no_password(inside: Namespace, nginx: Nginx) -> None:
     """Half of what is shown for `satisfy any` and `auth_request`, by means of a variable."""
     (nginx.folder / "passwords").write_text("carol:{PLAIN}secret\n")
