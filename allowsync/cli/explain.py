@@ -72,6 +72,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     from allowsync.inspect.access_at import lingering, present, with_retained
     from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
     from allowsync.inspect.layers import by_layers
+    from allowsync.inspect.list_effect import as_far_as_effective
     from allowsync.inspect.status import look
     from allowsync.inspect.status_problems import doubts
     from allowsync.state import StateError, Store
@@ -96,6 +97,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     answer = _answer(invocation, config, what, scene, {*config.hosts, *on_record})
     # Packets come first: they decide whether advice on access is needed.
     answer = _with_packets(config, standing, by_layers(config, answer), port)
+    answer = as_far_as_effective(config, answer)
     if answer.host is not None and answer.host in standing.decisions:
         decision = standing.decisions[answer.host]
         found = about_host(decision, past, doubts(decision, standing.now))

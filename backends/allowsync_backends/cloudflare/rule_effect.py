@@ -117,10 +117,30 @@ def effects(
             found.setdefault(said.what, Finding(severity, said.what, said.advice))
     errors_first = sorted(found.values(), key=lambda one: one.severity is not Severity.ERROR)
     yield from errors_first[:_MOST_SAID]
+    yield from _open_beside(known, pages, list_name)
     if more := _untried(known, list_name):
         names = counted(more, "host name or path", "host names or paths")
         what = f"what the rules with the list {list_name} do is unknown for {names} more"
         yield Finding(Severity.INFO, what, _ADVICE)
+
+
+def _open_beside(
+    known: RulesOfZones, pages: Collection[GuardedPage], list_name: str
+) -> Iterator[Finding]:
+    """Report hosts of which a rule guards some paths, and no rule the others."""
+    guarded: dict[tuple[str, str], list[str]] = {}
+    for page in sorted(pages, key=str):
+        if page.stops and page.enabled and page.zone:
+            guarded.setdefault((page.zone, page.host), []).append(page.path)
+    for (zone, host), paths in guarded.items():
+        asked = (WebRequest(one, listed=False, host=host, path="/") for one in _OUTSIDE)
+        seen = {fates(known.zones[zone], one, list_name) for one in asked}
+        if "/" not in paths and seen == {frozenset({RequestFate.PASSED})}:
+            what = (
+                f"{host} is guarded at {', '.join(paths[:_MOST_NAMED])} alone: everyone reaches /"
+            )
+            advice = f"to guard it all: allowsync cloudflare rule --list {list_name} --host NAME"
+            yield Finding(Severity.INFO, what, advice)
 
 
 def denials(

@@ -260,6 +260,31 @@ def test_a_disabled_rule_beside_one_that_works_is_a_warning(fake: FakeCloudflare
     assert what.startswith("photos.example.org is open to everyone")
 
 
+@pytest.mark.parametrize(
+    ("rules", "open_beside"),
+    [
+        ([f'{GUARD} and http.request.uri.path eq "/admin"'], True),
+        ([f'{GUARD} and http.request.uri.path eq "/admin"', GUARD], False),
+        ([f'{GUARD} and http.request.uri.path ne "/health"'], False),
+        ([f'{GUARD} and http.request.uri.path eq "/admin"', FILMS], False),
+        ([GUARD], False),
+    ],
+)
+def test_a_host_that_is_guarded_at_some_paths_alone_is_named(
+    fake: FakeCloudflare, rules: list[str], *, open_beside: bool
+) -> None:
+    keep(backend := target(fake), ALICE)
+    zone = fake.add_zone("example.org")
+    for one in rules:
+        fake.add_rule(zone, one)
+    said = [one.what for one in backend.check()]
+    told = "films.example.org is guarded at /admin alone: everyone reaches /"
+    assert (told in said) == open_beside
+    page = WebRequest(ip_address("203.0.113.9"), listed=False, host="films.example.org", path="/")
+    ends = fates([ZoneRule("1", one, "block", "", True, {}) for one in rules], page, "friends")
+    assert (RequestFate.PASSED in ends) == open_beside
+
+
 def test_host_names_that_are_not_asked_about_are_counted(fake: FakeCloudflare) -> None:
     keep(backend := target(fake), ALICE)
     named = " ".join(f'"h{number}.example.org"' for number in range(23))

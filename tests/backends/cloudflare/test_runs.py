@@ -86,6 +86,25 @@ def test_an_order_by_command_reaches_the_list_at_once(
     assert set(fake.items("friends")) == {guest}
 
 
+def test_explain_says_no_only_where_a_rule_keeps_others_out(
+    here: Installation, fake: FakeCloudflare
+) -> None:
+    run(here, fake)
+    zone = fake.add_zone("example.org")
+    told = run(here, fake, f"explain {BOB} --json").document
+    assert told["allowed"] == "no"
+    assert "web/cloudflare: no rule uses the list friends: it has no effect" in told["reasons"]
+    guard = 'http.host eq "films.example.org" and not ip.src in $friends'
+    fake.add_rule(zone, guard, enabled=False)
+    opened = run(here, fake, f"explain {BOB} --json")
+    assert (opened.code, opened.document["allowed"]) == (1, "unknown")
+    assert "is open to everyone" in opened.document["targets"][0]["reason"]
+    assert run(here, fake, "explain alice --json").document["allowed"] == "yes"
+    fake.add_rule(zone, guard)
+    closed = run(here, fake, f"explain {BOB} --json")
+    assert (closed.code, closed.document["allowed"]) == (0, "no")
+
+
 def test_an_order_that_does_not_reach_the_list_is_told_and_holds_on_this_machine(
     here: Installation, fake: FakeCloudflare
 ) -> None:
