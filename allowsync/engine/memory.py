@@ -8,7 +8,7 @@ from allowsync.engine.orphan_targets import left_over, orphans
 from allowsync.model.clock import Clock
 from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field, replace
-from allowsync.policy.clock import read
+from allowsync.policy.clock import knows, read
 from allowsync.policy.decision import has_ended
 from allowsync.policy.tracking import by_label, renamed
 from allowsync.state import StateDamaged, StateError, Store
@@ -59,7 +59,7 @@ class Memory(Value):
         orphans: The orphaned targets.
         disorder: Notices of unreadable access orders.
         orders: The access orders, as far as readable; None where there are none.
-        behind: Whether the state is older than the last recorded run, or gone.
+        forgotten: The latest instant of a run that the state lacks; None where it lacks none.
         moved: The former state of the configuration, where the present one has no run.
         unsure: Whether targets may hold entries of an unrecorded run.
         here: The networks in all targets, which bound the use of an older state.
@@ -80,11 +80,16 @@ class Memory(Value):
     orphans: tuple[OrphanTarget, ...] = ()
     disorder: tuple[Notice, ...] = ()
     orders: StandingOrders | None = None
-    behind: bool = False
+    forgotten: datetime | None = None
     moved: str = ""
     unsure: bool = False
     here: Coverage | None = None
     fleet: FleetView | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the state is older than the last recorded run, or gone."""
+        return self.forgotten is not None or bool(self.moved)
 
     @property
     def lost(self) -> bool:
@@ -112,7 +117,7 @@ class Memory(Value):
 
         hosts = self.config.hosts.items() if self.here is not None else ()
         trusted = {label for label, host in hosts if not has_ended(host, self.now)}
-        return as_unknown(known, trusted, self.now)
+        return as_unknown(known, trusted, self.now, self.forgotten)
 
     def former(self) -> Iterator[TargetRecord]:
         """The records of orphaned targets."""
@@ -138,7 +143,7 @@ class Memory(Value):
     def notices(self) -> Iterator[Notice]:
         """Notices about state and clock, orphaned targets, sources, and channels."""
         unread = self.store.unwritable and self.chronology.last is None
-        if self.behind and not unread:
+        if self.behind and not (unread or knows(self.chronology, self.forgotten)):
             yield Notice(str(self.config.state), _older(self.chronology, self.moved))
         else:
             yield from _clock_notice(self.now, self.chronology)
@@ -190,7 +195,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         tuple(orphans(filled, store, request.only, everywhere=everywhere)),
         disorder,
         orders,
-        behind,
+        forgotten,
         moved,
         behind or os.path.lexists(unrecorded_mark(config.state)),
         here,

@@ -11,6 +11,7 @@ from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from allowsync.config.settings import Config
     from allowsync.model.memory import HeldAddress, HostMemory, RetentionState, TargetMemory
@@ -54,20 +55,29 @@ def still_claimed(known: TargetMemory, held: Coverage) -> TargetMemory:
     return replace(known, entries=here(known.entries), apart=apart)
 
 
-def as_unknown(known: TargetMemory, trusted: Collection[str], now: Now) -> TargetMemory:
+def as_unknown(
+    known: TargetMemory, trusted: Collection[str], now: Now, forgotten: datetime | None
+) -> TargetMemory:
     """The memory of a target in which entries start a time of their own, as of unknown origin.
 
-    Later runs may have known a host's address that was over in this state.
+    Later runs may have known a host's address that was over in this state. A time that began after
+    those goes on.
 
     Args:
         known: The memory in the state.
         trusted: The hosts whose entries do so as well.
         now: The instant of the run.
+        forgotten: The latest instant of those runs, where it is known.
     """
+    later = {
+        one.network: one
+        for one in known.inherited
+        if forgotten is not None and one.since > forgotten
+    }
     networks = [one.network for one in known.inherited]
     networks += [one.network for one in known.claimed if not set(one.hosts).isdisjoint(trusted)]
-    anew = (Inherited(one, now.instant, runs=0) for one in dict.fromkeys(networks))
-    return replace(known, inherited=tuple(anew))
+    anew = {one: Inherited(one, now.instant, runs=0) for one in networks}
+    return replace(known, inherited=tuple((anew | later).values()))
 
 
 def held_now(config: Config) -> Coverage | None:

@@ -61,8 +61,8 @@ def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> 
     Args:
         known: The remembered clock readings.
         pulse: The machine's clocks.
-        forgotten: The last run that left no memory; its answers are unknown, so the time since
-            counts for nothing.
+        forgotten: The last run that left no memory; its answers are unknown, so no time counts
+            before a later run is remembered.
     """
     instant = pulse.wall
     gaps = _gaps(known, instant)
@@ -72,7 +72,8 @@ def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> 
     claimed = instant - known.last.wall
     if claimed < timedelta(0):
         return Now(instant, Clock.BACKWARDS, gaps, latest)
-    unknown = forgotten is not None or claimed > PLAUSIBLE
+    lacking = forgotten is not None and not knows(known, forgotten)
+    unknown = lacking or claimed > PLAUSIBLE
     passed = timedelta(0) if unknown else min(claimed, LONGEST_GAP)
     if pulse.boot and pulse.boot == known.last.boot:
         passed = min(passed, max(pulse.uptime - known.last.uptime, timedelta(0)))
@@ -80,6 +81,11 @@ def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> 
     if ahead <= TOLERANCE:
         return Now(instant, Clock.STEADY, gaps, latest)
     return Now(instant, Clock.JUMPED, (*gaps, Gap(instant, ahead)), latest)
+
+
+def knows(known: Chronology, forgotten: datetime | None) -> bool:
+    """Whether a run is remembered that came after the last one that left no memory."""
+    return forgotten is not None and known.last is not None and known.last.wall > forgotten
 
 
 def _gaps(known: Chronology, instant: datetime) -> tuple[Gap, ...]:

@@ -14,8 +14,9 @@ from allowsync.model.outcome import Outcome
 from allowsync.model.types import Host
 from allowsync.state import Store
 from allowsync.state.files import last_run_marks, take_mark
+from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.values import found, host, net
-from tests.support.world import World, only_target
+from tests.support.world import World, allowlist, only_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +124,27 @@ def test_what_only_the_firewall_knows_goes_by_the_clocks_once_all_names_answer(
     assert NEW in world.held
     world.runs(5)
     assert NEW not in world.held
+
+
+def test_while_a_target_cannot_be_read_what_only_another_one_knows_goes_by_the_clocks(
+    world: World,
+) -> None:
+    other = MemoryStore(networks={net(NEW)})
+    world.extra = (allowlist("other", ("bob",), memory_type(other)),)
+    other.fail_read = "boom"
+    world.everybody(SILENT)
+    (notice,) = world.run().notices
+    assert "is an older one" in notice.what
+    world.says = {f"{one}.example.org": found(f"81.2.69.{n}") for n, one in enumerate(world.hosts)}
+    assert not world.run().notices
+    assert NEW in world.held
+    world.runs(5)
+    assert NEW not in world.held
+    other.fail_read = ""
+    world.run()
+    assert net(NEW) in other.networks  # of this one nothing is known yet
+    world.runs(5)
+    assert net(NEW) not in other.networks
 
 
 def test_a_run_for_another_list_does_not_pass_for_having_looked(world: World) -> None:

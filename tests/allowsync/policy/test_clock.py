@@ -121,3 +121,14 @@ def test_an_instant_that_came_once_has_come() -> None:
 def test_a_gap_before_a_span_is_none_of_it() -> None:
     now = Now(T0 + DAY, gaps=(Gap(T0, DAY),))
     assert (now.passed(T0), now.passed(T0 - DAY)) == (DAY, DAY)
+
+
+def test_time_before_a_run_that_left_no_memory_counts_for_nothing_and_after_a_later_one_again() -> (
+    None
+):
+    known = remembered(read(Chronology(), Pulse(T0)), Pulse(T0))
+    forgotten, hour = T0 + timedelta(minutes=55), Pulse(T0 + timedelta(hours=1))
+    first = read(known, hour, forgotten)
+    assert (first.clock, first.passed(T0)) == (Clock.JUMPED, timedelta(0))
+    later = read(remembered(first, hour), Pulse(hour.wall + FIVE_MINUTES), forgotten)
+    assert (later.clock, later.passed(T0)) == (Clock.STEADY, FIVE_MINUTES)
