@@ -73,8 +73,12 @@ def siblings(
 
 
 def disputed(new: Iterable[NewAddress]) -> tuple[Query, ...]:
-    """The queries to put to every nameserver where several have to agree."""
-    return tuple(dict.fromkeys(one.query for one in new if not one.latched and not one.granted))
+    """The queries to put to every nameserver where several have to agree.
+
+    Also of names pending approval: what one nameserver alone gives them is no evidence against the
+    host that has it.
+    """
+    return tuple(dict.fromkeys(one.query for one in new if not one.granted))
 
 
 def key_of(one: NewAddress) -> tuple[str, Network]:

@@ -304,10 +304,12 @@ def given_again(
 
 
 def _after(one: Sighting, heard: Heard, window: timedelta, now: Now) -> Sighting | None:
+    if one.last > now.instant:  # the clock was put back: its time starts here
+        one = one._replace(first=min(one.first, now.instant), last=now.instant)
     asked = heard.decoys if one.decoy else heard.names
     answered = Query(one.name, Family.of(one.network)) in asked
     # A machine that slept keeps its last evidence until it has new answers.
-    if now.passed(min(one.last, now.instant)) >= window + (not answered) * LONGEST_GAP:
+    if now.passed(one.last) >= window + (not answered) * LONGEST_GAP:
         return None
     if not answered:
         return one

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Absent, Found
+from allowsync.model.types import Family, Query
 from allowsync.policy.screening import network_of
 from tests.model.installation import NAMESERVERS, Dns, Installation, reply
-from tests.support.values import nets
+from tests.support.values import net, nets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.model.answer import Answer
-    from allowsync.model.types import Address, Host, Network, Query
+    from allowsync.model.types import Address, Host, Network
 
 # No friend comes from there: a LAN, a CDN's edge, and what a resolver makes of all of IPv4.
 NO_HOME = nets("10.0.0.0/8", "104.16.0.0/13", "2606:4700::/32", "2a01:4f8:64:ff9b::/64")
@@ -46,6 +49,16 @@ def proven_absent(at: Installation, host: Host, query: Query) -> bool:
     there = [first(one) for one in host.queries if one.hostname == query.hostname]
     denied = first(query) == Absent("NXDOMAIN") and any(isinstance(one, Found) for one in there)
     return proving >= max(2, at.agreement) and not (giving or denied)
+
+
+def made_up(at: Installation, given: Iterable[tuple[str, Network]]) -> set[Network]:
+    """What made-up names give, but for what hostnames of another provider gave.
+
+    Siblings are made up of a friend's name: that of another provider has others.
+    """
+    wild = reply(at.zones[NAMESERVERS[0]], Query("made-up.ddns.example", Family.IPV4))
+    elsewhere = {network for hostname, network in given if not hostname.endswith(".ddns.example")}
+    return {net(str(address)) for address in addresses(wild)} - elsewhere
 
 
 def contested(at: Installation, query: Query, host: Host, network: Network) -> bool:

@@ -38,7 +38,9 @@ class ConfigurationChanges(Life):
         old = self.label(label)
         if old is not None and len(self.at.hosts) > 2:
             for hostname in self.at.hosts.pop(old).hostnames:
-                self.account.left(hostname)
+                # Mixed up since the last run: for all that shows, the other was edited, and stays.
+                other = self.at.hosts.get(self.ran_as.get(hostname, ""))
+                self.account.left(hostname, () if other is None else other.hostnames)
             self._members({old: ""})
         self._runs(then)
 

@@ -68,6 +68,7 @@ class Life(RuleBasedStateMachine):
         self.at.pages = frozenset(pages)
         self.account = Account()
         self.renamed: dict[str, int] = {}
+        self.ran_as: dict[str, str] = {}
         self.backup = b""
         self.in_backup = Backup()
         for label in FRIENDS:
@@ -217,4 +218,5 @@ class Life(RuleBasedStateMachine):
         if not asked.get("offline"):
             self.account.before(self.at, only or LISTS)
         report = self.at.run(0, only=only, **asked)
+        self.ran_as = self.at.labels
         self.account.after(self.at, report, limited=not asked.get("force"))

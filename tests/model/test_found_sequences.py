@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from allowsync.model.types import Host
+from allowsync.model.types import Family, Host
 from tests.model.anything_happens import AnythingHappens
+from tests.model.configuration_changes import ConfigurationChanges
 from tests.model.installation import NAMESERVERS, Records
 from tests.model.life import FRIENDS, GUESTS, PARKING, SILENT, home
 from tests.model.machine_fails import MachineFails
+from tests.model.names_change import NamesChange
 from tests.support.values import net
 
 
@@ -271,4 +273,57 @@ def test_what_a_guest_covers_in_the_run_that_finds_it_is_there_when_the_guest_is
         life.has_the_state_before_a_move(label="carol", number=number, then=1)
     life.puts_the_backup_back(then=0)
     life.invited_guests_are_gone(behind=0, name="web", then=0)
+    life.teardown()
+
+
+def test_what_a_name_gave_before_the_clock_was_put_back_is_over_after_a_day_all_the_same() -> None:
+    """Its host is asked for one family alone since, so that no answer ended it."""
+    life = ConfigurationChanges()
+    life.begin(agreement=1)
+    life.is_asked(label="bob", families=(Family.IPV4,), then=1)
+    life.has_another_name(label="carol", records=SILENT[0], then=1)
+    life.invited_guests_are_gone(name="web", behind=30, then=1)
+    life.shares_a_host(label="carol", other="dave", then=1)
+    life.swaps_names(label="bob", other="dave", then=1)
+    life.moves_by_another_name(label="carol", number=2, then=4)
+    life.moves_by_another_name(label="carol", number=3, then=1)
+    life.are_at_home_for_days()
+    life.teardown()
+
+
+def test_what_one_nameserver_gives_names_that_need_an_approval_takes_no_home() -> None:
+    """They were not put to the other nameservers, and counted as if those had agreed."""
+    life = NamesChange()
+    life.begin(agreement=2)
+    for label in ("alice", "bob", "carol"):
+        life.is_gone_for_a_week(label=label, reason="NXDOMAIN")
+    life.the_first_nameserver_gives_a_home_for_all(whose="dave", number=2)
+    assert net("81.2.3.2") in life.at.stores["web/packets"].networks
+    life.teardown()
+
+
+def test_a_limit_keeps_a_page_that_other_friends_give_after_its_time() -> None:
+    """Nothing else is left in there: which of them it is kept for, nothing tells any more."""
+    life = NamesChange()
+    life.begin(agreement=1)
+    life.all_are_silent_for_days(records=SILENT[0])
+    life.are_parked(labels={"dave"}, page=PARKING[0], then=1)
+    life.all_are_silent_for_days(records=SILENT[0])
+    assert net(PARKING[0][0]) in life.at.stores["web/packets"].networks
+    life.are_parked(labels={"alice", "bob", "carol"}, page=PARKING[0], then=1)
+    assert net(PARKING[0][0]) in life.at.stores["web/packets"].networks
+    life.teardown()
+
+
+def test_a_label_keeps_what_a_limit_held_for_it_when_its_host_has_the_name_of_one_that_left() -> (
+    None
+):
+    """Two friends were mixed up, and one was taken out before any run: it looks like one edit."""
+    life = ConfigurationChanges()
+    life.begin(agreement=1)
+    life.all_are_silent_for_days(records=SILENT[0])
+    life.swaps_names(label="bob", other="alice", then=0)
+    life.leaves(label="bob", then=4)
+    assert "bob" in life.at.hosts
+    assert net("81.2.1.1") in life.at.stores["web/packets"].networks
     life.teardown()
