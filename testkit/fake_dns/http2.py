@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "application/dns-message"
 
 _CHUNK: Final = 65536
-_PATIENCE: Final = 10.0  # seconds that a connection may stand still
+_PATIENCE: Final = 60.0  # seconds that a connection may stand still
 
 
 class Front(Protocol):
@@ -41,6 +41,7 @@ class Front(Protocol):
     complaints: list[str]
     settings: dict[int, int]
     reaction: Callable[[Any, bytes], None]
+    reacting: list[threading.Thread]
 
 
 class HungUpError(Exception):
@@ -184,12 +185,18 @@ class Http2Connection:
             case StreamEnded(stream_id=int(stream)) if stream in self._asked:
                 wire = self._asked.pop(stream)
                 arguments = (Http2Stream(self, stream), wire)
-                threading.Thread(target=self.front.reaction, args=arguments, daemon=True).start()
+                thread = threading.Thread(target=self._react, args=arguments, daemon=True)
+                self.front.reacting.append(thread)
+                thread.start()
             case StreamReset(stream_id=int(stream)):
                 self._asked.pop(stream, None)
                 self.bodies.pop(stream, None)
             case _:
                 pass
+
+    def _react(self, stream: Http2Stream, wire: bytes) -> None:
+        with suppress(OSError):  # the front ends: there is no answer any more
+            self.front.reaction(stream, wire)
 
     def _begin(self, stream: int, headers: dict[str, str]) -> None:
         """Note a question; one too many is refused (RFC 9113 section 5.1.2)."""

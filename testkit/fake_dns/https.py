@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -15,13 +16,15 @@ from allowsync.model.nameserver import Nameserver, Transport
 from testkit.fake_dns.http2 import Http2Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from testkit.fake_dns.nameserver import NameServer
 
 PATH: Final = "/dns-query"
 MEDIA_TYPE: Final = "application/dns-message"
+
+_PATIENCE: Final = 60.0  # seconds that a connection may stand still
 
 HTTP1: Final = ("http/1.1",)
 HTTP2: Final = ("h2",)
@@ -34,7 +37,7 @@ class DohHandler(BaseHTTPRequestHandler):
     """One connection, and over HTTP/1.1 the question that came over it last."""
 
     protocol_version = "HTTP/1.1"
-    timeout = 10
+    timeout = _PATIENCE
 
     front: HttpsFront
 
@@ -74,9 +77,12 @@ class DohHandler(BaseHTTPRequestHandler):
 def answer(asked: Any, wire: bytes) -> None:
     """What the name server behind answers; the connection closes where it does."""
     behind = asked.front.behind
-    with socket.create_connection((behind.address, behind.port), timeout=10) as plain:
+    with (
+        socket.create_connection((behind.address, behind.port), timeout=_PATIENCE) as plain,
+        asked.front.noting(plain),
+        plain.makefile("rb") as received,
+    ):
         plain.sendall(len(wire).to_bytes(2, "big") + wire)
-        received = plain.makefile("rb")
         length = received.read(2)
         body = received.read(int.from_bytes(length, "big"))
     if not length:
@@ -86,8 +92,22 @@ def answer(asked: Any, wire: bytes) -> None:
 
 
 class _DohServer(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False  # so that closing it waits for them
     request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], handler: type[DohHandler]) -> None:
+        self.open: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note a connection, and serve it in a thread."""
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self.open.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that ends badly is the other side's choice."""
@@ -103,6 +123,7 @@ class HttpsFront:
         asked: Path and headers of every request.
         connections: What was agreed on by ALPN, for every connection.
         complaints: What was against the rules of HTTP/2.
+        reacting: The threads of all questions over HTTP/2.
     """
 
     def __init__(
@@ -121,11 +142,12 @@ class HttpsFront:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.connections: list[str | None] = []
         self.complaints: list[str] = []
+        self.reacting: list[threading.Thread] = []
         if protocols:
             context.set_alpn_protocols(protocols)
         self._host = host
         handler = type("FrontHandler", (DohHandler,), {"front": self})
-        self._server = _DohServer((behind.address, 0), handler, bind_and_activate=True)
+        self._server = _DohServer((behind.address, 0), handler)
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
@@ -157,7 +179,21 @@ class HttpsFront:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop listening."""
+        """Stop listening, close every connection, and wait for all who served one."""
         self._server.shutdown()
         self._thread.join()
+        for one in tuple(self._server.open):
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
         self._server.server_close()
+        for thread in self.reacting:
+            thread.join()
+
+    @contextmanager
+    def noting(self, connection: socket.socket) -> Iterator[None]:
+        """Have a connection ended when this ends."""
+        self._server.open.add(connection)
+        try:
+            yield
+        finally:
+            self._server.open.discard(connection)

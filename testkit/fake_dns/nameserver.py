@@ -30,6 +30,7 @@ import dns.rdatatype
 from allowsync.model.nameserver import Nameserver
 from testkit.fake_dns.behaviours import REFUSED
 from testkit.fake_dns.exchanges import CNAME, DnsReply, DnsRequest, apex
+from testkit.fake_dns.sockets import bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CNAME", "AskedQuestion", "NameServer"]
 
-_PORT_ATTEMPTS: Final = 50
 _EVERYWHERE: Final = {"ipv4only.arpa": ["192.0.0.170", "192.0.0.171"]}
 
 
@@ -67,10 +67,11 @@ class NameServer:
         self.address = address
         self.asked: list[AskedQuestion] = []
         self.requests: list[DnsRequest] = []
-        self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._tcp, self._udp = self._bound(port)
+        self._tcp, self._udp = bound(address, port)
+        # Hundreds of questions may arrive at once.
+        self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.port: int = self._udp.getsockname()[1]
-        self._stranger = socket.socket(self._family, socket.SOCK_DGRAM)
+        self._stranger = socket.socket(self._udp.family, socket.SOCK_DGRAM)
         self._stranger.bind((address, 0))
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
@@ -103,27 +104,6 @@ class NameServer:
         self._thread.join()
         if self._failures and error is None:
             raise self._failures[0]
-
-    def _bound(self, port: int) -> tuple[socket.socket, socket.socket]:
-        """A listening TCP and a UDP socket on the same port."""
-        for attempt in count(1):
-            tcp = socket.socket(self._family, socket.SOCK_STREAM)
-            udp = socket.socket(self._family, socket.SOCK_DGRAM)
-            try:
-                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                tcp.bind((self.address, port))
-                udp.bind((self.address, tcp.getsockname()[1]))
-            except OSError:
-                tcp.close()
-                udp.close()
-                if port or attempt == _PORT_ATTEMPTS:
-                    raise
-                continue
-            tcp.listen(128)
-            # Hundreds of questions may arrive at once.
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-            return tcp, udp
-        raise AssertionError
 
     def _serve(self) -> None:
         with self._selector, self._tcp, self._udp, self._stranger, self._waker, self._woken:

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from allowsync.model.nameserver import Nameserver, Transport
+from testkit.fake_dns.sockets import bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from testkit.fake_dns.nameserver import NameServer
 
 DAY: Final = timedelta(days=1)
-PATIENCE: Final = 10.0  # seconds that a connection may stand still
+PATIENCE: Final = 60.0  # seconds that a connection may stand still
 
 _HANDSHAKE: Final = b"\x16"  # how a TLS connection begins (RFC 8446 section 5.1)
 _CHUNK: Final = 65536
@@ -181,11 +182,8 @@ class TlsFront:
         self._behind = behind
         self._context = context
         self._name = name
-        family = socket.AF_INET6 if ":" in behind.address else socket.AF_INET
-        self._listener = socket.create_server((behind.address, 0), family=family)
+        self._listener, self._datagrams = bound(behind.address)
         self.port: int = self._listener.getsockname()[1]
-        self._datagrams = socket.socket(family, socket.SOCK_DGRAM)
-        self._datagrams.bind((behind.address, self.port))
         self._waker, self._woken = socket.socketpair()
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._serve, name="tls front", daemon=True)]

@@ -100,10 +100,12 @@ def served(folder: Path, authority: Authority) -> Iterator[Front]:
         front.socket = context.wrap_socket(front.socket, server_side=True)
         thread = threading.Thread(target=front.serve_forever, daemon=True)
         thread.start()
-        yield front
-        front.over.set()
-        front.shutdown()
-        thread.join()
+        try:
+            yield front
+        finally:
+            front.over.set()
+            front.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -228,7 +230,7 @@ def test_a_document_about_which_a_server_is_silent_holds_up_no_other_list(
 def test_a_server_that_is_silent_about_all_is_the_trouble_of_all(
     front: Front, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "SECONDS", 0.5)
+    monkeypatch.setattr(http, "SECONDS", 3.0)
     front.silent = tuple(f"{name}.json" for name in LISTS)
     with pytest.raises(StoreError, match="it did not come in time"):
         seen(front, authority)

@@ -205,9 +205,9 @@ def test_an_api_that_never_replies_is_asked_once_in_each_look(
     command: str,
     looks: int,
 ) -> None:
-    """Each question waits as long as silence may last, here a hundredth of that."""
-    monkeypatch.setattr(transport, "REPLY_TIMEOUT", 0.2)
-    monkeypatch.setattr(transport, "LONGEST_SILENCE", 0.15)
+    """Each question waits as long as silence may last, here a twentieth of that."""
+    monkeypatch.setattr(transport, "REPLY_TIMEOUT", 1.0)
+    monkeypatch.setattr(transport, "LONGEST_SILENCE", 0.75)
     with FakeCloudflare() as fake, PortListener(silent=True) as api:
         here = installed(tmp_path / "one", fake, server, api_url=f"http://{api.place}")
         here.write()

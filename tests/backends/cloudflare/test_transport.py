@@ -262,8 +262,8 @@ def test_a_reply_that_trickles_in_is_given_up(fake: FakeCloudflare) -> None:
 def test_a_reply_that_does_not_begin_is_given_up(
     fake: FakeCloudflare, client: CloudflareClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "REPLY_TIMEOUT", 0.05)
-    fake.faults.add(Slow(pause=0.4, parts=1))
+    monkeypatch.setattr(transport, "REPLY_TIMEOUT", 1.0)
+    fake.faults.add(Slow(pause=3.0, parts=1))
     with pytest.raises(NoReply, match="it did not come in time"):
         client.create("friends")
     assert len(fake.requests) == 1
