@@ -21,17 +21,17 @@ NAME: Final = Name(
     "[a-z][a-z0-9_]{0,17}",
     "a name of 1 to 18 of a-z, 0-9 and `_` that begins with a letter",
 )
-_HOSTS_HELP: Final = "Who is on it. Default: every host."
+_HOSTS_HELP: Final = "The hosts on it. Default: every host."
 _TARGETS_HELP: Final = (
-    "Where it is enforced: backends with their options. A bare name is enough for a backend "
-    "without required options; two targets of one kind need a `name`."
+    "The targets that enforce it: backends with their options. A bare name suffices for a "
+    "backend without required options; two targets with the same backend need a `name`."
 )
 
 
 _ROLES: Final = {
-    "publish": "Publish what is decided about it to the fleet.",
-    "follow": "Hold what the fleet decides about the list of this name; without `hosts`.",
-    "retired": "Publish that it is given up: it lets in no host any more, wherever it is followed.",
+    "publish": "Publish the decisions about it to the fleet.",
+    "follow": "Enforce the fleet's decisions about the list of this name; without `hosts`.",
+    "retired": "Publish that it is retired: machines that follow it then admit no host.",
 }
 
 

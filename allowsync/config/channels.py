@@ -31,7 +31,7 @@ class NotifyChannel(Value):
     """A notification channel: one Apprise URL, and the events sent to it."""
 
     url: Secret | None = option(
-        lambda: kinds.SecretUrl(*APPRISE_URL), help="The Apprise URL itself.", default=None
+        lambda: kinds.SecretUrl(*APPRISE_URL), help="The Apprise URL.", default=None
     )
     url_file: KeptSecret | None = option(lambda: kinds.SecretFile(), help=_FILE, default=None)
     url_env: KeptSecret | None = option(lambda: kinds.SecretEnv(), help=_ENV, default=None)
@@ -40,7 +40,8 @@ class NotifyChannel(Value):
     )
     events: tuple[Event, ...] = option(
         lambda: kinds.ListOf(kinds.Choice(Event), unique=True, least=1),
-        help="The events sent to it. `moved`, a friend's new address, only where it is named.",
+        help="The events sent to it. `moved`, a new address of a host, is sent only if listed "
+        "here.",
         default=TOLD_UNASKED,
     )
 
@@ -67,9 +68,7 @@ class NotifyChannel(Value):
 class Heartbeat(Value):
     """The monitor that gets a ping at the end of every run."""
 
-    url: Secret | None = option(
-        lambda: kinds.SecretUrl(*PING_URL), help="The URL itself.", default=None
-    )
+    url: Secret | None = option(lambda: kinds.SecretUrl(*PING_URL), help="The URL.", default=None)
     url_file: KeptSecret | None = option(lambda: kinds.SecretFile(), help=_FILE, default=None)
     url_env: KeptSecret | None = option(lambda: kinds.SecretEnv(), help=_ENV, default=None)
     url_credential: KeptSecret | None = option(
@@ -77,8 +76,8 @@ class Heartbeat(Value):
     )
     kind: HeartbeatKind = option(
         lambda: kinds.Choice(HeartbeatKind),
-        help="Whose conventions are followed. `auto` decides by the URL; `plain` is pinged after "
-        "good runs only, and without saying anything.",
+        help="The service whose conventions are used. `auto` detects it from the URL; `plain` "
+        "is requested only after successful runs, without a message.",
         default=HeartbeatKind.AUTO,
     )
 

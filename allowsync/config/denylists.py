@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 _LISTS_HELP: Final = "The lists whose networks are blocked, by their names under `lists`."
 _NETWORKS_HELP: Final = "Networks to block, such as that of a scanner."
 _EXCEPT_HELP: Final = (
-    "What it never blocks: networks, and hosts by name. That need not be said of hosts that are on "
-    "an allowlist, of this machine's own networks, nor of its gateways and nameservers."
+    "Networks, and hosts by name, that are never blocked. Hosts on an allowlist, this machine's "
+    "own networks, its gateways and its nameservers never are, and need no entry."
 )
-_TARGETS_HELP: Final = "Where it is enforced, as for an allowlist: backends that can deny."
+_TARGETS_HELP: Final = "The targets that enforce it, as for an allowlist: backends that can deny."
 
 
 class BlockedNetwork(AnyNetwork):

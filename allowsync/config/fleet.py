@@ -31,10 +31,10 @@ def _url() -> kinds.Pattern:
 class HttpsStoreOptions(Value):
     """A read-only folder of a web server."""
 
-    url: str = option(_url, help="The folder. The document of a list is `URL/NAME.json`.")
+    url: str = option(_url, help="The folder's URL. The document of a list is `URL/NAME.json`.")
     ca: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="A file with the certificates that the server's is held to. Default: the system's.",
+        help="A file of trusted CA certificates for the server. Default: the system's.",
         default=None,
     )
 
@@ -44,16 +44,16 @@ class EtcdStoreOptions(Value):
 
     endpoints: tuple[str, ...] = option(
         lambda: kinds.ListOf(_url(), unique=True, least=1),
-        help="The members' client URLs. A run asks any of them, then the next where it fails.",
+        help="The members' client URLs. A run uses any of them, and the next one if that fails.",
     )
     ca: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="A file with the certificates that the members' are held to. Default: the system's.",
+        help="A file of trusted CA certificates for the members. Default: the system's.",
         default=None,
     )
     user: str | None = option(
         lambda: kinds.Pattern("[A-Za-z0-9_.-]{1,64}", "the name of a user of etcd"),
-        help="The user; needs a password.",
+        help="The etcd user; needs a password.",
         default=None,
     )
     password_file: KeptSecret | None = option(
@@ -69,7 +69,7 @@ class EtcdStoreOptions(Value):
         lambda: kinds.Pattern(
             "/[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64})*", "a path such as /allowsync"
         ),
-        help="What the keys begin with: `PREFIX/FLEET/lists/NAME`.",
+        help="The prefix of the keys: `PREFIX/FLEET/lists/NAME`.",
         default="/allowsync",
     )
 
@@ -97,17 +97,17 @@ class StoreOptions(Value):
 
     file: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a folder"),
-        help="A folder; a document is a file there. One machine alone publishes.",
+        help="A folder with a file for each document. Only one machine publishes.",
         default=None,
     )
     https: HttpsStoreOptions | None = option(
         lambda: kinds.Object(HttpsStoreOptions),
-        help="A web server or a bucket: where such a folder is served.",
+        help="A web server or a bucket that serves such a folder.",
         default=None,
     )
     etcd: EtcdStoreOptions | None = option(
         lambda: kinds.Object(EtcdStoreOptions),
-        help="etcd: several machines can publish, one leads at a time.",
+        help="etcd: several machines can publish; one is the leader at a time.",
         default=None,
     )
 
@@ -133,10 +133,10 @@ class Fleet(Value):
         lambda: kinds.Pattern(
             "[a-z][a-z0-9_-]{0,30}", "a name of 1 to 31 of a-z, 0-9, `_` and `-`"
         ),
-        help="Its name. A document for another fleet is not believed.",
+        help="The fleet's name. A document for another fleet is rejected.",
     )
     store: StoreOptions = option(
-        lambda: kinds.Object(StoreOptions), help="What carries the documents."
+        lambda: kinds.Object(StoreOptions), help="The store of the documents."
     )
     keys: tuple[str, ...] = option(
         lambda: kinds.ListOf(
@@ -144,11 +144,11 @@ class Fleet(Value):
             unique=True,
             least=1,
         ),
-        help="The public keys, one to three. What none of them signed is not believed.",
+        help="The public keys, one to three. A document that none of them signed is rejected.",
     )
     signing_key_file: KeptSecret | None = option(
         lambda: kinds.SecretFile(),
-        help="Of a machine that publishes: a file that holds the private key.",
+        help="For a machine that publishes: a file with the private key.",
         default=None,
     )
     signing_key_env: KeptSecret | None = option(
@@ -159,24 +159,25 @@ class Fleet(Value):
     )
     machine: str | None = option(
         lambda: kinds.Pattern("[A-Za-z0-9._-]{1,64}", "the name of a machine"),
-        help="What this machine is called in the fleet. Default: its host name.",
+        help="This machine's name in the fleet. Default: its hostname.",
         default=None,
     )
     lease: timedelta = option(
         lambda: kinds.Duration(zero=False, longest=_DAY),
-        help="How long a machine leads that is not heard of any more. More than the time between "
-        "two runs.",
+        help="How long a silent machine remains the leader. Longer than the time between two runs.",
         default=timedelta(minutes=15),
     )
     interval: timedelta = option(
         lambda: kinds.Duration(zero=False, longest=7 * _DAY),
-        help="How often a list is published that did not change. Twice that without news is old.",
+        help="How often an unchanged list is published. Without a new document for twice that "
+        "time, it is outdated.",
         default=timedelta(hours=1),
     )
     epoch: int = option(
         lambda: kinds.Integer(1, 1_000_000),
-        help="Raise it, on every machine that publishes, where documents get lower numbers than "
-        "before: a clock was ahead, and both the store and the states of those machines are lost.",
+        help="Raise it on every machine that publishes if their documents get lower numbers "
+        "than before: a clock was ahead, and the store and the states of those machines "
+        "are lost.",
         default=1,
     )
 

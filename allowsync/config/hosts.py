@@ -31,38 +31,41 @@ _FIELDS: Final = {"hostname": "hostnames"}
 
 HOST_OPTIONS: Final[Options] = {
     "hostname": Option(
-        OneOrMany(_HOSTNAME), "One dynamic-DNS name, or several: their addresses are united.", ()
+        OneOrMany(_HOSTNAME), "One dynamic DNS name, or several, whose addresses are combined.", ()
     ),
     "networks": Option(
         ListOf(NetworkOrSource(), unique=True),
         "Fixed networks: always allowed, never resolved. Host bits must be zero. A name such as "
-        "`cloudflare` stands for all that this source publishes as its own, asked once a day.",
+        "`cloudflare` means all networks that this source publishes as its own; they are fetched "
+        "once a day.",
         (),
     ),
     "lists": Option(
         names_kind(),
-        "Lists whose networks are allowed as fixed ones are: see `lists`. What one holds must be "
-        "fit for `networks`, or the list is refused.",
+        "Lists whose networks are allowed like fixed networks: see `lists`. A list with a "
+        "network that is invalid for `networks` is rejected.",
         (),
     ),
     "families": Option(
         ListOf(Choice(Family), unique=True, least=1),
-        "The families that are asked for and granted.",
+        "The address families that are resolved and granted.",
         BOTH_FAMILIES,
     ),
     "ipv4_prefix": Option(
-        Width(Family.IPV4), "Width of the network granted for an IPv4 address, from 16 to 32.", 32
+        Width(Family.IPV4),
+        "Prefix length of the network granted for an IPv4 address, from 16 to 32.",
+        32,
     ),
     "ipv6_prefix": Option(
         Width(Family.IPV6),
-        "Width of the network granted for an IPv6 address, from 48 to 128. Devices at home share "
-        "the prefix, not the address.",
+        "Prefix length of the network granted for an IPv6 address, from 48 to 128. Devices at "
+        "home share the prefix, not the address.",
         64,
     ),
     "until": Option(
         Optional(Moment()),
-        "Access ends then. A date means the end of that day in the local time zone; a date and "
-        "time carries its offset.",
+        "The end of access. A date means the end of that day in the local time zone; a date and "
+        "time needs its UTC offset.",
         None,
     ),
 }

@@ -21,8 +21,9 @@ class HostsFrom(Value):
 
     jsonlines: Path = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="A file with one JSON object a line: `name`, and what a host under `hosts` can have. "
-        "Write it anew beside, and rename it: half of it is not used.",
+        help="A file with one JSON object per line: `name`, and the keys of a host under "
+        "`hosts`. Replace it atomically (write a new file, then rename it): an incomplete "
+        "one is rejected.",
     )
 
 

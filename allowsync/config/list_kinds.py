@@ -34,41 +34,42 @@ LIST: Final = Object(
         {
             "url": Option(
                 Optional(Pattern(_URL, "an https:// URL")),
-                "Where it is fetched (`https://`; `http://` only with `sha256`). A name that has "
-                "special addresses only is not asked; an address is asked as it is written.",
+                "The URL to fetch it from (`https://`; `http://` only with `sha256`). A hostname "
+                "with special-purpose addresses only is not connected to; an address is used as "
+                "written.",
             ),
             "file": Option(
                 Optional(AbsolutePath("the path of a file")),
-                "The file that holds it. Looked at in every run, read where it was changed.",
+                "The file to read it from. Every run checks it, and reads it again after a change.",
             ),
             "format": Option(
                 Choice(ListFormat),
-                "`text`: a network or an address a line, `#` and `;` begin a comment. `json`, "
+                "`text`: one network or address per line; `#` and `;` begin a comment. `json`, "
                 "`jsonlines` and `csv`: see `field`.",
             ),
             "field": Option(
                 Optional(Name(r"[^\x00-\x1f\x7f]{1,200}", "the name of a field")),
-                "Where its networks are. `json`: a path such as `prefixes.ip_prefix` (without one "
-                "the document is a list of them); `jsonlines`: a path in each line; `csv`: a "
-                "column by its name in the first line, or by its number.",
+                "The field with the networks. `json`: a path such as `prefixes.ip_prefix` "
+                "(without one, the document is a list of networks); `jsonlines`: a path in each "
+                "line; `csv`: a column by its name in the first line, or by its number.",
             ),
             "refresh": Option(
                 Optional(Duration(zero=False, longest=_LONGEST)),
-                "How often it is fetched, `12h` unless written, an hour at least. It is old at "
-                "three times that. Of a file: how often others write it anew; without, it is never "
-                "old.",
+                "The interval between fetches, at least an hour; default `12h`. After three "
+                "intervals without success it is outdated. For a file: how often it is "
+                "rewritten; without this, it is never outdated.",
             ),
             "keep": Option(
                 Duration(zero=False, longest=_LONGEST),
-                "How long a list counts of which nothing newer can be had. Past that a denylist "
-                "drops it; hosts keep what it gave them.",
+                "How long a list is used that cannot be updated. After that a denylist drops it; "
+                "hosts keep its networks.",
             ),
             "max_networks": Option(
-                Integer(1, 1_000_000), "A list with more networks is refused as a whole."
+                Integer(1, 1_000_000), "A list with more networks is rejected as a whole."
             ),
             "sha256": Option(
                 Optional(Pattern("[0-9a-f]{64}", "64 hexadecimal digits")),
-                "The digest that its content must have.",
+                "The SHA-256 digest that its content has to match.",
             ),
         },
     ),

@@ -37,52 +37,54 @@ POLICY_OPTIONS: Final[Options] = plain_options(
     {
         "keep_unavailable": Option(
             Duration(longest=_TEN_YEARS),
-            "The DNS could not say: keep the last good addresses this long.",
+            "No usable answer (timeout, SERVFAIL, REFUSED): keep the last known addresses this "
+            "long.",
         ),
         "keep_absent": Option(
             Duration(longest=_TEN_YEARS),
-            "The DNS says there is no address: keep the last good ones at least this long.",
+            "The DNS says there is no address (NXDOMAIN, NODATA): keep the last known addresses "
+            "at least this long.",
         ),
         "absent_runs": Option(
             Integer(1, _MANY),
-            "The same, counted in runs in a row: both must be over before anything goes.",
+            "The same in consecutive runs: both have to pass before an address is removed.",
         ),
         "keep_replaced": Option(
             Duration(longest=_TEN_YEARS),
-            "An address that was replaced by another stays at least this long.",
+            "Keep an address that was replaced by another at least this long.",
         ),
         "replaced_runs": Option(
-            Integer(1, _MANY), "The same, counted in runs: both must be over before it goes."
+            Integer(1, _MANY), "The same in runs: both have to pass before it is removed."
         ),
         "latch_absent": Option(
             Duration(longest=_TEN_YEARS),
-            "Absent longer than this: `allowsync approve HOST` before the name is trusted again.",
+            "After a longer absence, the name is trusted again only after `allowsync approve "
+            "HOST`.",
         ),
         "max_addresses": Option(
             Integer(1, 1000),
-            "Per family. An answer with more addresses is rejected.",
+            "The most addresses per family; an answer with more is rejected.",
         ),
         "guard_window": Option(
             Duration(zero=False, longest=_TEN_YEARS),
-            "How long the guards remember which networks came, from whom, and what they refused.",
+            "How long the guards remember new networks, their hosts, and rejected networks.",
         ),
         "max_sharing": Option(
             Integer(1, _MANY),
-            "An address no host held before, given by more hosts than this within guard_window, "
-            "is not believed.",
+            "A new address that more hosts than this have within guard_window is rejected.",
         ),
         "max_moves": Option(
             Integer(1, _MANY),
-            "New addresses per host and day. Beyond that a new one is held back and reported.",
+            "The most new addresses per host and day. Further ones are held back and reported.",
         ),
         "canary": Option(
             Boolean(),
-            "Before a new address is granted, ask for a random sibling of the name: a wildcard or "
-            "a hijack answers that too.",
+            "Before a new address is granted, query a random sibling of the name, which a "
+            "wildcard record or a hijacked resolver answers as well.",
         ),
         "accept": Option(
             ListOf(AcceptedNetwork(), unique=True),
-            "Networks whose addresses are granted although they are special: a LAN, a tailnet.",
+            "Special-purpose networks whose addresses are granted nevertheless: a LAN, a tailnet.",
         ),
     },
 )
@@ -95,11 +97,11 @@ LIMITS: Final = Object(
         {
             "max_remove_hosts": Option(
                 Number(0, 1),
-                "A run may take access from at most this share of an allowlist's hosts.",
+                "The largest share of an allowlist's hosts that may lose access in one run.",
             ),
             "always_allow_hosts": Option(
                 Integer(0, _MANY),
-                "A run may always take access from this many hosts, whatever their share.",
+                "This many hosts may always lose access in one run, whatever their share.",
             ),
             "allow_empty": Option(Boolean(), "Whether a run may empty an allowlist."),
         },
@@ -113,10 +115,10 @@ RESOLVER: Final = Object(
         {
             "nameservers": Option(
                 ListOf(NameserverKind(), unique=True),
-                "Who is asked; empty means the system's. `192.0.2.53`, `192.0.2.53:5353`, "
-                "`[2001:db8::53]:5353`, `tls://ADDRESS#NAME` with the name of its certificate, "
-                "or `tls://ADDRESS` for one that holds the address (RFC 7858), `https://HOST/PATH` "
-                "(RFC 8484; extra `doh`).",
+                "The nameservers to query; empty means the system's. `192.0.2.53`, "
+                "`192.0.2.53:5353`, `[2001:db8::53]:5353`, `tls://ADDRESS#NAME` with the name in "
+                "its certificate, or `tls://ADDRESS` for a certificate with the address (RFC "
+                "7858), `https://HOST/PATH` (RFC 8484; extra `doh`).",
             ),
             "agreement": Option(
                 Integer(1, 100),
@@ -124,16 +126,18 @@ RESOLVER: Final = Object(
             ),
             "dnssec": Option(
                 Choice(Dnssec),
-                "`require`: an answer without the AD bit from a trusted resolver is no answer.",
+                "`require`: an answer without the AD bit from a trusted resolver is rejected.",
             ),
             "timeout": Option(
                 Duration(zero=False, longest=timedelta(minutes=5)),
-                "For one question to one server.",
+                "The timeout of one query to one nameserver.",
             ),
-            "attempts": Option(Integer(1, 20), "Over all servers, with growing pauses."),
+            "attempts": Option(
+                Integer(1, 20), "The most attempts for a query, over all nameservers, with backoff."
+            ),
             "deadline": Option(
                 Duration(zero=False, longest=timedelta(hours=1)),
-                "For all names of a run.",
+                "The time limit for all queries of a run.",
             ),
         },
     ),
@@ -143,14 +147,14 @@ RESOLVER: Final = Object(
 SINGLE_OPTIONS: Final[Options] = {
     "state": Option(
         Optional(AbsolutePath("the path of a file")),
-        "The database that remembers addresses and history. Default: "
-        "`/var/lib/allowsync/state.db`; without root `$XDG_STATE_HOME/allowsync/state.db`.",
+        "The state database, with addresses and history. Default: `/var/lib/allowsync/state.db`; "
+        "without root `$XDG_STATE_HOME/allowsync/state.db`.",
         None,
     ),
     "hosts_from": Option(
         Optional(Object(HostsFrom)),
-        "A file that another program keeps hosts in, by the thousand: "
-        "`hosts_from: {jsonlines: customers.jsonl}`.",
+        "A file of hosts, up to many thousands, that another program maintains: `hosts_from: "
+        "{jsonlines: customers.jsonl}`.",
         None,
     ),
     "notify": Option(
@@ -158,23 +162,23 @@ SINGLE_OPTIONS: Final[Options] = {
     ),
     "heartbeat": Option(
         Optional(HEARTBEAT),
-        "Pinged at the end of every run (conventions of Healthchecks and Uptime Kuma).",
+        "A URL that is requested after every run (conventions of Healthchecks and Uptime Kuma).",
         None,
     ),
     "metrics": Option(
         Optional(AbsolutePath("the path of a file", suffix=".prom")),
-        "A file for the textfile collector of Prometheus' node_exporter.",
+        "A metrics file for the textfile collector of the Prometheus node_exporter.",
         None,
     ),
     "history": Option(
         Duration(zero=False, longest=_TEN_YEARS),
-        "How long the history is kept that `history` and `explain --at` tell of.",
+        "How long to keep the history, which `history` and `explain --at` show.",
         timedelta(days=400),
     ),
     "sources": Option(
         Sources(),
-        "How a source that hosts name among their `networks` is asked, where it is not asked as "
-        "usual: `sources: {cloudflare: {url: https://…}}`.",
+        "Other URLs for the sources that hosts name in `networks`: `sources: {cloudflare: {url: "
+        "https://…}}`.",
         {},
     ),
     "fleet": Option(
@@ -185,14 +189,14 @@ SINGLE_OPTIONS: Final[Options] = {
     ),
     "lists": Option(
         lists_kind(),
-        "Lists of networks that others keep, for `lists` of hosts and denylists. "
-        "`lists: {office: {file: office.txt}}`; docs/lists.md tells what becomes of them.",
+        "Lists of networks that others maintain, for `lists` of hosts and denylists: `lists: "
+        "{office: {file: office.txt}}` (docs/lists.md).",
         {},
     ),
     "report": Option(
         Optional(AbsolutePath("the path of a file", suffix=".html")),
-        "A page that says who has access where, rewritten after every run (see "
-        "`allowsync status --html`).",
+        "An HTML page with the hosts that have access to each target, rewritten after every run "
+        "(see `allowsync status --html`).",
         None,
     ),
 }

@@ -91,11 +91,11 @@ def _tables() -> Iterator[tuple[str, str, Options]]:
         for before, path, options in _backend_tables(backend):
             yield above + before, path, options
             above = ""
-    yield "## `resolver`\n\nHow the DNS is asked.\n", "resolver.", RESOLVER.options
-    yield "## `policy`\n\nWhen to believe the DNS.\n", "policy.", POLICY.options
-    text = "How much access one run may take away without --force."
+    yield "## `resolver`\n\nHow the DNS is queried.\n", "resolver.", RESOLVER.options
+    yield "## `policy`\n\nHow DNS answers are judged.\n", "policy.", POLICY.options
+    text = "How much access one run may remove without --force."
     yield f"## `limits`\n\n{text}\n", "limits.", LIMITS.options
-    yield "## Other keys\n\nSingle keys at the top.\n", "", SINGLE_OPTIONS
+    yield "## Other keys\n\nOther top-level keys.\n", "", SINGLE_OPTIONS
     text = "Keys of an item of `notify`, where it is a mapping:"
     yield f"{text}\n", "notify.", CHANNEL.object.options
     yield "Keys of a list in `lists`, either `url` or `file`:\n", "lists.NAME.", LIST.options

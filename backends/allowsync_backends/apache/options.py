@@ -34,20 +34,20 @@ class ApacheOptions(ServerOptions, kw_only=True):
 
     style: ApacheStyle = option(
         lambda: kinds.Choice(ApacheStyle),
-        help="`require`: `Require ip` for each network, to be included where only friends may go. "
-        "`realip`: `RemoteIPTrustedProxy` for each, for an allowlist of proxies: whom Apache "
-        "believes about the addresses of clients.",
+        help="`require`: `Require ip` for each network, to be included where only hosts may "
+        "have access. `realip`: `RemoteIPTrustedProxy` for each, for an allowlist of the "
+        "proxies that Apache trusts to report client addresses.",
         default=ApacheStyle.REQUIRE,
     )
     program: str | None = option(
         lambda: kinds.Text("a program"),
-        help="Apache's own program, which checks its configuration. Without it `apache2ctl`, and "
-        "`httpd` in a container or where the unit is `httpd.service`.",
+        help="Apache's program, which checks its configuration. Default: `apache2ctl`; `httpd` "
+        "in a container or if the unit is `httpd.service`.",
         default=None,
     )
     config: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="Apache's main configuration, where that is not the program's default.",
+        help="Apache's main configuration, if it is not the program's default.",
         default=None,
     )
 
@@ -74,7 +74,7 @@ class ApacheDenyOptions(ApacheOptions, kw_only=True):
 
     style: ApacheStyle = option(
         lambda: kinds.Choice((ApacheStyle.REQUIRE,)),
-        help="`require`: `Require ip` for each network in a `<RequireNone>`, to be included in a "
-        "`<RequireAll>` beside what lets the others in.",
+        help="`require`: `Require ip` for each network in a `<RequireNone>`, to be included in "
+        "a `<RequireAll>` with the directives that admit all others.",
         default=ApacheStyle.REQUIRE,
     )

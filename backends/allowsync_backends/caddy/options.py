@@ -47,36 +47,36 @@ class CaddyOptions(ServerOptions, kw_only=True):
 
     style: CaddyStyle = option(
         lambda: kinds.Choice(CaddyStyle),
-        help="`gate`: a snippet for sites that only friends may reach. `realip`: `trusted_proxies` "
-        "for an allowlist of proxies, to be imported into `servers` of the global options: whom "
-        "Caddy believes about the addresses of clients; needs Caddy 2.8.",
+        help="`gate`: a snippet for sites that only hosts may reach. `realip`: "
+        "`trusted_proxies`, to be imported into `servers` of the global options, for an "
+        "allowlist of the proxies that Caddy trusts to report client addresses; needs "
+        "Caddy 2.8.",
         default=CaddyStyle.GATE,
     )
     config: Path = option(
         lambda: kinds.AbsolutePath("the path of a Caddyfile"),
-        help="The Caddyfile that Caddy runs by.",
+        help="The Caddyfile that Caddy uses.",
         default=CADDYFILE,
     )
     matcher: Matcher = option(
         lambda: kinds.Choice(Matcher),
-        help="`remote_ip`: who is connected to Caddy. `client_ip`: whom a trusted proxy in front "
-        "of Caddy names (`trusted_proxies` in the Caddyfile); needs Caddy 2.7.",
+        help="`remote_ip`: the address of the connection. `client_ip`: the address reported by "
+        "a trusted proxy in front of Caddy (`trusted_proxies` in the Caddyfile); needs "
+        "Caddy 2.7.",
         default=Matcher.REMOTE_IP,
     )
     refusal: DeniedResponse = option(
         lambda: kinds.Choice(DeniedResponse),
-        help="What everyone else gets: `abort` closes the connection, `forbidden` answers with "
-        "status 403.",
+        help="The response to all others: `abort` closes the connection, `forbidden` answers "
+        "with status 403.",
         default=DeniedResponse.ABORT,
     )
     admin: str | None = option(
         lambda: kinds.Pattern(_ADMIN, 'an address such as "localhost:2019"'),
-        help="Where Caddy's admin API listens, where that is not what the Caddyfile says.",
+        help="The address of Caddy's admin API, if it is not the one in the Caddyfile.",
         default=None,
     )
-    program: str = option(
-        lambda: kinds.Text("a program"), help="Caddy's own program.", default="caddy"
-    )
+    program: str = option(lambda: kinds.Text("a program"), help="Caddy's program.", default="caddy")
 
     def __post_init__(self) -> None:
         # Without arguments, super() does not work in a class with slots.
@@ -107,7 +107,7 @@ class CaddyDenyOptions(CaddyOptions, kw_only=True):
     )
     refusal: DeniedResponse = option(
         lambda: kinds.Choice(DeniedResponse),
-        help="What blocked networks get: `abort` closes the connection, `forbidden` answers with "
-        "status 403.",
+        help="The response to blocked networks: `abort` closes the connection, `forbidden` "
+        "answers with status 403.",
         default=DeniedResponse.ABORT,
     )

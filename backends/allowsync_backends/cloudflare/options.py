@@ -38,7 +38,8 @@ class CloudflareOptions(Value):
 
     account_id: str = option(
         lambda: kinds.Pattern("[0-9a-f]{32}", "an account id of 32 hexadecimal digits"),
-        help="The account the list is in: shown beside the domain in Cloudflare's dashboard.",
+        help="The id of the account with the list; Cloudflare's dashboard shows it beside the "
+        "domain.",
     )
     list: str = option(
         lambda: kinds.Pattern("[a-z0-9_]{1,50}", "a list's name of 1 to 50 of a-z, 0-9 and `_`"),
@@ -46,47 +47,48 @@ class CloudflareOptions(Value):
     )
     api_token_file: KeptSecret | None = option(
         lambda: kinds.SecretFile(flaw),
-        help="A file that holds the API token. It needs the permission *Account Filter Lists: "
-        "Edit* on the account, which the API calls *Account Rule Lists Write*.",
+        help="A file with the API token. The token needs the permission *Account Filter Lists: "
+        "Edit* for the account, which the API calls *Account Rule Lists Write*.",
         default=None,
     )
     api_token_env: KeptSecret | None = option(
         lambda: kinds.SecretEnv(flaw),
-        help="Instead: an environment variable that holds it.",
+        help="Instead: an environment variable with it.",
         default=None,
     )
     api_token_credential: KeptSecret | None = option(
         lambda: kinds.SecretCredential(flaw),
-        help="Instead: a systemd credential that holds it.",
+        help="Instead: a systemd credential with it.",
         default=None,
     )
     create: bool = option(
         lambda: kinds.Boolean(),
-        help="Whether to make the list when there is none of that name.",
+        help="Whether to create the list if it does not exist.",
         default=True,
     )
     exclusive: bool = option(
         lambda: kinds.Boolean(),
-        help="Whether everything in the list belongs to this target. Otherwise only items are, "
-        "whose comment says so, and the rest is left alone.",
+        help="Whether every item of the list belongs to this target. Otherwise only items whose "
+        "comment has its mark do, and all others stay.",
         default=False,
     )
     owner: str | None = option(
         lambda: kinds.Pattern(
             "[a-z0-9][a-z0-9.-]{0,31}", "a name of 1 to 32 of a-z, 0-9, `.` and `-`"
         ),
-        help="Tells apart machines that share a list and have allowlists of one name but not the "
-        "same hosts. Give each its own, and keep it.",
+        help="Distinguishes machines that share a list and have allowlists of the same name "
+        "with different hosts. Each needs a name of its own that stays the same.",
         default=None,
     )
     max_items: int = option(
         lambda: kinds.Integer(1, MOST_ITEMS),
-        help="How many items your plan allows in all lists of the account together.",
+        help="The most items that your Cloudflare plan allows in all lists of the account "
+        "together.",
         default=USUAL_ITEMS,
     )
     api_url: str = option(
         lambda: kinds.Pattern(_URL, "an https:// URL (http:// only to this machine)"),
-        help="Where the API is.",
+        help="The URL of the API.",
         default=API_URL,
     )
 
@@ -130,7 +132,7 @@ class CloudflareDenyOptions(CloudflareOptions):
 
     list: str = option(
         lambda: kinds.Pattern("[a-z0-9_]{1,50}", "a list's name of 1 to 50 of a-z, 0-9 and `_`"),
-        help="The list's name: one that no allowlist has, of any machine. Rules refer to it as "
+        help="The list's name, which no allowlist of any machine may use. Rules refer to it as "
         "`$name`.",
     )
 

@@ -35,7 +35,7 @@ def _needs(options: Fail2banOptions) -> Needs:
 
 TYPE = BackendType(
     "fail2ban",
-    "Jails of Fail2ban that ban no friend",
+    "Jails of Fail2ban that ban no host",
     Fail2banOptions,
     _make,
     _usable,

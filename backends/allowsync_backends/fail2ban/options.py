@@ -27,7 +27,7 @@ class Fail2banOptions(Value, kw_only=True):
             unique=True,
             least=1,
         ),
-        help="The jails that are to ban no friend.",
+        help="The jails that must not ban hosts.",
     )
     config: Path = option(
         lambda: kinds.AbsolutePath("the path of a folder"),
@@ -36,23 +36,23 @@ class Fail2banOptions(Value, kw_only=True):
     )
     path: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="The file that says which networks are allowsync's. Without it, "
-        "`jail.d/allowsync-<allowlist>.local` in the folder of the configuration.",
+        help="The file with allowsync's networks. Default: `jail.d/allowsync-<allowlist>.local` "
+        "in the folder of the configuration.",
         default=None,
     )
     socket: Path = option(
         lambda: kinds.AbsolutePath("the path of a socket"),
-        help="Where Fail2ban listens (`socket` in its `fail2ban.conf`).",
+        help="Fail2ban's socket (`socket` in its `fail2ban.conf`).",
         default=Path("/run/fail2ban/fail2ban.sock"),
     )
     container: str | None = option(
         lambda: kinds.Pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", "the name of a container"),
-        help="The container Fail2ban runs in. `config` and `socket` are paths in there then, and "
-        "`path` is one out here.",
+        help="The container of Fail2ban. `config` and `socket` are then paths in the container, "
+        "and `path` is one on this machine.",
         default=None,
     )
     runtime: Runtime = option(
-        lambda: kinds.Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
+        lambda: kinds.Choice(Runtime), help="The container runtime.", default=Runtime.DOCKER
     )
 
     def __post_init__(self) -> None:

@@ -62,7 +62,7 @@ def _needs(options: FileOptions) -> Needs:
 
 TYPE = BackendType(
     "file",
-    "A file for another program to read",
+    "A file for another program",
     FileOptions,
     _make,
     needs=_needs,

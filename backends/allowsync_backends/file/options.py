@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 COMMENT: Final = "# "
 CHECK_HELP: Final = (
-    "A command that must succeed for a new file to stay. Where it has `{path}`, it is run on the "
-    "new file before that takes its place; else after, and the old file is put back when it fails."
+    "A command that must succeed for a new file to stay. With `{path}` in it, it checks the new "
+    "file before that replaces the old one; otherwise it runs after that, and the old file is "
+    "restored if it fails."
 )
 
 
@@ -67,8 +68,8 @@ class FileOptions(Value):
     )
     format: Format = option(
         lambda: kinds.Choice(Format),
-        help="`text`: comment lines, then one network in CIDR form a line. `json`: an object whose "
-        "`networks` is a list of them.",
+        help="`text`: comment lines, then one network in CIDR notation per line. `json`: an "
+        "object with a list of them in `networks`.",
         default=Format.TEXT,
         remembered=True,
     )
@@ -80,27 +81,27 @@ class FileOptions(Value):
     )
     reload: tuple[str, ...] = option(
         command,
-        help="A command to run after each change. When it fails, the old file is put back and the "
-        "command is run once more.",
+        help="A command to run after each change. If it fails, the old file is restored and the "
+        "command is run again.",
         default=(),
     )
     template: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a template"),
-        help="A Jinja template that makes the file, instead of `format`. Needs the package Jinja2.",
+        help="A Jinja template for the file, instead of `format`. Needs the package Jinja2.",
         default=None,
     )
     comment: str | None = option(
         _comment,
-        help="With `template`: what begins a comment line in such a file. allowsync writes into a "
-        "few such lines, at the top, what it has to know of the file. `null` for a file that takes "
-        "no comments: then that goes into a file beside it.",
+        help="With `template`: the beginning of a comment line in the file. allowsync keeps its "
+        "record in a few comment lines at the top. `null` for a format without comments: "
+        "the record is then in a file beside it.",
         default=cast("str | None", COMMENT),
     )
     never_empty: tuple[Network, ...] = option(
         lambda: kinds.ListOf(kinds.Unreachable(), unique=True),
-        help="With `template`: the networks it is shown where there are none, for programs that "
-        "take an empty list for no restriction: `[255.255.255.255/32]`. None but networks that no "
-        "client comes from.",
+        help="With `template`: the networks that replace an empty list, for programs that treat "
+        "an empty list as no restriction: `[255.255.255.255/32]`. Only networks that no "
+        "client uses.",
         default=(),
     )
 

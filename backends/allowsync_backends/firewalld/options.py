@@ -21,9 +21,9 @@ class FirewalldOptions(Value):
 
     ports: tuple[Port, ...] = option(
         port_list,
-        help="The ports to open. Rich rules of the zone accept at them what comes from the sets "
-        "`allowsync-<allowlist>-4` and `allowsync-<allowlist>-6`; the zone keeps all others out. "
-        "Without, only the sets are kept, for your own rules.",
+        help="The ports to open. Rich rules of the zone accept packets to them from the sets "
+        "`allowsync-<allowlist>-4` and `allowsync-<allowlist>-6`; the zone rejects all "
+        "others. Without ports, only the sets are maintained, for your own rules.",
         default=(),
         remembered=True,
     )
@@ -35,13 +35,15 @@ class FirewalldOptions(Value):
     )
     reload: bool = option(
         lambda: kinds.Boolean(),
-        help="Whether a new set is loaded by a reload of firewalld, which removes what others set "
-        "without `--permanent`. Otherwise `apply` asks for `firewall-cmd --reload`, once.",
+        help="Whether to reload firewalld to load a new set, which removes changes that were "
+        "made without `--permanent`. Otherwise `apply` asks you once to run `firewall-cmd "
+        "--reload`.",
         default=False,
     )
     end_streams: bool = option(
         lambda: kinds.Boolean(),
-        help="End what still runs of those who were taken out. firewalld lets it go on otherwise.",
+        help="Whether to end the established connections of removed hosts, which firewalld does "
+        "not.",
         default=True,
         remembered=True,
     )

@@ -44,7 +44,7 @@ def _needs(options: HaproxyOptions) -> Needs:
 
 TYPE = BackendType(
     "haproxy",
-    "A list for HAProxy, which takes it over without a reload",
+    "A list for HAProxy, loaded without a reload",
     HaproxyOptions,
     _make,
     needs=_needs,

@@ -26,19 +26,19 @@ class HaproxyOptions(ServerOptions, kw_only=True):
 
     socket: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a socket"),
-        help="The `stats socket` of HAProxy, of level admin. With it a running HAProxy takes a new "
-        "list over without a reload, and changes made there by others are noticed. Without it, "
+        help="The `stats socket` of HAProxy, of level admin. With it, a running HAProxy loads a "
+        "new list without a reload, and changes by others there are detected. Without it, "
         "HAProxy is reloaded.",
         default=None,
     )
     program: str = option(
         lambda: kinds.Text("a program"),
-        help="HAProxy's own program, which checks its configuration.",
+        help="HAProxy's program, which checks its configuration.",
         default="haproxy",
     )
     config: tuple[Path, ...] = option(
         lambda: kinds.OneOrMany(kinds.AbsolutePath("the path of a file or folder")),
-        help="HAProxy's configuration, as it is given with `-f`.",
+        help="HAProxy's configuration, as passed with `-f`.",
         default=(Path("/etc/haproxy/haproxy.cfg"),),
     )
 

@@ -24,7 +24,7 @@ class Variant(Enum):
 def _which_iptables() -> Any:
     return option(
         lambda: kinds.Choice(Variant),
-        help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
+        help="The variant of iptables: `nft`, `legacy`, or `auto` for the system's default.",
         default=Variant.AUTO,
         remembered=True,
     )
@@ -36,9 +36,10 @@ class IpsetOptions(Value):
     ports: tuple[Port, ...] = option(
         port_list,
         help="The ports to guard. allowsync then owns the chains `allowsync-<allowlist>` and "
-        "`allowsync_<allowlist>` in the table mangle of iptables and ip6tables, a gate in front "
-        "of everything else, ports published by Docker included. Without, only the sets "
-        "`allowsync-<allowlist>-4` and `allowsync-<allowlist>-6` are kept, for your own rules.",
+        "`allowsync_<allowlist>` in the table mangle of iptables and ip6tables: a gate in "
+        "front of all other rules, for ports published by Docker as well. Without ports, "
+        "only the sets `allowsync-<allowlist>-4` and `allowsync-<allowlist>-6` are "
+        "maintained, for your own rules.",
         default=(),
         remembered=True,
     )
@@ -52,8 +53,8 @@ class IpsetOptions(Value):
     iptables: Variant = _which_iptables()
     end_streams: bool = option(
         lambda: kinds.Boolean(),
-        help="Without `ports`: end what still runs of those who were taken out. "
-        "A gate always does so.",
+        help="Without `ports`: whether to end the established connections of removed hosts. A "
+        "gate always does.",
         default=True,
         remembered=True,
     )
@@ -69,8 +70,8 @@ class IpsetDenyOptions(Value):
 
     ports: tuple[Port, ...] = option(
         port_list,
-        help="The ports that blocked networks do not reach. Without, they reach nothing: all that "
-        "comes from them is dropped, but answers to what this machine asks them. allowsync owns "
+        help="The ports that are closed to blocked networks. Without ports, all packets from "
+        "them are dropped, except replies to connections of this machine. allowsync owns "
         "the chains `allowsync-<denylist>` and `allowsync_<denylist>` in the table mangle.",
         default=(),
         remembered=True,

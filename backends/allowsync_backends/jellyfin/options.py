@@ -60,44 +60,45 @@ class JellyfinOptions(Value):
 
     url: str = option(
         lambda: kinds.Pattern(_URL, "a URL such as http://127.0.0.1:8096"),
-        help="Where Jellyfin is, with its base URL if it has one.",
+        help="The URL of Jellyfin, with its base URL if it has one.",
     )
     setting: JellyfinSetting = option(
         lambda: kinds.Choice(JellyfinSetting),
-        help="The list that is kept: `known_proxies`, whose `X-Forwarded-For` Jellyfin believes; "
-        "`lan_networks`, which count as local; or `remote_filter`, who else may connect.",
+        help="The list to maintain: `known_proxies`, whose `X-Forwarded-For` Jellyfin trusts; "
+        "`lan_networks`, which count as local; or `remote_filter`, the other networks that "
+        "may connect.",
     )
     api_key_file: KeptSecret | None = option(
         lambda: kinds.SecretFile(flaw),
-        help="A file that holds an API key, made in the dashboard under *API Keys*.",
+        help="A file with an API key, created in the dashboard under *API Keys*.",
         default=None,
     )
     api_key_env: KeptSecret | None = option(
         lambda: kinds.SecretEnv(flaw),
-        help="Instead: an environment variable that holds it.",
+        help="Instead: an environment variable with it.",
         default=None,
     )
     api_key_credential: KeptSecret | None = option(
         lambda: kinds.SecretCredential(flaw),
-        help="Instead: a systemd credential that holds it.",
+        help="Instead: a systemd credential with it.",
         default=None,
     )
     ca_file: Path | None = option(
         lambda: kinds.AbsolutePath("a file of certificates"),
-        help="Certificates (PEM) that are trusted at `https://` instead of the system's: of an "
-        "authority of your own, or of a server that signed its own.",
+        help="Certificates (PEM) to trust for `https://` instead of the system's: of a private "
+        "CA, or a self-signed one.",
         default=None,
     )
     restart: bool = option(
         lambda: kinds.Boolean(),
-        help="Whether to restart Jellyfin after a change of `known_proxies`, which it reads only "
-        "when it starts. What is being watched is interrupted.",
+        help="Whether to restart Jellyfin after a change of `known_proxies`, which it reads "
+        "only at startup. A restart interrupts playback.",
         default=False,
     )
     plain_http: bool = option(
         lambda: kinds.Boolean(),
-        help="Whether the key may go in the clear to a host that is neither this machine nor a "
-        "private address: a name such as that of a container.",
+        help="Whether the key may be sent unencrypted to a host that is neither this machine "
+        "nor a private address, such as a container's name.",
         default=False,
     )
 

@@ -47,54 +47,54 @@ class KubernetesOptions(Value):
 
     kind: ObjectKind = option(
         lambda: kinds.Choice(ObjectKind),
-        help="The kind of object whose list is kept: a `Middleware` or `MiddlewareTCP` of Traefik, "
-        "a `NetworkPolicy`, a `CiliumCIDRGroup`, a `GlobalNetworkSet` of Calico, or the source "
-        "ranges of a `Service` of type `LoadBalancer`.",
+        help="The kind of object whose list is maintained: a `Middleware` or `MiddlewareTCP` of "
+        "Traefik, a `NetworkPolicy`, a `CiliumCIDRGroup`, a `GlobalNetworkSet` of Calico, "
+        "or the source ranges of a `Service` of type `LoadBalancer`.",
     )
     namespace: str | None = option(
         lambda: kinds.Pattern(_LABEL, "the name of a namespace"),
-        help="The namespace it is in; none for `CiliumCIDRGroup` and `GlobalNetworkSet`.",
+        help="The object's namespace; none for `CiliumCIDRGroup` and `GlobalNetworkSet`.",
         default=None,
     )
     object: str | None = option(
         lambda: kinds.Pattern(_NAME, "the name of an object"),
-        help="What it is called. Without this, `allowsync-<allowlist>`, with `-` for `_`. A "
-        "`Service` has to be named: it is yours, and never made.",
+        help="The object's name. Default: `allowsync-<allowlist>`, with `-` for `_`. A "
+        "`Service` has to be named, as it is never created.",
         default=None,
     )
     pods: tuple[str, ...] = option(
         lambda: kinds.ListOf(
             kinds.Pattern(_POD_LABEL, "a label such as app=jellyfin"), unique=True
         ),
-        help="For a `NetworkPolicy`: the labels of the pods that it closes to all others.",
+        help="For a `NetworkPolicy`: the labels of the pods that only hosts may reach.",
         default=(),
     )
     ports: tuple[Port, ...] = option(
         port_list,
-        help="For a `NetworkPolicy`: the ports of these pods that hosts reach. Without this, all.",
+        help="For a `NetworkPolicy`: the ports of these pods that hosts may reach. Default: all.",
         default=(),
     )
     families: tuple[Family, ...] = option(
         lambda: kinds.ListOf(kinds.Choice(Family), unique=True, least=1),
-        help="The families of the networks that are put into the list. Leave one out where what "
-        "reads the list cannot hold it.",
+        help="The address families of the list. Omit one that the reader of the list does not "
+        "support.",
         default=BOTH_FAMILIES,
     )
     kubeconfig: Path | None = option(
         lambda: kinds.AbsolutePath("a kubeconfig"),
-        help="The kubeconfig that says where the cluster is and who asks. Without this, allowsync "
-        "runs in a pod, and asks as its service account.",
+        help="The kubeconfig with the cluster and the user. Without it, allowsync runs in a pod "
+        "and uses its service account.",
         default=None,
     )
     context: str | None = option(
         lambda: kinds.Text("the name of a context"),
-        help="The context in it. Without this, its `current-context`.",
+        help="The context of the kubeconfig. Default: its `current-context`.",
         default=None,
     )
     force: bool = option(
         lambda: kinds.Boolean(),
-        help="Whether to take over the list of an object where another field manager, such as "
-        "kubectl or Helm, has written it. What that one wrote is replaced.",
+        help="Whether to take over a list that another field manager, such as kubectl or Helm, "
+        "has written, and replace its content.",
         default=False,
     )
 

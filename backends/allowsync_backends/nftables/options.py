@@ -20,16 +20,16 @@ class SharedSets(Value):
         lambda: kinds.Pattern(
             rf"(?:inet|ip|ip6|bridge|netdev) {_NAME}", 'a table such as "inet filter"'
         ),
-        help="The table the sets are in: its family and its name.",
+        help="The table of the sets: its family and its name.",
     )
     ipv4: str | None = option(
         lambda: kinds.Pattern(_NAME, "the name of a set"),
-        help="The set of type `ipv4_addr`. Without it, IPv4 networks are not put anywhere.",
+        help="The set of type `ipv4_addr`. Without it, IPv4 networks are not added to any set.",
         default=None,
     )
     ipv6: str | None = option(
         lambda: kinds.Pattern(_NAME, "the name of a set"),
-        help="The set of type `ipv6_addr`. Without it, IPv6 networks are not put anywhere.",
+        help="The set of type `ipv6_addr`. Without it, IPv6 networks are not added to any set.",
         default=None,
     )
 
@@ -51,8 +51,8 @@ class NftablesOptions(Value):
 
     ports: tuple[Port, ...] = option(
         port_list,
-        help="The ports to guard. allowsync then owns the table `inet allowsync_<allowlist>`, "
-        "a gate in front of everything else, ports published by Docker included.",
+        help="The ports to guard. allowsync then owns the table `inet allowsync_<allowlist>`: a "
+        "gate in front of all other rules, for ports published by Docker as well.",
         default=(),
         remembered=True,
     )
@@ -66,7 +66,7 @@ class NftablesOptions(Value):
     set: SharedSets | None = option(
         lambda: kinds.Object(SharedSets),
         help="Instead of `ports`: sets of your own ruleset to fill. Entries are marked by their "
-        "comment; what else is in the sets is left alone.",
+        "comment; other elements of the sets stay.",
         default=None,
         remembered=True,
     )
@@ -90,8 +90,8 @@ class NftablesDenyOptions(NftablesOptions):
 
     ports: tuple[Port, ...] = option(
         port_list,
-        help="The ports that blocked networks do not reach. Without, they reach nothing: all that "
-        "comes from them is dropped, but answers to what this machine asks them. allowsync owns "
+        help="The ports that are closed to blocked networks. Without ports, all packets from "
+        "them are dropped, except replies to connections of this machine. allowsync owns "
         "the table `inet allowsync_<denylist>`.",
         default=(),
         remembered=True,
@@ -106,7 +106,7 @@ class NftablesDenyOptions(NftablesOptions):
     set: SharedSets | None = option(
         lambda: kinds.Object(SharedSets),
         help="Instead of a gate: sets of your own ruleset to fill. Entries are marked by their "
-        "comment; what else is in the sets is left alone.",
+        "comment; other elements of the sets stay.",
         default=None,
         remembered=True,
     )

@@ -32,33 +32,31 @@ class NginxOptions(ServerOptions, kw_only=True):
 
     style: Style = option(
         lambda: kinds.Choice(Style),
-        help="`allow`: a line for each network and `deny all`, to be included in the `server` or "
-        "`location` that only friends may reach. `geo`: a variable that is 1 for friends and 0 for "
-        "everyone else, to be included in `http` or `stream`. `realip`: `set_real_ip_from` for "
-        "each network, for an allowlist of proxies: whom nginx believes about the addresses of "
-        "clients.",
+        help="`allow`: a line for each network and `deny all`, to be included in the `server` "
+        "or `location` that only hosts may reach. `geo`: a variable that is 1 for hosts "
+        "and 0 for all others, to be included in `http` or `stream`. `realip`: "
+        "`set_real_ip_from` for each network, for an allowlist of the proxies that nginx "
+        "trusts to report client addresses.",
         default=Style.ALLOW,
     )
     variable: str | None = option(
         lambda: kinds.Pattern(_NAME, "the name of a variable, without $"),
-        help="The variable of `style: geo`. Without it, `allowsync_` and the name of the "
-        "allowlist.",
+        help="The variable of `style: geo`. Default: `allowsync_` and the name of the allowlist.",
         default=None,
     )
     source: str | None = option(
         lambda: kinds.Pattern(rf"\${_NAME}", "a variable of nginx such as $realip_remote_addr"),
-        help="What `style: geo` takes for the address of a client. Without it, the address nginx "
-        "itself uses, `$remote_addr`.",
+        help="The variable with the client address for `style: geo`. Default: `$remote_addr`.",
         default=None,
     )
     program: str = option(
         lambda: kinds.Text("a program"),
-        help="nginx's own program, which checks its configuration.",
+        help="nginx's program, which checks its configuration.",
         default="nginx",
     )
     config: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="nginx's main configuration, where that is not the program's default.",
+        help="nginx's main configuration, if it is not the program's default.",
         default=None,
     )
 
@@ -86,12 +84,12 @@ class NginxDenyOptions(NginxOptions, kw_only=True):
 
     style: Style = option(
         lambda: kinds.Choice((Style.GEO,)),
-        help="`geo`: a variable that is 1 for blocked networks and 0 for everyone else, to be "
+        help="`geo`: a variable that is 1 for blocked networks and 0 for all others, to be "
         "included in `http` or `stream`.",
         default=Style.GEO,
     )
     variable: str | None = option(
         lambda: kinds.Pattern(_NAME, "the name of a variable, without $"),
-        help="The variable. Without it, `allowsync_` and the name of the denylist.",
+        help="The variable. Default: `allowsync_` and the name of the denylist.",
         default=None,
     )

@@ -41,8 +41,8 @@ class TraefikOptions(ServerOptions, kw_only=True):
 
     unit: str | None = option(
         lambda: kinds.Text("the name of a systemd unit"),
-        help="The systemd unit Traefik runs as, if it does. It is never reloaded: "
-        "`check` looks at it, and a run when `api` does not answer.",
+        help="The systemd unit of Traefik, if it has one. It is never reloaded; `check` reads "
+        "its state, and so does a run if `api` does not answer.",
         default=None,
     )
     check: tuple[str, ...] = option(
@@ -52,49 +52,50 @@ class TraefikOptions(ServerOptions, kw_only=True):
     )
     reload: tuple[str, ...] = option(
         command,
-        help="A command to run after each change. Traefik needs none: it watches its files.",
+        help="A command to run after each change. Traefik needs none, as it watches its files.",
         default=(),
     )
     middleware: str | None = option(
         lambda: kinds.Pattern(_NAME, "a name of letters, digits, `-` and `_`"),
-        help="What the middleware is called. Without this, `allowsync-<allowlist>`; routers refer "
-        "to it as `allowsync-<allowlist>@file`.",
+        help="The name of the middleware. Default: `allowsync-<allowlist>`; routers refer to it "
+        "as `allowsync-<allowlist>@file`.",
         default=None,
     )
     kinds: tuple[MiddlewareKind, ...] = option(
         lambda: kinds.ListOf(kinds.Choice(MiddlewareKind), unique=True, least=1),
-        help="`http`, `tcp`, or both: which routers it is for. Each has a middleware of this name.",
+        help="`http`, `tcp`, or both: the kinds of routers it is for. Each kind gets a "
+        "middleware of this name.",
         default=(MiddlewareKind.HTTP,),
     )
     version: int = option(
         lambda: kinds.Integer(2, 3),
-        help="The major version of Traefik. For 2, it is written as `ipWhiteList`.",
+        help="The major version of Traefik. For 2, the middleware is an `ipWhiteList`.",
         default=3,
     )
     depth: int | None = option(
         lambda: kinds.Integer(1, 100),
-        help="Behind a proxy: which address of `X-Forwarded-For` counts, from the right; 1 is the "
-        "one that the last proxy wrote. HTTP only. Name that proxy in Traefik's "
-        "`forwardedHeaders.trustedIPs`.",
+        help="Behind a proxy: the position of the client address in `X-Forwarded-For`, from the "
+        "right; 1 is the address that the last proxy added. HTTP only. Add that proxy to "
+        "Traefik's `forwardedHeaders.trustedIPs`.",
         default=None,
     )
     excluded_ips: tuple[Network | str, ...] = option(
         lambda: kinds.ListOf(kinds.ProxyOrSource(), unique=True),
-        help="Instead of `depth`: the networks of your proxies. The address in `X-Forwarded-For` "
-        "that counts is the first from the right that is in none of them. A name such as "
-        "`cloudflare` stands for all that this source publishes as its own, kept current. "
-        "HTTP only.",
+        help="Instead of `depth`: the networks of your proxies. The client address is then the "
+        "first in `X-Forwarded-For`, from the right, that is in none of them. A name such "
+        "as `cloudflare` means all networks that this source publishes as its own, kept up "
+        "to date. HTTP only.",
         default=(),
     )
     reject_status: int | None = option(
         lambda: kinds.Integer(400, 599),
-        help="The HTTP status that strangers get, for 403. Version 3 only.",
+        help="The HTTP status for all others, instead of 403. Version 3 only.",
         default=None,
     )
     api: str | None = option(
         lambda: kinds.Pattern(_URL, "a URL such as http://127.0.0.1:8080"),
-        help="Where Traefik's API is. With it, a change is confirmed: Traefik itself says that "
-        "it uses the file, within 30 seconds, or the old one is put back.",
+        help="The URL of Traefik's API. With it, changes are confirmed: unless Traefik reports "
+        "within 30 seconds that it uses the new file, the old one is restored.",
         default=None,
     )
 

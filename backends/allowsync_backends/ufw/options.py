@@ -29,7 +29,7 @@ class UfwOptions(Value):
     )
     end_streams: bool = option(
         lambda: kinds.Boolean(),
-        help="End what still runs of those who were taken out. UFW lets it go on otherwise.",
+        help="Whether to end the established connections of removed hosts, which UFW does not.",
         default=True,
         remembered=True,
     )

@@ -188,7 +188,7 @@ def _account_options(command: F) -> F:
         click.option("--account-id", metavar="ID", help="The account, if no target names it."),
         click.option("--token-file", metavar="PATH", help="A file that holds the API token."),
         click.option("--token-env", metavar="NAME", help="Instead: an environment variable."),
-        click.option("--api-url", metavar="URL", help="Where the API is."),
+        click.option("--api-url", metavar="URL", help="The URL of the API."),
     )
     for one in reversed(options):
         command = one(command)

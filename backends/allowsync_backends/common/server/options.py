@@ -37,34 +37,34 @@ class ServerOptions(Value, kw_only=True):
     mode: int = option(mode_kind, help="The file's permissions.", default=0o644)
     unit: str | None = option(
         lambda: kinds.Text("the name of a systemd unit"),
-        help="The systemd unit the server runs as. Without this, `pid_file` and `container`, the "
-        "one that its packages bring along.",
+        help="The systemd unit of the server. Without `unit`, `pid_file` and `container`: the "
+        "unit of its package.",
         default=None,
     )
     pid_file: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a pid file"),
-        help="Where a server that is no systemd unit writes its process id.",
+        help="The pid file of a server without a systemd unit.",
         default=None,
     )
     container: str | None = option(
         lambda: kinds.Text("the name of a container"),
-        help="The container the server runs in. The folder of `path` must be mounted there, not "
-        "the file alone, and under the same path.",
+        help="The container of the server. The folder of `path`, not just the file, must be "
+        "mounted there under the same path.",
         default=None,
     )
     runtime: Runtime = option(
-        lambda: kinds.Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
+        lambda: kinds.Choice(Runtime), help="The container runtime.", default=Runtime.DOCKER
     )
     check: tuple[str, ...] = option(
         command,
-        help="A command to use in place of the server's own check of its configuration. Where it "
-        "has `{path}`, it is run on the new file before that takes its place; else after, and the "
-        "old file is put back when it fails.",
+        help="A command that replaces the server's own check of its configuration. With "
+        "`{path}` in it, it checks the new file before that replaces the old one; "
+        "otherwise it runs after that, and the old file is restored if it fails.",
         default=(),
     )
     reload: tuple[str, ...] = option(
         command,
-        help="A command to use in place of the server's own reload. It must not return before the "
+        help="A command that replaces the server's own reload. It must not return before the "
         "server uses the new file.",
         default=(),
     )
