@@ -103,18 +103,20 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
 def _leave_traces(memory: Memory, report: RunReport) -> None:
     """Mark this run as recorded. Unrecorded entries of targets outside it are still to be found.
 
-    A run without its confirmation is not marked. Nor is one that follows a lost state and could not
-    read every target: the gate of an unread one is still lost.
+    A run without its confirmation is not marked. Nor is one that follows a lost state and did not
+    read every target: the gate of an unread one is still lost. A state in place of another one then
+    lacks the runs of that.
     """
-    request = memory.request
-    if memory.unsure and request.only:
-        return
-    if memory.behind and any(one.current is None for one in report.targets):
+    request, latest = memory.request, memory.now.latest or memory.now.instant
+    unread = memory.behind and any(one.current is None for one in report.targets)
+    if unread or (memory.unsure and request.only):
+        if memory.moved and not request.confirming:
+            memory.store.note_run(latest, recorded=False)
         return
     if memory.unsure:
         take_mark(unrecorded_mark(memory.config.state))
     if not request.confirming:
-        memory.store.note_run(memory.now.latest or memory.now.instant)
+        memory.store.note_run(latest)
         if not request.rehearsed:
             note_configuration(memory.config.path, memory.config.state)
 

@@ -84,8 +84,8 @@ def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> 
 
 
 def knows(known: Chronology, forgotten: datetime | None) -> bool:
-    """Whether a run is remembered that came after the last one that left no memory."""
-    return forgotten is not None and known.last is not None and known.last.wall > forgotten
+    """Whether a run is remembered that came no earlier than the last one that left no memory."""
+    return forgotten is not None and known.last is not None and known.last.wall >= forgotten
 
 
 def _gaps(known: Chronology, instant: datetime) -> tuple[Gap, ...]:

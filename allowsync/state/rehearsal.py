@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class RehearsalStore(Store):
     """A store whose runs are recorded in memory alone."""
 
-    def note_run(self, latest: datetime) -> None:
+    def note_run(self, latest: datetime, *, recorded: bool = True) -> None:
         """Leave no mark: no later run could have it on record."""
 
 

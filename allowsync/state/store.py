@@ -114,8 +114,7 @@ class Store(Database):
         """Open for a dry run or a report: nothing is written, not even a missing file."""
         from allowsync.state.private_copy import open_for_reading
 
-        emptied = cut_short(path)
-        store = cls(path, open_for_reading(path))
+        emptied, store = cut_short(path), cls(path, open_for_reading(path))
         store.lost = emptied
         return store
 
@@ -243,13 +242,15 @@ class Store(Database):
         forgotten = [latest for started, latest in noted if not self._rows(known, started)]
         return instant(max(forgotten)) if forgotten else None
 
-    def note_run(self, latest: datetime) -> None:
-        """Mark outside the database that this run is recorded there.
+    def note_run(self, latest: datetime, *, recorded: bool = True) -> None:
+        """Mark outside the database that this run is recorded; else that one before it is not.
 
         Args:
             latest: The latest instant that the clock ever showed.
+            recorded: False where this state took another one's place.
         """
-        note_run(self.path, self.user, self._started, max(number(latest), self._started))
+        at = self._started - (not recorded)
+        note_run(self.path, self.user, at, max(number(latest), at))
 
     def forget_runs(self) -> None:
         """Delete the marks of runs outside the database."""
@@ -261,8 +262,7 @@ class Store(Database):
         Raises:
             StateError: The last run cannot be read.
         """
-        last = self.last_run()
-        if last is not None and last.started >= since:
+        if (last := self.last_run()) is not None and last.started >= since:
             self._started = number(last.started)
             self.note_run(self.chronology().latest or last.started)
 

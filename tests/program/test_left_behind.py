@@ -265,7 +265,10 @@ def test_a_gate_stays_closed_where_the_state_is_elsewhere_and_no_host_is_known(
     assert (f"the state was {before} until now" in done.err) is not cleared
 
 
-def test_a_run_for_another_list_takes_no_lost_state_for_a_first_run(here: Inside) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["lost", "elsewhere"])
+def test_a_run_for_another_list_takes_no_lost_state_for_a_first_run(
+    here: Inside, elsewhere: bool
+) -> None:
     """It makes a state of its own, which knows of a run, and not of the gate that is gone."""
     here.hosts = {"alice": {"networks": [ALICE]}}
     both = {"web": {"targets": [{"nftables": PORTS}]}, "mail": {"targets": [{"ipset": MAIL}]}}
@@ -273,7 +276,10 @@ def test_a_run_for_another_list_takes_no_lost_state_for_a_first_run(here: Inside
     assert here("apply").code == 0
     here.hosts = {"alice": "alice.example.net"}
     take_down(here.inside)
-    here.state.unlink()
+    if elsewhere:
+        here.more = {**here.more, "state": str(here.folder / "elsewhere" / "state.db")}
+    else:
+        here.state.unlink()
     assert (here("apply --only mail").code, here.gates()) == (1, {"mail"})
     for command in ("apply --offline --only mail", "apply"):
         done = here(command)
