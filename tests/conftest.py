@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support import order, sampling, scoreboard, speeds
+from tests.support import leftovers, order, sampling, scoreboard, speeds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -80,6 +80,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let what a failed test left open be no other one's failure."""
+    done = yield
+    if item.stash.get(_FAILED, False):
+        leftovers.forget_failure()
+    return done
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -98,6 +110,8 @@ def pytest_runtest_makereport(
     if os.environ.get("CI") and report.outcome == "skipped":
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and in CI nothing may be: {report.longrepr}"
+    if report.failed:
+        item.stash[_FAILED] = True
     return report
 
 
