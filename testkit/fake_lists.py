@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Answer: TypeAlias = "bytes | Callable[[socket.socket, ListRequest], None]"
 
-PATIENCE: Final = 10.0  # seconds that a connection may stand still
+PATIENCE: Final = 30.0  # seconds that a connection may stand still
 _HEAD: Final = 65536
 
 

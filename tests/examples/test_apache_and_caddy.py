@@ -81,7 +81,7 @@ def over_tls(inside: Namespace, source: str) -> int:
 
     def get() -> int:
         asked = http.client.HTTPSConnection(
-            server, 443, source_address=(source, 0), timeout=20, context=trusting
+            server, 443, source_address=(source, 0), timeout=60, context=trusting
         )
         asked.request("GET", "/", headers={"Host": SITE})
         found = asked.getresponse().status
@@ -92,7 +92,7 @@ def over_tls(inside: Namespace, source: str) -> int:
 
 
 def wait_for_jellyfin(inside: Namespace) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while status(inside, "127.0.0.1", 8096, server="127.0.0.1") != OK:
         assert time.monotonic() < deadline
         time.sleep(0.05)

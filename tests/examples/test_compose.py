@@ -164,7 +164,7 @@ def traefik(inside: Namespace, folder: Path) -> Iterator[None]:
 
 def until_served(inside: Namespace) -> None:
     """Wait until Traefik answers: 404, while there is no middleware."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert inside.run(asked, FRIEND) == 404
@@ -179,7 +179,7 @@ def asked(source: str) -> int:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = HTTPSConnection(
-        SERVER, 443, timeout=10, source_address=(source, 0), context=context
+        SERVER, 443, timeout=60, source_address=(source, 0), context=context
     )
     try:
         connection.request("GET", "/System/Info/Public", headers={"Host": NAME})

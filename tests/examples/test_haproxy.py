@@ -98,9 +98,9 @@ def ask(
         to, port = (SERVER6 if ":" in source else SERVER), (443 if tls else 80)
         ours = (source, 0)
         connection = (
-            http.client.HTTPSConnection(to, port, timeout=20, source_address=ours, context=context)
+            http.client.HTTPSConnection(to, port, timeout=60, source_address=ours, context=context)
             if tls
-            else http.client.HTTPConnection(to, port, timeout=20, source_address=ours)
+            else http.client.HTTPConnection(to, port, timeout=60, source_address=ours)
         )
         connection.request("GET", path, headers={"Host": host})
         status = connection.getresponse().status

@@ -94,10 +94,10 @@ def ask(
 
     def get() -> tuple[int, str]:
         asked = (
-            http.client.HTTPConnection(server, 80, source_address=(source, 0), timeout=20)
+            http.client.HTTPConnection(server, 80, source_address=(source, 0), timeout=60)
             if plain
             else http.client.HTTPSConnection(
-                server, 443, source_address=(source, 0), timeout=20, context=trusting
+                server, 443, source_address=(source, 0), timeout=60, context=trusting
             )
         )
         asked.request("GET", "/", headers=dict(headers or {}))

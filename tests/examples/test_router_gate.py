@@ -25,7 +25,7 @@ from tests.support.internet import (
     SERVER,
     Internet,
 )
-from tests.support.probe import IN_VAIN, tcp_answers
+from tests.support.probe import IN_VAIN, PATIENCE, tcp_answers
 from tests.support.program import allowsync
 
 if TYPE_CHECKING:
@@ -133,12 +133,12 @@ def test_friends_on_the_list_reach_jellyfin_through_the_router(router: Router) -
     assert not router.stranger()
     router.admit(f"{FRIEND}/32", f"{ip_network(f'{FRIEND6}/64', strict=False)}")
     assert router() == 0
-    assert router.reached(FRIEND, wait=10)
-    assert router.reached(FRIEND6, CONTAINER6, wait=10)
+    assert router.reached(FRIEND, wait=PATIENCE)
+    assert router.reached(FRIEND6, CONTAINER6, wait=PATIENCE)
     assert not router.stranger()
     router.admit(f"{FRIEND_TOO}/32")
     assert router() == 0
-    assert router.reached(FRIEND_TOO, wait=10)
+    assert router.reached(FRIEND_TOO, wait=PATIENCE)
     assert not router.reached(FRIEND)
     assert not router.reached(FRIEND6, CONTAINER6)
     router.admit()
@@ -164,13 +164,13 @@ def test_what_is_no_whole_list_changes_nothing(router: Router) -> None:
     ):
         router.list.write_text(text)
         assert router() == 1, text
-        assert router.reached(FRIEND, wait=10), text
+        assert router.reached(FRIEND, wait=PATIENCE), text
         assert not router.stranger(), text
     router.list.unlink()
     assert router() == 1
     assert router("-", good.replace(f"{FRIEND}/32\n", "")) == 0
     assert not router.reached(FRIEND)
-    assert router.reached(FRIEND_TOO, wait=10)
+    assert router.reached(FRIEND_TOO, wait=PATIENCE)
 
 
 @pytest.mark.parametrize("source", [URL, "-"], ids=["fetched", "at boot"])
@@ -180,7 +180,7 @@ def test_a_restart_without_the_list_puts_up_the_last_one(router: Router, source:
     router.internet.server.nft("delete table inet jellyfin_gate")
     router.list.unlink()
     assert router(source) == 1
-    assert router.reached(FRIEND, wait=10)
+    assert router.reached(FRIEND, wait=PATIENCE)
     assert not router.stranger()
 
 

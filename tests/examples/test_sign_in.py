@@ -169,7 +169,7 @@ def asking(inside: Namespace, port: int) -> Ask:
     def ask(source: str, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
         def get() -> tuple[int, dict[str, str]]:
             server = SERVER6 if ":" in source else SERVER
-            asked = http.client.HTTPConnection(server, port, source_address=(source, 0), timeout=20)
+            asked = http.client.HTTPConnection(server, port, source_address=(source, 0), timeout=60)
             asked.request("GET", "/", headers={"Host": SITE, **headers})
             answer = asked.getresponse()
             body = answer.read()
@@ -185,7 +185,7 @@ def keeps_its_promise(inside: Namespace, recipe: Recipe, names: NameServer, ask:
     """Friend, stranger, forged identities, somebody who signed in, a move, and nobody at all."""
 
     def soon(source: str, code: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (seen := ask(source, {})[0]) != code:
             assert time.monotonic() < deadline, f"{source} still gets {seen}"
             time.sleep(0.05)

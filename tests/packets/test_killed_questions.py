@@ -108,7 +108,7 @@ def test_nothing_is_left_of_a_command_that_is_killed(
                 time.sleep(random.uniform(0.1, 1.0) * whole)
                 running.send_signal(signal.SIGKILL)
                 running.communicate()
-            end = time.monotonic() + 5
+            end = time.monotonic() + 60
             while children() - others and time.monotonic() < end:
                 time.sleep(0.01)
             assert children() <= others

@@ -12,7 +12,7 @@ from testkit.fake_dns.tls import Authority
 from testkit.fake_lists import ListServer, status, whole
 from tests.support.gates import GUARDED
 from tests.support.internet import CONTAINER, FRIEND, FRIEND_TOO, SERVER, STRANGER
-from tests.support.probe import IN_VAIN, tcp_answers
+from tests.support.probe import IN_VAIN, PATIENCE, tcp_answers
 from tests.support.program import ProgramResult, allowsync
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_who_is_on_a_list_gets_in_and_no_one_else(office: Office) -> None:
     first = office("apply")
     assert "1 network fetched" in first.err
     assert office("apply").code == 0
-    assert office.passes(FRIEND, wait=2.0)
+    assert office.passes(FRIEND, wait=PATIENCE)
     assert not office.passes(FRIEND_TOO)
     assert len(office.web.requests) == 1
 
@@ -85,4 +85,4 @@ def test_a_name_that_moves_into_the_lan_is_not_asked(office: Office) -> None:
     assert len(office.web.requests) == 1
     said = f"{NAME} is not asked: {CONTAINER} is a private address"
     assert said in office("resolve").out
-    assert office.passes(FRIEND, wait=2.0)
+    assert office.passes(FRIEND, wait=PATIENCE)

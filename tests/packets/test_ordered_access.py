@@ -14,7 +14,7 @@ from testkit.fake_dns.behaviours import Silent
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.gates import GUARDED
 from tests.support.internet import FRIEND, FRIEND6, FRIEND_TOO, SERVER, STRANGER
-from tests.support.probe import IN_VAIN, tcp_answers
+from tests.support.probe import IN_VAIN, PATIENCE, tcp_answers
 from tests.support.program import ProgramResult, allowsync
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Gate:
 
     def passes(self, source: str) -> bool:
         """Whether a connection from an address of the friend's gets in."""
-        wait = 2.0 if source in self.entries else IN_VAIN
+        wait = PATIENCE if source in self.entries else IN_VAIN
         return tcp_answers(self.internet.friend, SERVER, GUARDED, source=source, wait=wait)
 
     @property

@@ -167,25 +167,26 @@ def test_a_child_that_a_backend_leaves_behind_holds_neither_the_output_nor_the_l
     write(here, "leaving")
     ran = started(here, "apply")
     try:
-        assert ran.communicate(timeout=30)[1] == ""
+        assert ran.communicate(timeout=120)[1] == ""
         again = started(here, "apply", "--only", "web/file")
-        assert (ran.returncode, again.communicate(timeout=30), again.returncode) == (0, ("", ""), 0)
+        said = again.communicate(timeout=120)
+        assert (ran.returncode, said, again.returncode) == (0, ("", ""), 0)
     finally:
         os.kill(int((here / "site/leaving_module.py.pid").read_text()), signal.SIGKILL)
 
 
 def test_a_signal_ends_a_command_whose_backend_is_at_work(here: Path) -> None:
-    plug(here, "slow", "read", "open(__file__ + '.mark', 'w').close(); time.sleep(50)")
+    plug(here, "slow", "read", "open(__file__ + '.mark', 'w').close(); time.sleep(1000)")
     write(here, "slow")
     mark, ran = here / "site/slow_module.py.mark", started(here, "apply")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not mark.exists() and time.monotonic() < until:
         time.sleep(0.01)
     ran.send_signal(signal.SIGTERM)
-    assert ran.communicate(timeout=30) == ("", "")
+    assert ran.communicate(timeout=120) == ("", "")
     assert ran.returncode == -signal.SIGTERM
     again = started(here, "apply", "--only", "web/file")  # nothing holds the lock
-    assert (again.wait(timeout=30), (here / "good.txt").exists()) == (0, True)
+    assert (again.wait(timeout=120), (here / "good.txt").exists()) == (0, True)
     again.communicate()
 
 

@@ -126,7 +126,7 @@ SLOW = """
 def read(self):
     open(os.environ["MARK"], "w").close()
     try:
-        time.sleep(30)
+        time.sleep(1000)
     except BaseException:
         pass
     return Current()
@@ -180,7 +180,7 @@ def test_what_a_backend_does_at_exit_has_a_time_limit(here: Path) -> None:
     began = time.monotonic()
     ended = typed(here, "$A apply $C --output json", PYTHONPATH=site)
     assert json.loads(ended.stdout)["exit_code"] == ended.returncode == 1
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 200
 
 
 def test_a_real_interrupt_ends_the_run_whatever_a_backend_catches(here: Path) -> None:
@@ -195,5 +195,5 @@ def test_a_real_interrupt_ends_the_run_whatever_a_backend_catches(here: Path) ->
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20)[1] == "allowsync: interrupted\n"
+    assert process.communicate(timeout=120)[1] == "allowsync: interrupted\n"
     assert (process.returncode, (here / "x.txt").exists()) == (130, False)

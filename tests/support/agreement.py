@@ -205,8 +205,10 @@ def compare(world: Internet) -> Comparison:
     places = dict.fromkeys((FRIEND, FRIEND6), world.friend) | dict.fromkeys(
         (STRANGER, STRANGER6), world.stranger
     )
-    real = outcomes(places, arrivals)
-    return Comparison(arrivals, tuple(by_question), [told(one) for one in by_question], real)
+    copied = [told(one) for one in by_question]
+    expected = {n for n, said in enumerate(copied) if said not in ("dropped", "unknown")}
+    real = outcomes(places, arrivals, expected)
+    return Comparison(arrivals, tuple(by_question), copied, real)
 
 
 def main() -> None:

@@ -288,7 +288,7 @@ def _run(*argv: str, seconds: float = 120) -> str:
     except subprocess.TimeoutExpired:
         process.terminate()
         try:
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
             out, _ = process.communicate()

@@ -54,7 +54,7 @@ class FakeRequests:
         sent = {"Authorization": f"Bearer {self.fake.token}", "Content-Type": "application/json"}
         sent |= self.headers | {key.replace("_", "-"): value for key, value in headers.items()}
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = HTTPConnection(base.netloc, timeout=10)
+        connection = HTTPConnection(base.netloc, timeout=60)
         try:
             kept = {key: value for key, value in sent.items() if value}
             connection.request(method, base.path + path, data, kept)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-PATIENCE: Final = 30.0  # seconds
+PATIENCE: Final = 60.0  # seconds
 PASSWORDS: Final = {"root": "of-root", "resolver": "of-resolvers", "applier": "of-appliers"}
 
 

@@ -129,7 +129,7 @@ class Fail2ban:
 
     def until_ready(self) -> None:
         """Wait until all of its jails run."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not all(f"Jail '{name}' started" in self.log() for name in self.jails):
             assert self._process is None or self._process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
@@ -139,7 +139,7 @@ class Fail2ban:
         """End it, if it runs."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=120)
             self._process = None
             self.socket.unlink(missing_ok=True)
             (self.folder / "fail2ban.log").unlink(missing_ok=True)
@@ -148,7 +148,7 @@ class Fail2ban:
         """End it without a chance to tidy up: its socket stays, and nobody listens there."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=120)
         self._process = None
         (self.folder / "fail2ban.log").unlink(missing_ok=True)
 
@@ -178,7 +178,7 @@ class Fail2ban:
 
     def until_banned(self, *addresses: str, jail: str = "door") -> None:
         """Wait until some addresses are banned."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not set(addresses) <= set(self.banned(jail)):
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)

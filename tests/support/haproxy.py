@@ -200,7 +200,7 @@ class Haproxy(ServerProcess):
 
     def _is_gone(self) -> None:
         """Wait until its last worker has let go of the socket."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         with suppress(FileNotFoundError, ConnectionRefusedError):
             while time.monotonic() < deadline:
                 with socket.socket(socket.AF_UNIX) as connection:

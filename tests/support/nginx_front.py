@@ -65,7 +65,7 @@ def nginx(folder: Path, certificate: Path, behind: str, more: str = "") -> Itera
         yield port
     finally:
         child.kill()
-        child.wait(timeout=20)
+        child.wait(timeout=120)
 
 
 def _wait_for(port: int) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # An answer within these namespaces takes less than a millisecond; what is to succeed may wait long
 # on a busy machine, what is to fail is waited for in vain.
-PATIENCE = 10.0
+PATIENCE = 30.0
 IN_VAIN = 0.25
 # Between two datagrams; a sample leaves the machine to the other tests meanwhile.
 PAUSE: Final = 0.0005

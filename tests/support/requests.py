@@ -35,7 +35,7 @@ NONE: Final = 0  # the status where no answer came
 
 # An answer takes a millisecond or two, but may take long on a busy machine. A stranger who is
 # answered by nothing at all is waited for in vain; one who is refused must not be taken for one.
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 IN_VAIN: Final = 1.0
 PAUSE: Final = 0.01  # between two requests of a flow, so that the server has time for others
 
@@ -193,7 +193,7 @@ def claimed_status(inside: Namespace, source: str, port: int, claimed: str) -> i
 
 def wait_for(inside: Namespace, source: str, port: int, code: int = OK) -> None:
     """Wait until an address is answered like that, but not for ever."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (seen := status(inside, source, port)) != code:
         assert time.monotonic() < deadline, f"{source} still gets {seen}"
         time.sleep(0.02)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class Served(Protocol):

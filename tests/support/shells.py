@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-LONGEST = 30.0  # seconds that a shell may take to answer on a busy machine
+LONGEST = 120.0  # seconds that a shell may take to answer on a busy machine
 
 
 class Shell:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.traefik.api import Api
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 60.0
 NAMES: Final = ("allowsync-x", "other", "unknown")
 
 LIST: Final = 'http: {middlewares: {allowsync-x: {ipAllowList: {sourceRange: ["81.2.69.1/32"]}}}}\n'

@@ -133,7 +133,7 @@ def running(program: str | Path, inside: Namespace, static: Path) -> Iterator[No
 
 
 def _wait(inside: Namespace) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             inside.run(Api(URL).version)

@@ -47,7 +47,7 @@ def dnsmasq(upstream: NameServer, *options: str) -> Iterator[Nameserver]:
 
 def wait_for(port: int) -> None:
     """Until it listens; dnsmasq binds UDP before TCP."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         with socket.socket() as tcp:
             if tcp.connect_ex(("127.0.0.1", port)) == 0:

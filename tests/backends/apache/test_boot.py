@@ -62,7 +62,7 @@ ASK = """\
     for port in 80, 81:
         for source in sys.argv[1:]:
             asked = http.client.HTTPConnection(
-                "127.0.0.1", port, source_address=(source, 0), timeout=20
+                "127.0.0.1", port, source_address=(source, 0), timeout=60
             )
             asked.request("GET", "/")
             print(asked.getresponse().status, end=" ")

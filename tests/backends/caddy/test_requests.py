@@ -114,7 +114,7 @@ def test_an_empty_allowlist_shuts_out_everybody(start: Maker) -> None:
 @EACH
 def test_a_connection_that_is_kept_alive_ends_when_its_owner_is_taken_out(start: Maker) -> None:
     caddy = start()
-    kept = http.client.HTTPConnection(SERVER, PORT, timeout=20, source_address=(FRIEND, 0))
+    kept = http.client.HTTPConnection(SERVER, PORT, timeout=60, source_address=(FRIEND, 0))
     caddy.inside.run(kept.connect)
     kept.request("GET", "/")
     answer = kept.getresponse()

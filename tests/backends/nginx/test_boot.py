@@ -49,7 +49,7 @@ NAME_SERVER = """\
 ASK = """\
     import http.client, sys
     for source in sys.argv[1:]:
-        asked = http.client.HTTPConnection("127.0.0.1", source_address=(source, 0), timeout=20)
+        asked = http.client.HTTPConnection("127.0.0.1", source_address=(source, 0), timeout=60)
         asked.request("GET", "/")
         print(asked.getresponse().status, end=" ")
     print()

@@ -227,7 +227,7 @@ def test_a_film_that_runs_goes_on_unless_old_workers_are_given_a_time(
 
 def _asked_for(path: str) -> socket.socket:
     """A connection of the friend that has asked for something."""
-    asked = socket.create_connection((SERVER, PORT), timeout=20, source_address=(FRIEND, 0))
+    asked = socket.create_connection((SERVER, PORT), timeout=60, source_address=(FRIEND, 0))
     asked.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     return asked
 
