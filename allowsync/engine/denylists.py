@@ -69,9 +69,9 @@ def block(
     ]
     if not chosen:
         return ()
-    held = [(one.target, one.plan.final) for one in done if one.plan is not None]
+    held = [*_let_in(done), *_apart(memory, done)]
     try:
-        never = never_blocked(config, decisions, memory.store, [*held, *_apart(memory, done)])
+        never = never_blocked(config, decisions, memory.store, held)
     except BackendError as error:
         return tuple(BlockReport(_failed(target, str(error))) for _, target in chosen)
     now, force = memory.now.instant, request.force
@@ -83,6 +83,15 @@ def block(
         for one in {one.name: one for one, _ in chosen}.values()
     }
     return tuple(_blocked(target, found[one.name], memory) for one, target in chosen)
+
+
+def _let_in(done: Iterable[TargetReport]) -> Iterator[tuple[str, Iterable[Entry]]]:
+    """The entries of allowlists' targets; where a change may have failed, the former ones, too."""
+    for one in done:
+        if one.plan is not None:
+            yield one.target, one.plan.final
+        if one.current is not None and one.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
+            yield one.target, one.current.entries
 
 
 def _apart(memory: Memory, done: Sequence[TargetReport]) -> Iterator[tuple[str, Iterable[Entry]]]:

@@ -129,6 +129,18 @@ def test_a_lost_state_blocks_nobody_that_a_target_lets_in(world: Denied) -> None
     assert not world.blocks("81.2.69.1")
 
 
+def test_what_a_target_failed_to_remove_is_not_blocked_though_the_state_is_lost(
+    world: Denied,
+) -> None:
+    world.run()
+    world.state.unlink()
+    world.members = ("alice", "carol", "dave")
+    world.store.fail_apply = "it is down"
+    assert world.runs(8).exit_code == 1
+    assert world.held >= {"81.2.69.2"}
+    assert not world.blocks("81.2.69.2"), "the allowlist's target still lets it in"
+
+
 @pytest.mark.parametrize("whole", [False, True], ids=["the state", "all beside it, too"])
 def test_a_lost_state_blocks_nobody_who_was_excepted(world: Denied, *, whole: bool) -> None:
     """Where an excepted host is can be read from no target, so nothing new is blocked."""
