@@ -133,7 +133,8 @@ def _put_back(config: Config, done: ClearOutcome) -> ClearOutcome:
     from allowsync.engine.shared_rules import put_back
 
     with ResolverProcess() as dns:  # never started: there are no queries
-        return replace(done, lacking=tuple(put_back(config, done.gone, dns)))
+        said = put_back(config, done.gone, dns)
+        return replace(done, lacking=tuple(one for one in said if one.code is ExitCode.FAILED))
 
 
 def _stopped(done: ClearOutcome, schedule: ActiveSchedule) -> ClearOutcome:

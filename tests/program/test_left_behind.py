@@ -286,6 +286,19 @@ def test_a_run_for_another_list_takes_no_lost_state_for_a_first_run(
     assert (done.code, here.gates()) == (1, {"mail", "web"})
 
 
+def test_a_run_for_one_list_changes_no_target_of_another_that_shares_no_rule(here: Inside) -> None:
+    here.hosts = {"alice": {"networks": [ALICE, MOVED]}}
+    both = {"web": {"targets": [{"nftables": PORTS}]}, "mail": {"targets": [{"nftables": MAIL}]}}
+    here.more = {"allowlists": both}
+    assert here("apply").code == 0
+    here.hosts = {"alice": {"networks": [ALICE]}}
+    done = here("apply --only web")
+    assert (done.code, done.err) == (0, "")
+    held = {name: here.inside.command("nft", "list", "table", "inet", f"allowsync_{name}")
+            for name in both}  # fmt: skip
+    assert (MOVED in held["web"], MOVED in held["mail"]) == (False, True)
+
+
 def test_a_gate_that_was_saved_and_loaded_again_is_told_and_cleared(here: Inside) -> None:
     here.guard("jellyfin", {"nftables": PORTS})
     saved = here.inside.command("nft", "list", "ruleset")
