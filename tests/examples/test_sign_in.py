@@ -205,6 +205,7 @@ def keeps_its_promise(inside: Namespace, recipe: Recipe, names: NameServer, ask:
     names.zones["alice.duckdns.org"] = [STRANGER, FRIEND6]
     recipe.apply(inside)
     soon(STRANGER, OK)
+    assert "all in order" in allowsync_in(inside, "check", *recipe.given)
     recipe.apply(inside, ended=True)
     soon(STRANGER, UNAUTHORIZED)
     for one in (FRIEND, FRIEND6, STRANGER, STRANGER6):
@@ -368,8 +369,9 @@ def made(name: str, folder: Path, *, ended: bool) -> str:
         recipe = Recipe(name, folder, names, changes)
         recipe.text = re.sub(r" *(check|reload): .*\n", "", recipe.text)
         recipe.write(ended=ended)
-        done = allowsync("apply", *recipe.given)
-        assert done.code == 0, done.err
+        for command in ("apply", "check"):
+            done = allowsync(command, *recipe.given)
+            assert done.code == 0, done.err
     return file.read_text()
 
 
