@@ -140,6 +140,32 @@ def test_who_was_revoked_stays_so_when_another_machine_takes_over(
     assert applier.allowed == ["81.2.69.1/32", "81.2.70.0/24"]
 
 
+def test_a_backup_restored_while_the_leader_is_cut_off_knows_no_later_revocation(
+    resolver: Machine, standby: Machine, applier: Machine, etcd: Etcd
+) -> None:
+    """As the page says: one that knew it keeps it, and one that did not run since then cannot."""
+    resolver("apply")
+    standby("apply")
+    backup = etcd.envelope().decode()
+    resolver("revoke", "bob")
+    applier("apply")
+    without = ["81.2.69.1/32", "81.2.70.0/24"]
+    assert resolver.allowed == applier.allowed == without
+    etcd.ctl("put", "/allowsync/home/lists/web", backup)
+    assert applier("apply").code == 3
+    assert applier.allowed == without
+    end_lease(etcd)
+    standby("apply")
+    applier("apply")
+    assert leader(etcd) == "standby"
+    assert applier.allowed == ALL
+    assert resolver("apply").code == 0  # it is back, and follows
+    assert resolver.allowed == without
+    standby("revoke", "bob")
+    applier("apply")
+    assert applier.allowed == without
+
+
 def test_a_leader_that_was_cut_off_is_refused(
     resolver: Machine, standby: Machine, etcd: Etcd, zones: dict[str, object]
 ) -> None:
