@@ -16,7 +16,12 @@ _QUOTED: Final = "while scanning a quoted scalar"
 _OPENS: Final = {yaml.FlowSequenceStartToken: "[", yaml.FlowMappingStartToken: "{"}
 _CLOSES: Final = {yaml.FlowSequenceEndToken: "[", yaml.FlowMappingEndToken: "{"}
 _NESTED = re.compile(r"[^#'\"]*[\w-]:\s+[^#'\"\[{]*:(\s|$)")
-_ODD_START = re.compile(r"(?:[^#'\"]*:\s+|\s*-\s+)([@`%*&!|>,])")
+_ODD_START = re.compile(r"(?:[^#'\"]*:\s+|\s*-\s+)([@`%*&!|>,])|\s*([@`%])")
+_CAUSES: Final = {
+    "unknown escape": "a backslash in double quotes begins an escape; use single quotes ",
+    "<document start>": "the document ends before this line ",
+}
+_LONGEST_KEY: Final = 1024  # characters (YAML 1.2.2, 7.4.2)
 
 
 def syntax_problem(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int, str]:
@@ -31,12 +36,11 @@ def syntax_problem(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple
         where, what = opened
         noticed = f", noticed in line {line}" if line != where else ""
         return where, f"not valid YAML: {what} is never closed {_said(error)}{noticed}"
-    lines = text.splitlines()
-    source = lines[line - 1] if 0 < line <= len(lines) else ""
+    found, cause = _caused(error, text.splitlines(), line)
     began = ""
-    if error.context_mark is not None and error.context_mark.line + 1 < line:
+    if error.context_mark is not None and error.context_mark.line + 1 < found:
         began = f"; what it belongs to begins in line {error.context_mark.line + 1}"
-    return line, f"not valid YAML: {_cause(source)}{_said(error)}{began}"
+    return found, f"not valid YAML: {cause}{_said(error)}{began}"
 
 
 def _unclosed(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int, str] | None:
@@ -68,15 +72,81 @@ def _tokens(text: str, loader: Any) -> Iterator[Any]:
         return
 
 
+def _caused(error: yaml.MarkedYAMLError, lines: list[str], line: int) -> tuple[int, str]:
+    """The line of the likeliest cause, and that cause; empty if there is none."""
+    problem, context = error.problem or "", error.context or ""
+    source = _at(lines, line)
+    column = error.problem_mark.column if error.problem_mark else 0
+    if "expected ':'" in problem and error.context_mark is not None:
+        return _without_colon(lines, error.context_mark.line + 1)
+    if cause := _cause(source):
+        return line, cause
+    misplaced = "mapping values" in problem or "block mapping" in context
+    if misplaced and (above := _unmarked(lines, line)):
+        return _without_colon(lines, above)
+    if "mapping values" in problem:
+        return line, _no_mapping(column)
+    if "while parsing a block" in context:
+        return line, _no_part(source, column, "list" if "collection" in context else "mapping")
+    return line, next((cause for said, cause in _CAUSES.items() if said in problem), "")
+
+
+def _without_colon(lines: list[str], line: int) -> tuple[int, str]:
+    if len(_at(lines, line)) > _LONGEST_KEY:
+        return line, f"a key is longer than {_LONGEST_KEY} characters "
+    return line, "the line has no `: ` after its key "
+
+
+def _unmarked(lines: list[str], line: int) -> int:
+    """The number of the line above, if it stands beside this one and is no `key: value`; else 0."""
+    above = next((n for n in range(line - 1, 0, -1) if _content(lines, n)), 0)
+    if _indent(_at(lines, above)) != _indent(_at(lines, line)):
+        return 0
+    return 0 if re.search(r"^-\s|:(\s|$)", _content(lines, above)) else above
+
+
+def _no_mapping(column: int) -> str:
+    if column > _LONGEST_KEY:
+        return f"a key is longer than {_LONGEST_KEY} characters "
+    return "the line is indented deeper than the one above it, which has a value "
+
+
+def _indent(source: str) -> str:
+    return source[: len(source) - len(source.lstrip())]
+
+
+def _at(lines: list[str], number: int) -> str:
+    """The line of that number; empty if there is none."""
+    return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+def _content(lines: list[str], number: int) -> str:
+    """A line without its comment."""
+    return re.split(r"(?:^|\s)#", _at(lines, number), maxsplit=1)[0].strip()
+
+
+def _no_part(source: str, column: int, of: str) -> str:
+    """The cause of something that cannot go on with the mapping or list above it."""
+    before, after = source[:column].strip(), source[column:]
+    if before and after[:1] in ("]", "}"):
+        return f"a closing '{after[0]}' too many "
+    if before:
+        return "something follows a complete value; put the whole value in quotes "
+    if re.match(r"-(\s|$)", after):
+        return "a list item (`- `) where a key belongs, or its indentation is wrong "
+    if of == "list":
+        return "a key where a list item (`- `) belongs, or its indentation is wrong "
+    return "the indentation of the line fits none above it "
+
+
 def _cause(source: str) -> str:
     """The likeliest cause, from the line alone; empty if there is none."""
-    indentation = source[: len(source) - len(source.lstrip())]
-    if "\t" in indentation:
+    if "\t" in _indent(source):
         return "a tab as indentation; use spaces "
     if _NESTED.match(source):
         return "a second `: ` in one line; put the value in quotes or on a line of its own "
     if odd := _ODD_START.match(source):
-        return f"a value that begins with {odd[1]} needs quotes "
+        return f"text that begins with {odd[1] or odd[2]} needs quotes "
     if source.count('"') % 2 or source.count("'") % 2:
         return "a quote may be missing "
     return ""
