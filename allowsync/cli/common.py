@@ -250,13 +250,13 @@ def choose(
     names = list(known)
     unknown = [name for name in given if name not in names]
     if unknown:
-        from difflib import get_close_matches
+        from allowsync.config.errors import suggestion
+        from allowsync.text import quote
 
         notices = []
         for name in unknown:
-            near = get_close_matches(name, names, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else _known(names)
-            notices.append(Notice("command line", f"there is no {what} {name!r}{hint}"))
+            hint = suggestion(name, names) or _known(names)
+            notices.append(Notice("command line", f"there is no {what} {quote(name)}{hint}"))
         invocation.stop(schema, ExitCode.USAGE, notices)
     return given
 

@@ -40,7 +40,9 @@ def span(context: click.Context, parameter: click.Parameter, value: str | None) 
     except UnfitError:
         found = timedelta()
     if not SHORTEST <= found <= LONGEST:
-        raise click.BadParameter(f"expected a time from 1s to 1h such as 60s, got {value!r}")
+        from allowsync.text import quote
+
+        raise click.BadParameter(f"expected a time from 1s to 1h such as 60s, got {quote(value)}")
     return found
 
 

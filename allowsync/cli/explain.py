@@ -242,7 +242,9 @@ def _answer(
         return of_network(what, network, scene, members)
     label = named[0] if named and what not in hosts else what
     if label not in hosts and not set(label) - set("0123456789.:/"):
-        what = f"{label!r} is not an address: expected one such as 203.0.113.7 or 2001:db8::7"
+        from allowsync.text import quote
+
+        what = f"{quote(label)} is not an address: expected one such as 203.0.113.7 or 2001:db8::7"
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     choose(invocation, SCHEMA, (label,), sorted(hosts), "address or host")
     return of_host(what, label, scene, members)

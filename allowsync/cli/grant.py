@@ -11,7 +11,7 @@ import click
 from allowsync.cli.common import Invocation, choose, common
 from allowsync.cli.scope import on_allowlists
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.text import Line, said
+from allowsync.text import Line, quote, said
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,7 +89,7 @@ def _wanted(
     from allowsync.system.clock import pulse
 
     if text in known:
-        what = f"{text!r} is a host, which has access by its names: expected a network, or me"
+        what = f"{quote(text)} is a host, which has access by its names: expected a network, or me"
         _refuse(invocation, what)
     if text != ME and read.is_hostname(text):
         what = f"{text} is a hostname: expected a network, or me; of a host whose address changes: "

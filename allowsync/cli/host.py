@@ -128,6 +128,7 @@ def add(
     def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
         if name in text.hosts:
             _refuse(invocation, _already(text, name))
+        _named(invocation, name)
         where = _chosen(invocation, text, on)
         _lasting(invocation, until)
         every = tuple(one for one, named in text.lists.items() if named is None or one in where)
@@ -191,7 +192,8 @@ def _edit(invocation: Invocation, action: str, name: str, change: Any, how: Edit
             if not how.dry_run:
                 put(found, text)
     except UneditableError as error:
-        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(str(path), str(error))])
+        where = f"{path}:{error.line}" if error.line else str(path)
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(where, str(error))])
     except ConfigError as error:
         notices = [Notice(one.where, one.what) for one in error.problems]
         what = "not changed: the result would not be valid, and lines are counted in it"
@@ -256,7 +258,7 @@ def _change_lines(done: HostChange, how: EditOptions) -> Iterator[Line]:
         chosen = how.on or done.allowlists
         what = f"{done.host} is allowed on {', '.join(chosen) or 'no allowlist'}"
         if beside := [one for one in done.allowlists if one not in chosen]:
-            what += f", and on {', '.join(beside)}, where every host is"
+            what += f" and on {', '.join(beside)} (every host is)"
     else:
         what = f"{done.host} is removed"
     if done.dry_run:
@@ -304,6 +306,16 @@ def _known(invocation: Invocation, given: tuple[str, ...], known: Any, what: str
     from allowsync.cli.common import choose
 
     choose(invocation, SCHEMA, given, known, what)
+
+
+def _named(invocation: Invocation, name: str) -> None:
+    """Refuse a name that no host can have, before it is written anywhere."""
+    from allowsync.setup.answers import InvalidAnswer, label
+
+    try:
+        label(name)
+    except InvalidAnswer as error:
+        _refuse(invocation, f"NAME: {error}")
 
 
 def _lasting(invocation: Invocation, until: str) -> None:

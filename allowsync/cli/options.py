@@ -91,9 +91,10 @@ class CommonGroup(click.Group):
 def unknown_command(name: str, known: list[str]) -> str:
     """The message about an unknown command, with the nearest known one."""
     from allowsync.config.errors import suggestion
+    from allowsync.text import quote
 
     hint = suggestion(name, known) or f"; there are {', '.join(known)}"
-    return f"no such command {name!r}{hint}"
+    return f"no such command {quote(name)}{hint}"
 
 
 def add_common_options(group: click.Group) -> None:

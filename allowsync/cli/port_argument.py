@@ -32,5 +32,7 @@ class PortArgument(_Type):
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if match and 1 <= first <= last <= 65535:
             return PortRange(first, last, match[3] or "tcp")
-        what = f"expected a port from 1 to 65535 such as 443 or 443/udp, got {str(value)!r}"
+        from allowsync.text import quote
+
+        what = f"expected a port from 1 to 65535 such as 443 or 443/udp, got {quote(str(value))}"
         return self.fail(what, param, ctx)

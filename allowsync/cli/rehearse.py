@@ -132,6 +132,8 @@ def _interval(invocation: Invocation) -> timedelta:
 
 def _assumption(invocation: Invocation, config: Config, text: str) -> Assumption:
     """The assumption of an argument. Stops if it is invalid."""
+    from allowsync.text import quote
+
     subject, equals, said = text.partition("=")
     by_name: dict[str, list[Query]] = {}
     for host in config.hosts.values():
@@ -140,7 +142,7 @@ def _assumption(invocation: Invocation, config: Config, text: str) -> Assumption
     for host in config.hosts.values():
         by_name[host.name] = list(host.queries)
     if not equals:
-        _refuse(invocation, f"--assume: expected HOST=ANSWER, got {text!r}")
+        _refuse(invocation, f"--assume: expected HOST=ANSWER, got {quote(text)}")
     choose(invocation, SCHEMA, (subject,), by_name, "host or hostname")
     if not by_name[subject]:
         what = f"--assume: {subject} has no hostname: its networks do not come from the DNS"
@@ -150,7 +152,7 @@ def _assumption(invocation: Invocation, config: Config, text: str) -> Assumption
         _refuse(invocation, what)
     answers = _answers(said)
     if answers is None:
-        _refuse(invocation, f"--assume: {subject}: expected {_WORDS}; got {said!r}")
+        _refuse(invocation, f"--assume: {subject}: expected {_WORDS}; got {quote(said)}")
     given = {query: answers[query.family] for query in by_name[subject]}
     return Assumption(subject, said, given)
 

@@ -9,7 +9,7 @@ import click
 from allowsync.cli.common import Invocation, choose, common, instant
 from allowsync.cli.completion_values import hosts as complete
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.text import Line
+from allowsync.text import Line, quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -81,7 +81,9 @@ def _network(invocation: Invocation, text: str, hosts: Collection[str]) -> Netwo
     except ValueError:
         if text in hosts or set(text) - set("0123456789.:/"):
             return None
-        what = f"{text!r} is not a network: expected one such as 203.0.113.7 or 2001:db8:5::/48"
+        what = (
+            f"{quote(text)} is not a network: expected one such as 203.0.113.7 or 2001:db8:5::/48"
+        )
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     try:
         return ip_network(text)

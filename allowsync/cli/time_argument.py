@@ -37,13 +37,16 @@ class _Instant(_Type):
         """The instant. Fails with the expected form."""
         if isinstance(value, datetime):
             return value
+        from allowsync.text import quote
+
         now = instant()
         try:
             when = self._read(str(value), now)
         except (ValueError, OverflowError, OSError):
-            self.fail(f"expected {self._expected}, got {value!r}", param, ctx)
+            self.fail(f"expected {self._expected}, got {quote(str(value))}", param, ctx)
         if (when > now) is not self._ahead:
-            self.fail(f"{value!r} lies in the {'past' if self._ahead else 'future'}", param, ctx)
+            side = "past" if self._ahead else "future"
+            self.fail(f"{quote(str(value))} lies in the {side}", param, ctx)
         return when
 
     def _read(self, text: str, now: datetime) -> datetime:

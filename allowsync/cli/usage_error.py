@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from allowsync.text import LONGEST_QUOTE, abridge, quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_LONG_WORD: Final = re.compile(rf"\S{{{2 * LONGEST_QUOTE},}}")
 
 
 def is_help(error: click.ClickException) -> bool:
@@ -28,7 +34,7 @@ def explained(error: click.ClickException, command: str) -> str:
 
 
 def _fact(error: click.ClickException, context: click.Context | None) -> str:
-    said = error.format_message().rstrip(".")
+    said = abridge(_shortened(error.format_message().rstrip(".")))
     if context is None:
         return said[:1].lower() + said[1:]
     command = context.command
@@ -37,7 +43,7 @@ def _fact(error: click.ClickException, context: click.Context | None) -> str:
     if isinstance(error, click.NoSuchOption):
         return _no_option(error, command)
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return f"{_name(error.param)}: {error.message.rstrip('.')}"
+        return f"{_name(error.param)}: {abridge(_shortened(error.message.rstrip('.')))}"
     if isinstance(command, click.Group) and (is_help(error) or said == "Missing command"):
         return f"a command is missing: {', '.join(command.list_commands(context))}"
     if said.startswith("Got unexpected extra"):
@@ -61,7 +67,12 @@ def _no_option(error: click.NoSuchOption, command: click.Command) -> str:
     near = ", ".join(map(repr, _alike(error.option_name, error.possibilities or ())))
     hint = f" (did you mean {near}?)" if near else ""
     elsewhere = "; options of a command go behind it" if isinstance(command, click.Group) else ""
-    return f"no such option {error.option_name!r}{hint}{elsewhere}"
+    return f"no such option {quote(error.option_name)}{hint}{elsewhere}"
+
+
+def _shortened(text: str) -> str:
+    """The text with long words cut: click quotes whole arguments."""
+    return _LONG_WORD.sub(lambda found: f"{found[0][: LONGEST_QUOTE - 3]}...", text)
 
 
 def _alike(typed: str, options: Iterable[str]) -> list[str]:

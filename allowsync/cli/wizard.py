@@ -16,7 +16,7 @@ from allowsync.setup import detect as machine
 from allowsync.setup.answers import HostAnswer
 from allowsync.setup.fronts import FRONTS, open_questions, watched
 from allowsync.setup.preview import HostPreview, cut_off, offered, whereabouts
-from allowsync.text import Line
+from allowsync.text import Line, quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -158,7 +158,7 @@ class _Talk:
         name = word.removeprefix("-").strip()
         names = [one.name for one in self.wishes.friends]
         if name not in names:
-            raise read.InvalidAnswer(f"there is no {name!r} to take out{_among(names)}")
+            raise read.InvalidAnswer(f"there is no {quote(name)} to take out{_among(names)}")
         return name
 
     def firewall(self) -> None:

@@ -108,7 +108,7 @@ def friend(text: str) -> HostAnswer:
     words = text.replace("=", " ", 1).split()
     if len(words) < 2:
         what = "expected a name and a hostname, such as alice alice.duckdns.org"
-        raise InvalidAnswer(f"{what}, got {text.strip()!r}")
+        raise InvalidAnswer(f"{what}, got {quote(text.strip())}")
     name = _fitting(LABEL, words[0])
     found = SetupAnswers()
     for word in words[1:]:
@@ -236,7 +236,7 @@ def option(text: str, chosen: AnyBackendType) -> tuple[str, str]:
     """An option as typed: `path=/etc/nginx/friends.conf`. Raises InvalidAnswer."""
     key, sign, value = text.partition("=")
     if not sign:
-        raise InvalidAnswer(f"expected OPTION=VALUE, got {text!r}")
+        raise InvalidAnswer(f"expected OPTION=VALUE, got {quote(text)}")
     return key.strip(), option_value(key.strip(), value.strip(), chosen)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 _SHARED: Final = "it is written so that the edit would change other values too, such as {}"
-_BY_HAND: Final = "; change it with an editor"
+_BY_HAND: Final = "; to change it by hand: allowsync config edit"
 
 
 class NewHost(Value):
@@ -69,7 +69,7 @@ class ConfigurationText:
         try:
             read = read_yaml(text.encode())
         except YamlError as error:
-            raise UneditableError(f"line {error.line}: {error.what}") from None
+            raise UneditableError(error.what, error.line) from None
         root, self._anchors = spans(text)
         if root is None or not isinstance(read, Mapping):
             raise UneditableError("expected a mapping with hosts and allowlists")
@@ -130,20 +130,25 @@ class ConfigurationText:
             UneditableError: It is the only one of a section, or something else would change.
         """
         section = self._resolved(self.root.at("hosts"))
-        edits = [] if section is None else [self._out(section, self.hosts[name], "hosts")]
+        edits = (
+            []
+            if section is None
+            else [self._out(section, self.hosts[name], f"hosts: {quote(name)}")]
+        )
         wanted = {**self.plain, "hosts": dict(self.plain["hosts"])}
         del wanted["hosts"][name]
         named = {key: span for key, span in self.lists.items() if span and _holds(span, name)}
         for key, span in named.items():
             number = next(i for i, one in enumerate(span.children) if one.text == name)
-            edits.append(self._out(span, number, f"allowlists.{key}.hosts"))
+            edits.append(self._out(span, number, f"allowlists.{key}.hosts: {quote(name)}"))
         return self._checked(edits, _listed(wanted, named, name, out=True))
 
     def _out(self, span: Span, number: int, where: str) -> Edit:
         try:
             return removal(self.text, span, number)
         except UneditableError as error:
-            raise UneditableError(f"{where}: {error}{_BY_HAND}") from None
+            line = self.text.count("\n", 0, span.start) + 1
+            raise UneditableError(f"{where}: {error}{_BY_HAND}", line) from None
 
     def _host_added(self, host: NewHost) -> list[Edit]:
         where = next((pair for pair in self.root.pairs if pair[0].text == "hosts"), None)
@@ -186,7 +191,7 @@ class ConfigurationText:
         try:
             read = read_yaml(text.encode())
         except YamlError as error:
-            raise UneditableError(f"line {error.line}: {error.what}{_BY_HAND}") from None
+            raise UneditableError(f"{error.what}{_BY_HAND}", error.line) from None
         found = None if read is None else _plain(read)
         if found != wanted or _order(found) != _order(wanted):
             raise UneditableError(_SHARED.format(_difference(found, wanted)) + _BY_HAND)

@@ -15,7 +15,15 @@ _REST_OF_ITEM: Final = re.compile(r"[ \t]*(,?)[ \t]*(?:#.*)?")
 
 
 class UneditableError(ValueError):
-    """The text has a syntax that is not edited in place; the message says which."""
+    """The text has a syntax that is not edited in place; the message says which.
+
+    Attributes:
+        line: The line of the syntax, from 1; 0 if unknown.
+    """
+
+    def __init__(self, what: str, line: int = 0) -> None:
+        super().__init__(what)
+        self.line = line
 
 
 class Edit(NamedTuple):
@@ -103,7 +111,7 @@ def removal(text: str, span: Span, number: int) -> Edit:
     """
     known = items(span)
     if len(known) == 1:
-        raise UneditableError("it is the only one there, and one is needed")
+        raise UneditableError("it is the only one there, and one is needed; add another first")
     one = known[number]
     if span.form in _FLOW and _alone(text, one) is None:
         return _flow_removal(text, known, number)

@@ -249,3 +249,33 @@ def test_one_target_of_an_allowlist_is_cleared_alone(here: Installation) -> None
     done = here("clear --only web/other --yes")
     assert (done.code, done.out.partition(";")[0]) == (0, "web/other: cleared")
     assert (here.file.exists(), other.exists()) == (True, False)
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (f"{LONG}", "no such command"),
+        (f"apply --{LONG}", "no such option"),
+        (f"apply --only {LONG}", "there is no allowlist or target"),
+        (f"apply --confirm {LONG}", "expected a time from 1s to 1h"),
+        (f"apply -n --assume alice={LONG}", "expected SERVFAIL"),
+        (f"apply --output {LONG}", "is not one of 'text', 'json'"),
+        (f"explain {LONG}", "there is no address or host"),
+        (f"explain 192.0.2.1 --port {LONG}", "expected a port from 1 to 65535"),
+        (f"history --since {LONG}", "expected a time such as"),
+        (f"revoke {LONG}", "there is no host"),
+        (f"grant {LONG} --for 4h", "expected a network such as"),
+        (f"backends {LONG}", "there is no backend"),
+        (f"status {LONG}", "unexpected extra argument"),
+        (f"status {'x y ' * 1000}", "unexpected extra arguments"),
+    ],
+    ids=lambda value: value.replace(LONG, "LONG")[:40],
+)
+def test_a_long_argument_is_quoted_in_part(here: Installation, words: str, said: str) -> None:
+    here.write()
+    done = here(*words.split())
+    assert (done.code, said in done.err) == (2, True)
+    assert len(done.err) < 900

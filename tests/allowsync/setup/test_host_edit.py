@@ -170,7 +170,7 @@ def test_what_others_need_stays() -> None:
     with pytest.raises(UneditableError, match="no anchor before it"):
         ConfigurationText(text).removed("alice")
     assert removed(text, "bob") == ["-   bob: *a"]
-    with pytest.raises(UneditableError, match="hosts: it is the only one there"):
+    with pytest.raises(UneditableError, match="hosts: 'alice': it is the only one there"):
         ConfigurationText("hosts: {alice: a.b.c}\nallowlists: {}").removed("alice")
 
 

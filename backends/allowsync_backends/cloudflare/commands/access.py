@@ -134,8 +134,12 @@ def _chosen(asked: AccessOptions, ours: list[Target]) -> Target:
     if asked.target is not None:
         named = [one for one in ours if one.name == asked.target]
         if not named:
+            from allowsync.text import quote
+
             known = ", ".join(one.name for one in ours)
-            raise _unclear(f"there is no Cloudflare target {asked.target!r}; there are: {known}")
+            raise _unclear(
+                f"there is no Cloudflare target {quote(asked.target)}; there are: {known}"
+            )
         ours = named
     if asked.account_id is not None:
         matching = [one for one in ours if one.options.account_id == asked.account_id]

@@ -73,13 +73,17 @@ class Work(Value):
 
     def found(self, client: CloudflareClient, name: str) -> AccountList:
         """Return the list of that name, of addresses. Without one the command ends."""
-        from allowsync.config.errors import suggestion
+        from allowsync.config.errors import known_names, suggestion
+        from allowsync.text import quote
 
         lists = client.lists()
         one = next((one for one in lists if one.name == name), None)
         if one is None:
-            hint = suggestion(name, [one.name for one in lists])
-            self.stop(ExitCode.USAGE, "command line", f"the account has no list {name!r}{hint}")
+            names = [one.name for one in lists]
+            hint = suggestion(name, names) or known_names(names, "its lists")
+            self.stop(
+                ExitCode.USAGE, "command line", f"the account has no list {quote(name)}{hint}"
+            )
         return self.of_addresses(one)
 
     def of_addresses(self, one: AccountList) -> AccountList:
