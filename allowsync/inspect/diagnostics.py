@@ -158,6 +158,7 @@ def about_resolver(
         what = f"{settings.agreement} cannot agree: there are {len(nameservers)} nameservers"
         advice = "name more in resolver.nameservers; until then nothing new is believed"
         yield Located("resolver.agreement", Finding(Severity.ERROR, what, advice))
+    yield from _of_one_machine(nameservers)
     if settings.dnssec is not Dnssec.REQUIRE:
         return
     for one in nameservers:
@@ -165,6 +166,19 @@ def about_resolver(
             what = "is asked without encryption: anyone on the path can set the AD bit"
             advice = "let a resolver on this machine validate, or name one by tls:// or https://"
             yield Located(str(one), Finding(Severity.WARNING, what, advice))
+
+
+def _of_one_machine(nameservers: Iterable[Nameserver]) -> Iterator[Located]:
+    """Several nameservers at one address, which count as several where nameservers must agree."""
+    known: dict[str, list[str]] = {}
+    for one in nameservers:
+        known.setdefault(one.address or one.url, []).append(str(one))
+    for address, names in known.items():
+        if len(names) > 1:
+            what = f"{', '.join(names)} are one machine ({address}), and count as {len(names)}"
+            what += ": it alone can add and remove an address"
+            advice = "name nameservers at different addresses"
+            yield Located("resolver.nameservers", Finding(Severity.WARNING, what, advice))
 
 
 _NAMESERVERS: Final = (

@@ -22,6 +22,7 @@ from allowsync.inspect.status import AccessStatus, TargetStatus
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
+from allowsync.model.target import Severity
 from allowsync.model.types import Family, Policy
 from allowsync.model.value import replace
 from allowsync.policy.clock import Now
@@ -42,12 +43,22 @@ STRICT = ResolverSettings(dnssec=Dnssec.REQUIRE)
         (STRICT, [LOCAL, FAR], ["192.0.2.53"]),
         (ResolverSettings(agreement=2), [LOCAL, FAR], []),
         (ResolverSettings(agreement=2), [LOCAL], ["resolver.agreement"]),
+        (ResolverSettings(), [LOCAL, FAR, SECRET], ["resolver.nameservers"]),
     ],
 )
 def test_demands_that_cannot_be_met_or_can_be_faked_are_found(
     settings: ResolverSettings, nameservers: list[Nameserver], where: list[str]
 ) -> None:
     assert [one.where for one in about_resolver(settings, nameservers)] == where
+
+
+def test_two_nameservers_at_one_address_are_one_machine() -> None:
+    (found,) = about_resolver(ResolverSettings(agreement=2), [FAR, LOCAL, SECRET])
+    assert found.finding.severity is Severity.WARNING
+    assert found.finding.what == (
+        "192.0.2.53, tls://192.0.2.53#dns.example.net are one machine (192.0.2.53), and count "
+        "as 2: it alone can add and remove an address"
+    )
 
 
 @pytest.mark.parametrize(
