@@ -75,7 +75,7 @@ def status(invocation: Invocation) -> int:
     """Tell who leads, and for each list which document is held here and how old it is.
 
     A machine that publishes also shows what each machine said of its last run, where the store is
-    etcd. Looks at the store, and changes nothing. Exit code 3 where nothing new is known of a list.
+    etcd. Looks at the store, and changes nothing. Exit code 3 if a list has no new document.
     """
     from allowsync.cli.fleet_machines import machine_documents, machine_lines, machines
 
@@ -135,7 +135,7 @@ def _line(one: SharedList, now: datetime) -> Line:
     if one.decided is not None:
         ago = said(max(now - one.decided, timedelta(0)))
         what = f"epoch {one.epoch}, sequence {one.sequence}, decided {ago} ago"
-    why = f"; nothing new is known: {one.trouble}" if one.trouble else ""
+    why = f"; no new document: {one.trouble}" if one.trouble else ""
     role = "publish" if one.publishes else "follow"
     return Line(f"  {one.name} ({role}): {what}{why}", "red" if why else "")
 

@@ -107,7 +107,7 @@ def _judge_folders(path: Path) -> None:
         try:
             status = folder.stat()
         except OSError as error:
-            raise RefusedError(f"its folder cannot be looked at: {error.strerror}") from None
+            raise RefusedError(f"its folder cannot be accessed: {error.strerror}") from None
         mode = stat.S_IMODE(status.st_mode)
         # In a sticky folder such as /tmp, only root can replace files of root.
         if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:

@@ -91,8 +91,8 @@ def _lacking(state: Path, why: str) -> Notice:
 
     path = path_of(state)
     what = (
-        f"revocations cannot be read from it: {why}; who else is revoked is unknown, so no host is "
-        "let in from where it is not let in already. Revoke again each host that is to have no "
-        f"access, then delete the file: rm {path}"
+        f"revocations cannot be read from it: {why}; other revocations are unknown, so no new "
+        "address is granted; revoke each host again that must not have access, then delete the "
+        f"file: rm {path}"
     )
     return Notice(str(path), what, ExitCode.FAILED)

@@ -130,7 +130,7 @@ def _ended(one: Draft, failed: Draft) -> Draft:
     if tried.report.outcome is Outcome.UNKNOWN:
         unknown = replace(failed.report, outcome=Outcome.UNKNOWN, reason=tried.report.reason)
         return replace(failed, report=unknown)
-    out = f"access that ended was taken out ({len(rest.remove)} removed), the rest failed: "
+    out = f"revoked or expired access was removed ({len(rest.remove)} removed), the rest failed: "
     return replace(failed, report=replace(failed.report, reason=out + failed.report.reason))
 
 

@@ -173,7 +173,7 @@ def _orphaned(one: OrphanTarget, config: Config) -> Owned:
         if driver is not None:
             driver.clear()
         elif record is None:
-            raise BackendError("it is not there any more")
+            raise BackendError("it no longer exists")
         else:
             _clear_recorded(record, config)
 
@@ -208,7 +208,7 @@ def _clear_recorded(record: TargetRecord, config: Config) -> None:
     _leftover(record, config).clear()
     for place in there:
         if place.kind == "file" and os.path.lexists(place.name[-1]):
-            raise BackendError(_back(f"{place} is still there, and does not carry our mark"))
+            raise BackendError(_back(f"{place} still exists, but lacks allowsync's mark"))
 
 
 def _leftover(record: TargetRecord, config: Config) -> Driver:

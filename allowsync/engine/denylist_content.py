@@ -43,7 +43,7 @@ class BlockRefusal(LimitRefusal):
     @property
     def said(self) -> str:
         """The refusal, its reason, and its effect."""
-        return f"refused: {self.why}; what was blocked before stays"
+        return f"refused: {self.why}; the networks blocked before stay"
 
 
 def refused(why: str) -> BlockRefusal:

@@ -162,7 +162,7 @@ def drafted(
     if refusal is not None:
         outcome = Outcome.REFUSED
     old = ", ".join(f"lists.{name}" for name in given.over)
-    reasons = [f"{old}: nothing of it is blocked, it is older than `keep`"] if old else []
+    reasons = [f"{old}: none of it is blocked, as it is older than `keep`"] if old else []
     if given.unknown and given.adds and not refusal and meant.spans != given.meant.spans:
         reasons.append(given.unknown[0])
     report = TargetReport(

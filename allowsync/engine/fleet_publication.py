@@ -191,7 +191,7 @@ def usable_key(fleet: Fleet) -> str:
     key = kept.secret.value
     if (public := public_key_of(key)) not in fleet.keys:
         raise DocumentError(
-            f"the signing key belongs to none of fleet.keys; machines that follow keep what they "
-            f"hold; name {public} there, on each machine, or sign with another key"
+            "the signing key matches none of fleet.keys; machines that follow keep their "
+            f"entries; add {public} there, on each machine, or sign with another key"
         )
     return key

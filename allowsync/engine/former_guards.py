@@ -71,14 +71,14 @@ def recorded_target(record: TargetRecord, state: Path, installation: str = "") -
     try:
         kind, options = rebuilt(record)
     except ConfigError as error:
-        raise NotBelieved("the state does not keep what it takes to clear it") from error
+        raise NotBelieved("the state lacks the options needed to clear it") from error
     other = owner(state)
     if other != os.geteuid() and not needs_of(kind, options).any_user:
         raise NotBelieved(f"the state is owned by user {other}: root does not trust its records")
     if not is_name(record.allowlist) or (
         record.places and places_of(kind, options, record.allowlist) != record.places
     ):
-        raise NotBelieved("what the state says of it does not fit together")
+        raise NotBelieved("its records in the state contradict each other")
     for place in record.places:
         if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
             raise NotBelieved(f"{place} is reached by a link")

@@ -329,7 +329,7 @@ def _older(known: Chronology, moved: str) -> str:
         return f"is gone with what the last run knew; {stays}"
     last = f"{known.last.wall:%Y-%m-%d %H:%M} UTC"
     what = f"is an older one, of {last}: what later runs learnt is forgotten, and later commands"
-    again = "give again what was granted, revoked or approved since"
+    again = "repeat grants, revocations and approvals made since"
     return f"{what}; {stays}, and nothing expires in this run; {again}"
 
 

@@ -47,7 +47,9 @@ def never_blocked(
             *_around(config),
         )
     except (OSError, StateError) as error:
-        raise BackendError(f"what must never be blocked is not known: {error}") from error
+        raise BackendError(
+            f"the networks that must never be blocked are unknown: {error}"
+        ) from error
     found: dict[Network, str] = {}
     for network, why in every:
         found.setdefault(network, why)

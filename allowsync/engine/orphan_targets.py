@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class OrphanEffect(Enum):
     """The effect of an orphaned target on packets, as text."""
 
-    DROPS = "drops what comes from elsewhere"
-    OPENS = "lets in the hosts it held"
+    DROPS = "drops all other packets"
+    OPENS = "admits the hosts it held"
     UNSETTLED = "possibly still enforced"
     ENFORCED = "still enforced"
 
@@ -216,8 +216,8 @@ def of_another(target: Target, names: Iterable[str] = ()) -> str:
         for one in marks_of(target.backend, ()):
             if one.place in target.places and one.installation not in ours:
                 return (
-                    f"{one.place} is that of another configuration; nothing was changed; give the "
-                    f"allowlist another name, or take the gate over: allowsync apply --force "
+                    f"{one.place} belongs to another configuration; nothing was changed; rename "
+                    "the allowlist, or take the gate over: allowsync apply --force "
                     f"--only {target.name}"
                 )
     return ""
@@ -270,7 +270,7 @@ def told(one: OrphanTarget) -> Notice:
         case OrphanEffect.DROPS:
             what = f"is no longer configured, but {place} still drops all others"
         case OrphanEffect.OPENS:
-            what = "is no longer configured but still enforced, and lets in the hosts it held"
+            what = "is no longer configured but still enforced, and admits the hosts it held"
         case OrphanEffect.UNSETTLED:
             unsettled = "may still be enforced: its last change failed, or was not confirmed"
             what = f"is no longer configured, and {unsettled}"

@@ -138,7 +138,7 @@ def _enforced(
     if not (gate or over):
         return
     if any(one.kind == "file" for one in record.places):
-        yield Notice(record.name, _stays(over, "what reads the file is not known"))
+        yield Notice(record.name, _stays(over, "the reader of the file is unknown"))
         return
     try:
         target = recorded_target(record, state, mine)
@@ -146,7 +146,7 @@ def _enforced(
     except BackendError as error:
         why = str(error)
     if why:
-        what = f"not looked at, as the configuration is not valid: {why}"
+        what = f"not checked, as the configuration is invalid: {why}"
         yield Notice(record.name, _stays(over, why) if over else what)
         return
     one = _draft(target, _held(known, ended), over, unknown=ended.unknown)
@@ -217,11 +217,15 @@ def _said(report: TargetReport) -> str:
         return report.reason
     flaws = "; ".join(plan.repair)
     if report.outcome in WRONG and flaws:
-        return f"is not whole ({flaws}), and could not be put up again: {report.reason}"
+        return f"is damaged ({flaws}), and could not be restored: {report.reason}"
     if report.outcome in WRONG:
-        return f"access that ended could not be taken out: {report.reason}"
-    done = [f"access that ended was taken out ({len(plan.remove)} removed)"] if plan.remove else []
+        return f"revoked or expired access could not be removed: {report.reason}"
+    done = (
+        [f"revoked or expired access was removed ({len(plan.remove)} removed)"]
+        if plan.remove
+        else []
+    )
     if flaws:
         entries = counted(len(plan.final), "entry", "entries")
-        done.append(f"was not whole ({flaws}); put up again with {entries} that it held last")
+        done.append(f"was damaged ({flaws}); restored with {entries} it last held")
     return "; ".join(done)

@@ -29,7 +29,7 @@ def about_fleet(config: Config, now: datetime) -> Iterator[Located]:
         if why:
             follows = config.allowlists[name].follow
             severity = Severity.ERROR if follows else Severity.WARNING
-            what = f"nothing new is known of it: {why}"
+            what = f"it has no new document: {why}"
             yield Located(f"fleet {config.fleet.name}.{name}", Finding(severity, what))
 
 

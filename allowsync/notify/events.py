@@ -161,13 +161,13 @@ def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list
 def _stale(decision: Decision, now: datetime) -> Iterator[Condition]:
     """Names without a usable answer; reported only after a good part of their time.
 
-    The condition lasts, even after the end of access, until the name gives an address again.
+    The condition lasts, even after the end of access, until the name has an address again.
     """
     name, tracks = decision.host.name, decision.memory.tracks
     for hostname in decision.host.hostnames:
         mine = [track for query, track in tracks.items() if query.hostname == hostname]
         waiting = [one for one in mine if one.held and one.unavailable_runs and not one.absent_runs]
-        over = f"{name}: {hostname} gives an address again"
+        over = f"{name}: {hostname} has an address again"
         if waiting:
             worst = min(waiting, key=_last_good)
             level = _level(now - _last_good(worst), decision.host.policy.keep_unavailable)

@@ -175,7 +175,7 @@ def _about_fleet(fleet: FleetReport) -> Iterator[Gauge]:
     )
     yield Gauge(
         "fleet_list_silent",
-        "1 while nothing new is known of the list.",
+        "1 while the list has no new document.",
         tuple(_shared(fleet, one, float(bool(one.trouble))) for one in fleet.lists),
     )
 

@@ -145,8 +145,7 @@ class RunReport(Value):
 
 
 _CLOSED: Final = (
-    "put up again, and it lets no host in: no address of any is known; the next run that gets an "
-    "answer lets it in"
+    "recreated without entries: no host's address is known; the next run with an answer adds it"
 )
 
 

@@ -52,7 +52,7 @@ def agreed(answer: Answer, everyone: Mapping[str, Answer], agreement: int) -> An
         return answer
     giving = [name for name, one in everyone.items() if isinstance(one, Found)]
     if giving:
-        return Unavailable(f"nameservers disagree: {giving[0]} gives an address")
+        return Unavailable(f"nameservers disagree: {giving[0]} returns an address")
     proving = sum(isinstance(one, Absent) for one in everyone.values())
     needed = max(TWO, agreement)
     if proving < needed:

@@ -154,7 +154,7 @@ def unheard(decision: Decision, since: datetime, now: Now) -> str:
     host = decision.host
     if not decision.undecided:
         return ""
-    what = f"nothing is added while it is not known where {host.name} is"
+    what = f"nothing is added while the addresses of {host.name} are unknown"
     way_out = f"'allowsync revoke {host.name}' ends that"
     if host.sources:
         return f"{what}; {way_out}"

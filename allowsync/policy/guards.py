@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from allowsync.policy.sightings import Judgements, Refuted
 
 _SYNTHESIZED = GuardRefusal(
-    "it holds the IPv4 address of the same name, as DNS64 makes it, and not every nameserver tells "
-    "whether it does that (ipv4only.arpa)",
+    "it embeds the IPv4 address of the same name, as with DNS64, and not every nameserver "
+    "answered whether it uses DNS64 (ipv4only.arpa)",
     "name a resolver without DNS64 in resolver.nameservers",
 )
 
@@ -294,7 +294,7 @@ def _shared(one: NewAddress, crowd: Crowd, seen: Sighting | None) -> GuardRefusa
     if not alarm and (one.granted or lasts):
         return None  # it came first, and one more may be a visitor; or the other host left it
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    what = f"{listed} gave it within guard_window, more hosts than max_sharing ({most}), "
+    what = f"{listed} resolved to it within guard_window, more hosts than max_sharing ({most}), "
     what += "and no host had it before"
     return GuardRefusal(what, "if they live together, raise max_sharing for them")
 
@@ -308,7 +308,7 @@ def _made_up_too(
     decoys = ledger.decoys(asked)
     if not decoys:
         return None
-    advice = f"if that is meant to be, set canary: false for {one.host.name}"
+    advice = f"if that is intended, set canary: false for {one.host.name}"
     if any(overlap(decoy.network, one.network) for decoy in decoys):
         return GuardRefusal(
             f"the domain {asked.hostname} answers for any name (wildcard, canary)", advice
@@ -316,7 +316,7 @@ def _made_up_too(
     if one.granted or (seen is not None and seen.runs >= ROW):
         return None
     what = f"the domain {asked.hostname} answers for any name: "
-    what += f"it has to come in {ROW} runs in a row (canary)"
+    what += f"it needs answers in {ROW} consecutive runs (canary)"
     return GuardRefusal(what, advice)
 
 
@@ -327,9 +327,9 @@ def _too_few_agree(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
     gave = sum(isinstance(said, Found) and one.address in said.addresses for said in answers)
     if gave >= evidence.agreement:
         return None
-    seen = f"{gave} of {len(answers)} nameservers give it, fewer than agreement"
+    seen = f"{gave} of {len(answers)} nameservers returned it, fewer than agreement"
     seen += f" ({evidence.agreement})"
-    return GuardRefusal(seen, f"see what each says: allowsync resolve {one.host.name}")
+    return GuardRefusal(seen, f"compare their answers: allowsync resolve {one.host.name}")
 
 
 def _too_many_moves(one: NewAddress, moves: Mapping[Network, None]) -> GuardRefusal | None:
@@ -337,4 +337,4 @@ def _too_many_moves(one: NewAddress, moves: Mapping[Network, None]) -> GuardRefu
     if one.network in moves or len(moves) < most:
         return None
     seen = f"{one.host.name} had {most} new networks within 24 hours, all that max_moves allows"
-    return GuardRefusal(seen, "it is let in when one of them is a day old; or raise max_moves")
+    return GuardRefusal(seen, "it is granted once one of them is a day old; or raise max_moves")

@@ -56,7 +56,7 @@ def refusal(content: ListContent, source: ListSource, before: int, *, force: boo
         what = f"{content.unread:,} of {lines:,} lines are no networks"
         return f"{what}; the first is {content.sample!r}"
     if content.promised is not None and content.count < READABLE * content.promised:
-        return f"it says that it has {content.promised:,} networks, and has {content.count:,}"
+        return f"it declares {content.promised:,} networks, and has {content.count:,}"
     if content.count > source.max_networks:
         return f"it has {content.count:,} networks, more than {source.max_networks:,}"
     if wide := next(_too_wide(content.entries), None):
@@ -66,8 +66,8 @@ def refusal(content: ListContent, source: ListSource, before: int, *, force: boo
         return ""
     if now * FEWER < before or now > before * MORE:
         much = "less than half" if now < before else f"more than {MORE} times"
-        what = f"it has {now:,} networks, {much} of what it had ({before:,})"
-        return f"{what}; 'allowsync apply --force' takes it"
+        what = f"it has {now:,} networks, {much} its former number ({before:,})"
+        return f"{what}; 'allowsync apply --force' accepts it"
     return ""
 
 

@@ -101,7 +101,7 @@ def implausible(networks: Iterable[Network], before: Iterable[Network]) -> str:
         return f"{len(new)} networks, more than {MOST_NETWORKS}"
     for network in new:
         if reason := special_within(network):
-            return f"{network} holds what no source can have: {reason}"
+            return f"{network} contains addresses that no source can have: {reason}"
     return _too_large(new) or _too_little_left(new, old)
 
 
@@ -149,7 +149,7 @@ def filled(host: Host, kept: Mapping[str, SourceRecord]) -> Host:
 def said_of(kept: SourceRecord) -> str:
     """The known state of a source, as text."""
     if kept.fetched is None:
-        return f"its networks are not known: {kept.trouble}"
+        return f"its networks are unknown: {kept.trouble}"
     what = counted(len(kept.networks), "network", "networks")
     said = f"{what} of {kept.fetched:%Y-%m-%d %H:%M} UTC"
     return f"{said}, which stay: {kept.trouble}" if kept.trouble else said

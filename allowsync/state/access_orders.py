@@ -33,7 +33,7 @@ def _standing(row: tuple[Any, ...]) -> Order:
     """The order in a row, still in force. Raises ValueError as `order_of` does."""
     order = order_of(row)
     if row[-1] is not None or isinstance(order, LiftedOrder):
-        raise ValueError(f"an order about {row[3]!r} that neither stands nor is over")
+        raise ValueError(f"an order about {row[3]!r} that is neither active nor ended")
     return order
 
 

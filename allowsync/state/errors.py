@@ -22,7 +22,7 @@ class StateError(Exception):
 def reason(error: OSError) -> str | None:
     """The operating system's message, with a remedy where a permission is missing."""
     if isinstance(error, PermissionError) and os.geteuid():
-        return f"{error.strerror}; run it with sudo, or as the user to whom the state belongs"
+        return f"{error.strerror}; run it with sudo, or as the owner of the state"
     return error.strerror
 
 

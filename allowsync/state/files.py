@@ -53,7 +53,7 @@ class as_owner:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._acting.__exit__()
         if isinstance(error, StateUnwritable) and self.user != os.geteuid():
-            what = f"{error.why} (as user {self.user}, who may change what is there)"
+            what = f"{error.why} (as user {self.user}, who can change its files)"
             if _denied(error.__cause__) and (whose := two_owners(self._state)):
                 raise StateUnwritable(self._state, whose) from error
             raise StateUnwritable(error.path, what) from error
@@ -156,7 +156,7 @@ def _judge_companion(state: Path, database: os.stat_result, companion: str) -> N
     if odd or (os.getuid() == ROOT and found.st_uid not in (ROOT, database.st_uid)):
         raise StateDamaged(state, f"allowsync did not make {companion}")
     if companion.endswith("-journal") and names_another(companion):
-        raise StateDamaged(state, f"{companion} names another file, which is left alone")
+        raise StateDamaged(state, f"{companion} names another file, which stays unchanged")
 
 
 def names_another(journal: str) -> bool:

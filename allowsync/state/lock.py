@@ -74,8 +74,8 @@ class OthersState(Busy):
 def whose(other: Path) -> str:
     """The message for a state that belongs to another configuration."""
     return (
-        f"is the state of the configuration {other}; give this one a `state:` of its own, or put "
-        "it in the place of that one"
+        f"is the state of the configuration {other}; set another `state:` in this one, or replace "
+        "that one with it"
     )
 
 

@@ -127,7 +127,7 @@ def _content(descriptor: int) -> bytes:
 def _played_back(path: Path, database: bytes, journal: bytes) -> bytes:
     """The database before the transaction that a journal belongs to."""
     if journal.endswith(NAMES_ANOTHER):
-        raise StateDamaged(path, f"{path}-journal names another file, which is left alone")
+        raise StateDamaged(path, f"{path}-journal names another file, which stays unchanged")
     from tempfile import TemporaryDirectory  # costs more than all else here, and is rarely needed
 
     for folder in _FOLDERS:

@@ -53,7 +53,7 @@ def read_revoked(state: Path) -> KeptRevocations:
         for line in lines:
             found.append(_revocation(json.loads(line)))  # noqa: PERF401 - up to the first that is none
     whole = bool(found) and lines[len(found) :] == [json.dumps({_COUNT: len(found)})]
-    return KeptRevocations(tuple(found), "" if whole else "it is not whole")
+    return KeptRevocations(tuple(found), "" if whole else "it is incomplete")
 
 
 def write_revoked(state: Path, revocations: Iterable[Revocation], *, whole: bool = True) -> None:

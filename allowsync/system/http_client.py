@@ -213,7 +213,7 @@ def _understood(error: Exception) -> HttpError:
             said = _NUMBER.sub("", str(error)) or type(error).__name__
             return NotSent(abridge(said, _LONGEST))
         case httpx.TimeoutException():
-            return NoResponse("it did not come in time")
+            return NoResponse("it was not received in time")
         case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():
             return NoResponse("the connection broke")
         case httpx.RequestError() if not isinstance(error, _IMPOSSIBLE):

@@ -121,7 +121,7 @@ def test_no_store_keeps_everything(resolver: Machine, applier: Machine) -> None:
     for _ in range(3):
         done = applier("apply")
         assert done.code == 3
-        assert "fleet home.web: nothing new is known of it: the store holds no document" in done.err
+        assert "fleet home.web: it has no new document: the store holds no document" in done.err
         assert applier.allowed == held
 
 
@@ -181,7 +181,7 @@ def test_a_document_that_cannot_be_read_holds_up_no_other_list(
     done = applier("apply")
     said = " ".join(done.err.split())
     assert (done.code, "home.ssh" in said) == (3, False)
-    assert f"fleet home.web: nothing new is known of it: {path}: this is a folder" in said
+    assert f"fleet home.web: it has no new document: {path}: this is a folder" in said
     assert "81.2.73.0/24" in ssh.read_text()
     assert applier.allowed == held
 
@@ -351,7 +351,7 @@ def test_it_cannot_publish_with_a_key_that_no_machine_trusts(
     resolver.keys = ["ed25519:" + "A" * 43 + "="]
     done = resolver("apply")
     assert done.code == 1
-    assert "web not published: the signing key belongs to none of fleet.keys" in done.err
+    assert "web not published: the signing key matches none of fleet.keys" in done.err
     assert resolver.allowed
 
 
@@ -401,7 +401,7 @@ def test_a_key_that_is_taken_out_is_told_before_anything_is_due(
 ) -> None:
     assert resolver("apply").code == 0
     keys, key = resolver.keys, resolver.signing_key
-    said = "the signing key belongs to none of fleet.keys"
+    said = "the signing key matches none of fleet.keys"
     for wrong in ({"keys": ["ed25519:" + "A" * 43 + "="]}, {"signing_key": new_signing_key()}):
         vars(resolver).update({"keys": keys, "signing_key": key, **wrong})
         for _ in range(2):
@@ -455,7 +455,7 @@ def test_check_asks_the_store_and_no_dns(resolver: Machine, applier: Machine) ->
     assert len(resolver.server.asked) == asked
     Path(applier.store["file"], "web.json").unlink()
     said = applier("check").out
-    assert "error: fleet home.web: nothing new is known of it: the store holds no document" in said
+    assert "error: fleet home.web: it has no new document: the store holds no document" in said
 
 
 def test_a_machine_can_publish_without_a_target_of_its_own(

@@ -166,8 +166,8 @@ def test_a_document_that_is_refused_holds_up_no_other_list(
     done = applier("apply")
     said = " ".join(done.err.split())
     assert (done.code, "home.web" in said) == (1, False)  # nothing was ever known of the other
-    assert "fleet home.ssh: nothing new is known of it: " in said
-    assert "ssh.json: HTTP status 403; what it holds stays" in said
+    assert "fleet home.ssh: it has no new document: " in said
+    assert "ssh.json: HTTP status 403; its entries stay" in said
     assert "81.2.70.0/24" in (tmp_path / "web").read_text()
 
 
@@ -197,8 +197,8 @@ def test_a_document_that_is_cut_holds_up_no_other_list(
     front.cut = "ssh.json"
     done = several("apply")
     said = " ".join(done.err.split())
-    assert (done.code, said.count("nothing new is known of it")) == (3, 1)
-    assert "ssh.json: the connection broke; what it holds stays" in said
+    assert (done.code, said.count("it has no new document")) == (3, 1)
+    assert "ssh.json: the connection broke; its entries stay" in said
     texts = {name: (tmp_path / name).read_text() for name in LISTS}
     assert [name for name, text in texts.items() if "81.2.71.0/24" in text] == ["ftp", "web"]
     assert all("81.2.70.0/24" in text for text in texts.values())
@@ -223,7 +223,7 @@ def test_a_document_about_which_a_server_is_silent_holds_up_no_other_list(
     assert isinstance(found["ftp"], Fetched)
     assert isinstance(found["web"], Fetched)
     assert isinstance(found["ssh"], Unreadable)
-    assert found["ssh"].why.endswith("/ssh.json: it did not come in time")
+    assert found["ssh"].why.endswith("/ssh.json: it was not received in time")
 
 
 @pytest.mark.usefixtures("several")
@@ -232,7 +232,7 @@ def test_a_server_that_is_silent_about_all_is_the_trouble_of_all(
 ) -> None:
     monkeypatch.setattr(http, "SECONDS", 3.0)
     front.silent = tuple(f"{name}.json" for name in LISTS)
-    with pytest.raises(StoreError, match="it did not come in time"):
+    with pytest.raises(StoreError, match="it was not received in time"):
         seen(front, authority)
 
 

@@ -83,6 +83,6 @@ def test_a_name_that_moves_into_the_lan_is_not_asked(office: Office) -> None:
     done = office("apply")
     assert done.code == 0
     assert len(office.web.requests) == 1
-    said = f"{NAME} is not asked: {CONTAINER} is a private address"
+    said = f"{NAME} is not connected to: {CONTAINER} is a private address"
     assert said in office("resolve").out
     assert office.passes(FRIEND, wait=PATIENCE)

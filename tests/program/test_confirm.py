@@ -281,7 +281,7 @@ def test_if_even_the_one_who_watches_is_killed_later_runs_wait_for_somebody(
         terminal.until(QUESTION)
         os.kill(watcher(terminal), signal.SIGKILL)
         assert terminal.end() == 1
-        assert "could not confirm what became of it" in terminal.shown
+        assert "could not confirm the rollback" in terminal.shown
     machine.inside.nft("flush ruleset")  # as after a boot
     assert machine.run("apply", "--offline").code == 1
     assert machine.ruleset == ""
@@ -395,7 +395,7 @@ def test_a_file_somebody_edited_cannot_be_put_back_so_nothing_is_touched(
     with Terminal("apply", "--confirm", LONG, "--config", here.path) as terminal:
         assert terminal.end() == 1
         shown = " ".join(terminal.shown.split())
-        assert "it could not be put back as it is now" in shown
+        assert "it could not be restored as it is now" in shown
     assert here.file.read_text() == edited
     assert here("apply").code == 0
 

@@ -86,7 +86,7 @@ def settled(office: Office) -> Office:
 def test_a_list_is_fetched_after_a_run_and_counts_in_the_next(office: Office) -> None:
     first = office("apply")
     assert first.code == 3
-    assert "lists.office: its networks are not known: it was not fetched yet" in first.err
+    assert "lists.office: its networks are unknown: it was not fetched yet" in first.err
     assert "lists.office: 3 networks fetched; they count from the next run on" in first.err
     assert office.listed == set()
     assert office("apply").code == 0
@@ -153,7 +153,7 @@ def test_an_old_list_is_told_and_stays(settled: Office) -> None:
         settled.later(hours)
         done = settled("apply")
         assert done.code == 3
-        assert "lists.office: nothing newer than " in done.err
+        assert "lists.office: no version newer than " in done.err
         assert "its 3 networks stay" in done.err
         assert settled.listed == NETWORKS
     assert settled("status").code == 3
@@ -169,7 +169,7 @@ def test_a_list_that_was_not_in_use_for_long_adds_nothing_and_removes_nothing(
     settled.server.answers[PATH] = status(503)
     done = settled("apply")
     assert done.code == 3
-    said = "lists.office: its networks are not known: it was not asked for longer than `keep`"
+    said = "lists.office: its networks are unknown: it was unused for longer than `keep`"
     assert said in done.err
     assert settled.listed == {"81.2.70.0/24"}
 

@@ -100,7 +100,7 @@ def test_a_parking_address_shared_by_three_is_not_believed(
     done = here("apply --output json")
     assert here.allowed == before
     assert rejected(done) == {name: [PARKING] for name in ("alice", "bob", "parents")}
-    assert "alice, bob, parents gave it within guard_window" in here("apply").err
+    assert "alice, bob, parents resolved to it within guard_window" in here("apply").err
     here.policy = {"max_sharing": 3}
     here("apply")
     assert f"{PARKING}/32" in here.allowed
@@ -116,7 +116,9 @@ def test_where_nameservers_disagree_a_new_address_is_not_believed(
         zones["bob.example.org"] = [PARKING]
         done = here("apply")
         assert (done.code, here.allowed) == (3, before)
-        assert f"{PARKING} rejected: 1 of 2 nameservers give it, fewer than agreement" in done.err
+        assert (
+            f"{PARKING} rejected: 1 of 2 nameservers returned it, fewer than agreement" in done.err
+        )
         honest.zones["bob.example.org"] = [PARKING]
         assert (here("apply").code, f"{PARKING}/32" in here.allowed) == (0, True)
 

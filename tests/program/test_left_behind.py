@@ -170,11 +170,11 @@ def test_a_gate_of_the_same_name_is_left_to_the_configuration_that_put_it_up(
     for _ in range(2):
         done = other.guard("web", {kind: PORTS}, address=MOVED)
         assert (done.code, done.out) == (1, "")
-        assert "is that of another configuration; nothing was changed" in done.err
+        assert "belongs to another configuration; nothing was changed" in done.err
     said = other("check", "--no-packets")
     assert said.code == 1
     assert "error: web/" in said.out
-    assert "another configuration; nothing was changed; give the allowlist another" in said.out
+    assert "another configuration; nothing was changed; rename the allowlist" in said.out
     assert "repairs it" not in said.out
     assert other("clear", "--yes").code == 1
     done = here.guard("web", {kind: PORTS})
@@ -457,7 +457,7 @@ def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_not_val
         done = here("apply --offline --output json")
         assert (done.code, done.document["exit_code"]) == (2, 2)
         told = {one["where"]: one["what"] for one in done.document["problems"]}
-        assert "put up again with 1 entry that it held last" in told[f"web/{kind}"]
+        assert "restored with 1 entry it last held" in told[f"web/{kind}"]
         assert here.inside.command("nft", "-s", "list", "ruleset") == gate
     here.path.write_text(whole)
     done = here("apply")
@@ -475,7 +475,7 @@ def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_gone(
     take_down(here.inside)
     done = here(f"apply {options}", "--state", str(here.state))
     assert (done.code, "file not found" in done.err) == (2, True)
-    assert "put up again with 1 entry that it held last" in done.err
+    assert "restored with 1 entry it last held" in done.err
     assert here.inside.command("nft", "-s", "list", "ruleset") == gate
 
 
@@ -507,7 +507,7 @@ def test_a_gate_that_is_put_up_again_lets_in_no_host_that_was_revoked(here: Insi
     here.freeze = True
     here.path.write_text("{" + here.path.read_text())
     take_down(here.inside)
-    assert "put up again with 0 entries" in here("apply").err
+    assert "restored with 0 entries" in here("apply").err
     assert ALICE not in here.inside.command("nft", "list", "ruleset")
 
 

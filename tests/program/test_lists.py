@@ -90,7 +90,7 @@ REFUSED = {
     "too wide for a host": (f"{OFFICE}81.0.0.0/12\n", "/16 is the widest that may be granted"),
     "far fewer": (
         "81.2.70.0/24\n",
-        "less than half of what it had (3); 'allowsync apply --force' takes it",
+        "less than half its former number (3); 'allowsync apply --force' accepts it",
     ),
 }
 
@@ -147,7 +147,7 @@ def test_a_list_that_was_never_read_removes_and_adds_nothing(office: Installatio
     (office.folder / "office.txt").unlink()
     done = office("apply")
     assert done.code == 3
-    assert "lists.office: its networks are not known: " in done.err
+    assert "lists.office: its networks are unknown: " in done.err
     assert listed(office) == NETWORKS
     assert office("check").code == 1
 
@@ -184,7 +184,7 @@ def test_a_file_that_is_written_every_day_is_old_after_three(office: Installatio
     os.utime(office.folder / "office.txt", (long_ago, long_ago))
     done = office("apply")
     assert done.code == 3
-    assert "lists.office: nothing newer than " in done.err
+    assert "lists.office: no version newer than " in done.err
     assert listed(office) == NETWORKS
     assert office("status").code == 3
 

@@ -103,7 +103,7 @@ def test_without_an_answer_ever_nothing_is_removed_and_the_exit_code_says_so(
     other(origin, "http://127.0.0.1:9/client/v4")
     done = origin("apply")
     assert done.code == 3
-    assert "sources.cloudflare: its networks are not known" in done.err
+    assert "sources.cloudflare: its networks are unknown" in done.err
     assert "edge: no answer yet: cloudflare" in done.err
     assert published(origin) == set(ALL)
     assert origin("status").code == 3

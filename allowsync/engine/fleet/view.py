@@ -140,7 +140,7 @@ class FleetView(Value):
         yield from self.trouble
         for name, why in self.troubles.items():
             if why and self.config.allowlists[name].follow:
-                what = f"nothing new is known of it: {why}; what it holds stays"
+                what = f"it has no new document: {why}; its entries stay"
                 yield Notice(f"fleet {self._name}.{name}", what, ExitCode.OLD_KNOWLEDGE)
 
     @property
@@ -182,7 +182,7 @@ def _leadership(
     try:
         found = writable_store(fleet).lead(held, now.instant)
     except StoreError as error:
-        what = f"it is not known which machine leads: {error}; nothing is published in this run"
+        what = f"the leader is unknown: {error}; nothing is published in this run"
         return None, "", (Notice(f"fleet {fleet.name}", what, ExitCode.FAILED),)
     if found.own is None:
         forget_lead(config.state)

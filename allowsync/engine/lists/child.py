@@ -132,7 +132,7 @@ def _understood(
         return {"redirect": response.headers.get("Location", "")}, []
     if status == _UNCHANGED:
         if not task["headers"]:
-            raise Refusal("the server says that it has not changed, and nothing was ever fetched")
+            raise Refusal("the server answers that it is unchanged, but it was never fetched")
         return {"unchanged": True}, []
     if status != _OK:
         raise Refusal(f"HTTP status {status}")
@@ -157,7 +157,7 @@ def _body(response: httpx.Response, ends: float) -> bytes:
     """
     headers = response.headers
     if "Content-Length" not in headers and "chunked" not in headers.get("Transfer-Encoding", ""):
-        raise Refusal("the server says neither how long it is nor where it ends: it may be cut")
+        raise Refusal("the server sends neither a length nor an end: it may be truncated")
     parts, size = [], 0
     for part in _unpacked(headers.get("Content-Encoding", "identity").lower(), response, ends):
         parts.append(part)
@@ -169,12 +169,12 @@ def _body(response: httpx.Response, ends: float) -> bytes:
 
 def _unpacked(encoding: str, response: httpx.Response, ends: float) -> Iterator[bytes]:
     if encoding not in ("identity", "gzip", "x-gzip", ""):
-        raise Refusal(f"it is packed as {encoding!r:.40}, which was not asked for")
+        raise Refusal(f"it is compressed with {encoding!r:.40}, which was not requested")
     packed = encoding in ("gzip", "x-gzip")
     inflater = zlib.decompressobj(_GZIP)
     for part in response.iter_raw():
         if time.monotonic() > ends:
-            raise Refusal("it comes too slowly")
+            raise Refusal("the server sends too slowly")
         if not packed:
             yield part
             continue
@@ -185,9 +185,9 @@ def _unpacked(encoding: str, response: httpx.Response, ends: float) -> Iterator[
                 yield inflater.decompress(part, _CHUNK)  # never more at once, whatever is in it
                 part = inflater.unconsumed_tail or inflater.unused_data
         except zlib.error as error:
-            raise Refusal(f"it cannot be unpacked: {error}") from None
+            raise Refusal(f"it cannot be decompressed: {error}") from None
     if packed and not inflater.eof:
-        raise Refusal("it is packed, and cut short")
+        raise Refusal("it is compressed, and truncated")
 
 
 def _header(response: httpx.Response, name: str) -> str:
@@ -199,7 +199,7 @@ def _header(response: httpx.Response, name: str) -> str:
 def _said(error: httpx.HTTPError) -> str:
     match error:
         case httpx.TimeoutException():
-            return "it did not come in time"
+            return "it was not received in time"
         case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():
             return f"the connection broke: {error}"
         case _:

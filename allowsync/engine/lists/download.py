@@ -94,9 +94,9 @@ def _refresh(
     grants = is_granted(config, before.name)
     if before.body() is None:  # damaged: nothing of it counts, not even that it was fetched
         before = KeptList(before.name, now)
-    begun = refused(before, before.trouble or "fetching it did not end", now, source)
+    begun = refused(before, before.trouble or "fetching it timed out", now, source)
     if not write_list(config.state, begun):
-        yield Notice(LISTS + before.name, "it is not fetched: nothing can be kept of it")
+        yield Notice(LISTS + before.name, "it is not fetched, as it cannot be stored")
         return
     try:
         reply = _fetched(source, before, resolve, seconds)
@@ -114,10 +114,10 @@ def _told(before: KeptList, found: KeptList, *, grants: bool) -> Iterator[Notice
         yield Notice(where, f"{what} fetched; they count from the next run on")
     elif found.trouble and not found.is_known:
         code = ExitCode.OLD_KNOWLEDGE if grants else ExitCode.IN_STEP
-        yield Notice(where, f"its networks are not known: {found.trouble}", code)
+        yield Notice(where, f"its networks are unknown: {found.trouble}", code)
     elif needs_force(found.trouble):
         code = ExitCode.OLD_KNOWLEDGE if grants else ExitCode.IN_STEP
-        yield Notice(where, f"what it says now is not believed: {found.trouble}", code)
+        yield Notice(where, f"its former networks stay: {found.trouble}", code)
 
 
 def _concluded(
@@ -149,7 +149,7 @@ def _content(reply: Reply) -> ListContent:
     unread, promised = reply.heading.get("unread"), reply.heading.get("promised")
     numbers = isinstance(unread, int) and 0 <= unread <= MOST_ENTRIES
     if None in entries or not numbers or not isinstance(promised, int | None):
-        raise FetchError("what the process that fetches it says is not believed")
+        raise FetchError("the process that fetches it sent an invalid result")
     known = tuple(sorted({one for one in entries if one is not None}))
     sample = str(reply.heading.get("sample", ""))[:80]
     assert isinstance(unread, int)  # noqa: S101 - it was looked at above
@@ -176,11 +176,11 @@ def _onward(url: str, location: str) -> str:
         parts, before = urlsplit(onward), urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise FetchError("the server redirects to what is no URL") from None
+        raise FetchError("the server redirects to an invalid URL") from None
     if not location or parts.scheme != before.scheme:
         raise FetchError(f"the server redirects to another scheme: {printable(onward)[:100]}")
     if parts.username is not None or not parts.hostname or not onward.isascii():
-        raise FetchError("the server redirects to what is no URL")
+        raise FetchError("the server redirects to an invalid URL")
     return onward.partition("#")[0]
 
 
@@ -199,7 +199,7 @@ def _addresses(url: str, written: str, resolve: Resolve) -> tuple[list[str], boo
             _check(host, own)
         return [own], True
     if not _NAME.fullmatch(host):
-        raise FetchError(f"{printable(host)[:80]} is no name of a server")
+        raise FetchError(f"{printable(host)[:80]} is not a hostname")
     answers = resolve([Query(host, family) for family in Family])
     found = [
         str(one)
@@ -222,7 +222,7 @@ def _port(url: str) -> int:
     try:
         return parts.port or _PORTS[parts.scheme]
     except ValueError:
-        raise FetchError("its URL names a port that there is not") from None
+        raise FetchError("its URL has an invalid port") from None
 
 
 def _host(url: str) -> str:
@@ -236,7 +236,7 @@ def _literal(host: str) -> str | None:
 
 def _check(host: str, address: str) -> None:
     if reason := special_within(parsed(_single(address))):
-        raise FetchError(f"{host} is not asked: {address} is {reason}")
+        raise FetchError(f"{host} is not connected to: {address} is {reason}")
 
 
 def _single(address: str) -> str:

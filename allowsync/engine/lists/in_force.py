@@ -53,7 +53,7 @@ def looked_at(
         source = config.lists[name]
         if source.file is None and now - known.tried > source.keep:
             # It was not in use: its old content admits no host now.
-            known = KeptList(name, now, trouble="it was not asked for longer than `keep`")
+            known = KeptList(name, now, trouble="it was unused for longer than `keep`")
         if source.file is not None:
             known = _of_file(source, known, now, grants=grants, force=force)
             if keep and known != kept:
@@ -105,13 +105,13 @@ def complaint(source: ListSource, kept: KeptList, now: datetime, *, grants: bool
     """The problem of a list to report in every run; empty where there is none."""
     confirmed = kept.as_of
     if not kept.is_known:
-        return f"its networks are not known: {kept.trouble or 'it was not fetched yet'}"
+        return f"its networks are unknown: {kept.trouble or 'it was not fetched yet'}"
     what = counted(kept.count, "network", "networks")
     if grants and kept.unfit:
         return f"none of its {what} is granted: {kept.unfit}"
     if is_old(source, confirmed, now) and confirmed is not None:
         why = f": {kept.trouble}" if kept.trouble else ""
-        return f"nothing newer than {_day(confirmed)} could be had; its {what} stay{why}"
+        return f"no version newer than {_day(confirmed)} could be fetched; its {what} stay{why}"
     if kept.trouble and (source.file is not None or kept.trouble.startswith(REJECTED)):
         return f"{what} of {_day(kept.fetched)}, which stay: {kept.trouble}"
     return ""
@@ -126,7 +126,7 @@ def _of_file(
     try:
         stamp = _stamp(os.stat(source.file), source, grants=grants)  # noqa: PTH116 - in every run
     except OSError as error:
-        trouble = f"{source.file}: {error.strerror or 'cannot be looked at'}"
+        trouble = f"{source.file}: {error.strerror or 'cannot be accessed'}"
     again = force and needs_force(known.trouble)
     if (known.asked, known.stamp) == (identity(source), stamp) and not again:
         return known
@@ -166,7 +166,7 @@ def _record(source: ListSource, kept: KeptList) -> SourceRecord:
     networks = kept.networks() if kept.is_known and not kept.unfit else ()
     trouble = kept.unfit or kept.trouble
     if networks is None:
-        networks, trouble = (), "what was kept of it is damaged"
+        networks, trouble = (), "its stored copy is damaged"
     fetched = kept.fetched if networks else None
     return SourceRecord(networks, fetched, kept.tried, source.place, trouble)
 

@@ -75,7 +75,7 @@ def kept(name: str, backend: Driver) -> TargetSnapshot:
     before = backend.read()
     if before.entries and before.flaws:
         flaws = "; ".join(before.flaws)
-        raise BackendError(f"it could not be put back as it is now ({flaws})")
+        raise BackendError(f"it could not be restored as it is now ({flaws})")
     return TargetSnapshot(name, lambda: _put_back(name, backend, before))
 
 
@@ -89,7 +89,7 @@ def _put_back(name: str, backend: Driver, before: Current) -> bool:
         backend.apply(_plan_back(name, now, before))
     after = backend.read()
     if not _same(after, before) and not (before.flaws and not after.entries):
-        raise BackendError("it is not as it was, whatever it now holds")
+        raise BackendError("its former state was not restored")
     return True
 
 

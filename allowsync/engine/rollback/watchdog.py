@@ -109,8 +109,8 @@ class Watch(Value):
             while piece := self.channel.recv(65536):
                 said += piece
         if not said:
-            what = "the process that would have put everything back was ended"
-            return ConfirmResult(kept=False, problem=f"could not confirm what became of it: {what}")
+            what = "the process for the rollback was ended"
+            return ConfirmResult(kept=False, problem=f"could not confirm the rollback: {what}")
         found = json.loads(said)
         targets = tuple(RollbackResult(**one) for one in found["targets"])
         return ConfirmResult(found["kept"], targets, found["problem"])
@@ -169,7 +169,7 @@ def start(before: RunSnapshot, wait: timedelta, lock: Lock) -> Watch:
     theirs.close()
     os.waitpid(child, 0)
     if ours.recv(1) != _APPLIED:
-        raise OSError("the process that would put everything back could not be started")
+        raise OSError("the process for the rollback could not be started")
     return Watch(ours)
 
 
@@ -251,7 +251,7 @@ def _keep(before: RunSnapshot) -> ConfirmResult:
             store.note_kept_run(before.at)
         drop_copy(before.state)
     except (StateError, OSError) as error:
-        return ConfirmResult(kept=True, problem=f"the next run will not know that: {error}")
+        return ConfirmResult(kept=True, problem=f"the next run does not know of it: {error}")
     return ConfirmResult(kept=True)
 
 

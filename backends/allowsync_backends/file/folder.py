@@ -57,8 +57,8 @@ class Folder:
         if _open_to_others(os.fstat(self._fd)):
             os.close(self._fd)
             raise BackendError(
-                f"folder {path} may be written by others, who could put their own file there; "
-                f"take that away (chmod go-w {path})"
+                f"folder {path} is writable by others, who could replace the file; revoke that "
+                f"(chmod go-w {path})"
             )
 
     def __enter__(self) -> Folder:

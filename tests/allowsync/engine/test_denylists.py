@@ -154,7 +154,7 @@ def test_a_lost_state_blocks_nobody_who_was_excepted(world: Denied, *, whole: bo
     world.deny(LISTED, "9.9.8.0/24", spared=("alice",))
     report = world.run()
     assert only(report).report.reason == (
-        "nothing is added while it is not known where alice is, for 3 d more at most; "
+        "nothing is added while the addresses of alice are unknown, for 3 d more at most; "
         "'allowsync revoke alice' ends that"
     )
     assert not world.blocks("81.2.69.1")
@@ -180,7 +180,7 @@ def test_a_name_that_never_answers_holds_a_denylist_up_no_longer_than_it_would_k
     world.says["erin.example.org"] = SERVFAIL
     world.run()
     world.deny(LISTED, "9.9.8.0/24")
-    assert "where erin is, for 3 d more at most" in only(world.run()).report.reason
+    assert "addresses of erin are unknown, for 3 d more at most" in only(world.run()).report.reason
     assert not world.run(after=timedelta(hours=23)).has_changes
     world.runs(2, after=timedelta(hours=23))
     assert not world.blocks("9.9.8.1")
@@ -243,7 +243,7 @@ def test_the_time_is_counted_for_each_host_and_no_longer_than_it_is_unknown(worl
     world.hosts["frank"] = host("frank")
     world.deny(LISTED, "9.9.8.0/24")
     report = world.runs(2, after=timedelta(hours=20))
-    assert "where frank is, for 2 d 4 h more" in only(report).report.reason
+    assert "addresses of frank are unknown, for 2 d 4 h more" in only(report).report.reason
     assert not world.blocks("9.9.8.1")
 
 
@@ -257,10 +257,10 @@ def test_where_it_is_damaged_the_time_begins_anew(world: Denied, damage: bytes) 
     kept = unheard_path(world.state)
     kept.write_bytes(damage)
     report = world.run()
-    assert "where erin is, for 3 d more" in only(report).report.reason
+    assert "addresses of erin are unknown, for 3 d more" in only(report).report.reason
     kept.unlink()
     kept.mkdir()
-    assert "where erin is, for 3 d more" in only(world.run()).report.reason
+    assert "addresses of erin are unknown, for 3 d more" in only(world.run()).report.reason
     world.says["erin.example.org"] = found("81.2.70.9")
     assert world.run().exit_code == 0
     assert world.blocks("9.9.8.1")
@@ -439,7 +439,7 @@ def test_where_this_machine_is_not_known_nothing_is_blocked(
     monkeypatch.setattr(never_blocked, "own_networks", fails)
     report = world.run()
     assert report.exit_code == 1
-    what = "what must never be blocked is not known: the kernel says nothing"
+    what = "the networks that must never be blocked are unknown: the kernel says nothing"
     assert only(report).report.said == what
     assert not world.wall.networks
     assert world.held
@@ -577,7 +577,7 @@ def test_of_a_list_that_is_not_known_the_old_stays_but_friends(world: Denied) ->
     assert not world.blocks("81.2.69.77")
     assert world.blocks("81.2.69.78")
     assert len(world.wall.networks) > held - 4
-    assert any("its networks are not known" in one.what for one in report.notices)
+    assert any("its networks are unknown" in one.what for one in report.notices)
     path.unlink()
 
 
@@ -595,7 +595,7 @@ def test_a_list_that_stays_unknown_ends_when_it_would_have_ended_known(world: De
     report = world.run()
     assert not world.blocks("81.2.68.1")
     assert world.blocks("9.9.9.9")
-    assert "lists.level1: nothing of it is blocked" in only(report).report.said
+    assert "lists.level1: none of it is blocked" in only(report).report.said
 
 
 def test_of_a_list_that_never_was_known_it_counts_from_the_first_run(world: Denied) -> None:

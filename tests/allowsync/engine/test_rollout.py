@@ -198,7 +198,7 @@ class TestFailures:
         drafts = layers.drafts({"alice": NEW}, {"alice": OLD, "bob": BOB})
         done = layers.enforce(drafts)[0].report
         assert (cloud.now, done.outcome) == (nets_of(OLD), Outcome.FAILED)
-        out = "access that ended was taken out (1 removed), the rest failed: "
+        out = "revoked or expired access was removed (1 removed), the rest failed: "
         assert done.reason == out + "told to fail to add"
         assert done.plan == drafts[0].report.plan
 

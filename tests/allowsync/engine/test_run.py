@@ -371,7 +371,7 @@ class TestLostState:
         expected = Outcome.UNRECORDED if lost == "unreadable" else Outcome.APPLIED
         assert (target.outcome, world.held, world.store.flaws) == (expected, set(), [])
         assert report.exit_code == 1
-        assert "lets no host in" in target.said
+        assert "recreated without entries" in target.said
         report = world.run()
         assert world.held == ALL
 

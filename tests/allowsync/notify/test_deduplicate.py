@@ -65,7 +65,7 @@ def test_a_silent_name_is_told_at_a_quarter_and_at_three_quarters_and_when_acces
         72: [f"{gone} (SERVFAIL, 24 times)"],
     }
     reader.world.says[ALICE] = found("81.2.69.1")
-    assert reader.run() == ["alice: alice.example.org gives an address again"]
+    assert reader.run() == ["alice: alice.example.org has an address again"]
     assert reader.runs(3) == []
 
 
@@ -73,7 +73,7 @@ def test_a_name_that_answers_in_time_is_told_of_twice(reader: NoticeReader) -> N
     reader.world.says[ALICE] = SERVFAIL
     assert len(reader.runs(10, after=2 * HOUR)) == 1
     reader.world.says[ALICE] = found("81.2.69.1")
-    assert reader.runs(10, after=2 * HOUR) == ["alice: alice.example.org gives an address again"]
+    assert reader.runs(10, after=2 * HOUR) == ["alice: alice.example.org has an address again"]
     assert reader.told == ()
 
 

@@ -212,7 +212,7 @@ def test_a_host_is_waited_for_as_long_as_its_address_would_stay(
         assert not said
     else:
         assert said == (
-            f"nothing is added while it is not known where alice is{expected}; "
+            f"nothing is added while the addresses of alice are unknown{expected}; "
             "'allowsync revoke alice' ends that"
         )
 

@@ -307,7 +307,7 @@ def test_an_address_nobody_had_and_several_hosts_give_is_not_believed() -> None:
     believed = guarded(parked("alice", "bob", "carol", "dave"), *hosts)
     for (judged,) in believed.values():
         assert told(judged)[1] == [ELSEWHERE]
-        assert "alice, bob, carol and 1 more gave it within" in judged.rejected[0].reason
+        assert "alice, bob, carol and 1 more resolved to it within" in judged.rejected[0].reason
 
 
 def test_an_address_another_host_has_is_believed() -> None:
@@ -576,7 +576,8 @@ def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
         "if it is still theirs: allowsync approve alice"
     )
     names = ("amy", "bob", "cat", "dan")
-    for some, listed in ((names[:3], "amy, bob, cat gave"), (names, "cat and 1 more gave")):
+    cases = ((names[:3], "amy, bob, cat resolved"), (names, "cat and 1 more resolved"))
+    for some, listed in cases:
         believed = guarded(parked(*some), *(host(one) for one in some))
         reason = believed["amy"][0].rejected[0].reason
         assert listed in reason
@@ -587,17 +588,17 @@ def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
     made_up = Evidence(siblings={A: (SIBLING,)}, answers={SIBLING: {"ns": found(HOME)}})
     assert refusal(alice, evidence=made_up) == (
         "the domain example.org answers for any name (wildcard, canary); "
-        "if that is meant to be, set canary: false for alice"
+        "if that is intended, set canary: false for alice"
     )
     split = Evidence(agreement=2, answers={A: {"one": found(HOME), "two": found(MOVED)}})
     assert refusal(alice, evidence=split) == (
-        "1 of 2 nameservers give it, fewer than agreement (2); "
-        "see what each says: allowsync resolve alice"
+        "1 of 2 nameservers returned it, fewer than agreement (2); "
+        "compare their answers: allowsync resolve alice"
     )
     moved = HostMemory(arrivals={net(MOVED): T0 - FIVE_MINUTES})
     assert refusal(host(max_moves=1), alice=moved) == (
         "alice had 1 new networks within 24 hours, all that max_moves allows; "
-        "it is let in when one of them is a day old; or raise max_moves"
+        "it is granted once one of them is a day old; or raise max_moves"
     )
 
 

@@ -55,7 +55,7 @@ REFUSED = {
     "nothing": (content("# nothing"), "it is empty"),
     "no network at all": (content("a", "b"), "no line is a network; the first is 'a'"),
     "too much beside networks": (content(*["81.2.69.1"] * 8, "x"), "1 of 9 lines are no networks"),
-    "fewer than it promises": (ListContent((), 8, promised=9), "says that it has 9 networks"),
+    "fewer than it promises": (ListContent((), 8, promised=9), "declares 9 networks"),
     "too many": (ListContent((), 50_001), "50,001 networks, more than 50,000"),
     "everything": (content("0.0.0.0/0"), "0.0.0.0/0 is wider than a /8"),
     "half of everything": (content("128.0.0.0/1"), "128.0.0.0/1 is wider"),
@@ -89,14 +89,14 @@ def test_a_list_may_change(before: int, now: int) -> None:
 @pytest.mark.parametrize(
     ("before", "now", "why"),
     [
-        (10, 4, "it has 4 networks, less than half of what it had (10)"),
-        (10, 31, "it has 31 networks, more than 3 times of what it had (10)"),
+        (10, 4, "it has 4 networks, less than half its former number (10)"),
+        (10, 31, "it has 31 networks, more than 3 times its former number (10)"),
         (1, 4, "more than 3 times"),
     ],
 )
 def test_a_list_that_was_halved_or_tripled_needs_force(before: int, now: int, why: str) -> None:
     assert why in said(addresses(now), before)
-    assert said(addresses(now), before).endswith("; 'allowsync apply --force' takes it")
+    assert said(addresses(now), before).endswith("; 'allowsync apply --force' accepts it")
     assert said(addresses(now), before, force=True) == ""
 
 

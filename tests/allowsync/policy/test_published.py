@@ -44,12 +44,12 @@ def test_what_cloudflare_publishes_is_plausible() -> None:
 
 REFUSED = {
     "nothing": ([], "it is empty"),
-    "everything": (["0.0.0.0/0"], "0.0.0.0/0 holds"),
+    "everything": (["0.0.0.0/0"], "0.0.0.0/0 contains"),
     "all of IPv6": (["::/0"], "the unspecified address"),
-    "half of what is global": (["2000::/4"], "2000::/4 holds"),
-    "a private network": (["81.2.69.0/24", "192.168.0.0/24"], "192.168.0.0/24 holds"),
-    "one that holds a private network": (["192.0.0.0/8"], "192.0.0.0/8 holds"),
-    "one that ends in one": (["100.0.0.0/9"], "100.0.0.0/9 holds"),
+    "half of what is global": (["2000::/4"], "2000::/4 contains"),
+    "a private network": (["81.2.69.0/24", "192.168.0.0/24"], "192.168.0.0/24 contains"),
+    "one that holds a private network": (["192.0.0.0/8"], "192.0.0.0/8 contains"),
+    "one that ends in one": (["100.0.0.0/9"], "100.0.0.0/9 contains"),
     "loopback": (["127.0.0.1/32"], "loopback"),
     "a unique local network": (["fd00::/16"], "unique local"),
     "documentation": (["2001:db8::/32"], "documentation"),
@@ -129,7 +129,7 @@ def test_silence_is_worth_a_word_only_after_days_and_an_odd_answer_at_once() -> 
 def test_what_is_known_of_a_source_reads_well() -> None:
     assert said_of(GOOD) == "22 networks of 2026-11-20 15:00 UTC"
     assert said_of(SILENT) == "22 networks of 2026-11-20 15:00 UTC, which stay: no reply"
-    assert said_of(NOTHING) == "its networks are not known: no reply"
+    assert said_of(NOTHING) == "its networks are unknown: no reply"
 
 
 def edge(**fields: object) -> Host:

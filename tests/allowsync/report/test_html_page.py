@@ -278,8 +278,8 @@ def test_a_target_that_cannot_be_read_says_since_when() -> None:
 @pytest.mark.parametrize(
     ("marked", "said", "style"),
     [
-        (DROPPING, "drops what comes from elsewhere", "bad"),
-        (replace_value(DROPPING, drops=False, opens=True), "lets in the hosts it held", "bad"),
+        (DROPPING, "drops all other packets", "bad"),
+        (replace_value(DROPPING, drops=False, opens=True), "admits the hosts it held", "bad"),
         (replace_value(DROPPING, drops=False), "still enforced", "warn"),
     ],
 )

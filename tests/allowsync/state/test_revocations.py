@@ -33,7 +33,7 @@ def test_what_is_known_not_to_be_all_is_read_as_that(
 ) -> None:
     state = tmp_path / "state.db"
     write_revoked(state, known, whole=False)
-    assert read_revoked(state) == KeptRevocations(known, "it is not whole")
+    assert read_revoked(state) == KeptRevocations(known, "it is incomplete")
 
 
 def test_a_file_cut_short_anywhere_is_known_to_be(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_redirect_is_a_response_like_any_other(client: HttpClient) -> None:
         ((OK + b"Content-Length: 9\r\n\r\nhalf",), "the connection broke"),
         ((b"no HTTP at all\r\n\r\n",), "the connection broke"),
         ((OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxx",), "DecodingError"),
-        ((OK + b"Content-Length: 99\r\n\r\n", *[b"x"] * 99), "it did not come in time"),
+        ((OK + b"Content-Length: 99\r\n\r\n", *[b"x"] * 99), "it was not received in time"),
     ],
 )
 def test_what_is_no_whole_response_may_have_been_carried_out(
@@ -140,7 +140,7 @@ EMPTY_BLOCK = GATHERED.flush(zlib.Z_FULL_FLUSH)
 def test_what_comes_a_little_at_a_time_ends(client: HttpClient, head: bytes, more: bytes) -> None:
     with (
         server(head, *[more] * 9999) as (url, _),
-        pytest.raises(NoResponse, match="it did not come in time"),
+        pytest.raises(NoResponse, match="it was not received in time"),
     ):
         client.ask(HttpRequest("GET", url), 0.3)
 
@@ -154,7 +154,7 @@ def test_a_response_that_began_in_time_has_all_of_it(client: HttpClient) -> None
 def test_a_response_has_to_begin_in_its_share_of_the_time(client: HttpClient) -> None:
     with (
         server(*[b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 9999) as (url, _),
-        pytest.raises(NoResponse, match="it did not come in time"),
+        pytest.raises(NoResponse, match="it was not received in time"),
     ):
         client.ask(HttpRequest("GET", url), 1e9, 0.2)
 
@@ -173,7 +173,7 @@ def test_a_reader_that_takes_next_to_nothing_is_given_up(client: HttpClient) -> 
         thread.start()
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
         try:
-            with pytest.raises(NoResponse, match="it did not come in time"):
+            with pytest.raises(NoResponse, match="it was not received in time"):
                 client.ask(HttpRequest("PUT", url, {}, bytes(1 << 25)), 0.5)
         finally:
             over.set()
@@ -183,7 +183,7 @@ def test_a_reader_that_takes_next_to_nothing_is_given_up(client: HttpClient) -> 
 def test_silence_ends(client: HttpClient) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as door,
-        pytest.raises(NoResponse, match="it did not come in time"),
+        pytest.raises(NoResponse, match="it was not received in time"),
     ):
         client.ask(HttpRequest("GET", f"http://127.0.0.1:{door.getsockname()[1]}"), 0.2)
 

@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[OrderedFault, str]] = {
     "half a document": (TruncatedReply(), "HTTP 200 with"),
     "an end without an answer": (CutConnection(), "the connection broke"),
     "too many requests": (RateLimited(), "throttling"),
-    "too slow an answer": (Slow(pause=PATIENCE * 2, parts=1), "it did not come in time"),
+    "too slow an answer": (Slow(pause=PATIENCE * 2, parts=1), "it was not received in time"),
     "a list": (Wrong({"success": True, "errors": [], "result": []}), "HTTP 200 with"),
 }
 

@@ -264,7 +264,7 @@ def test_a_reply_that_does_not_begin_is_given_up(
 ) -> None:
     monkeypatch.setattr(transport, "REPLY_TIMEOUT", 1.0)
     fake.faults.add(Slow(pause=3.0, parts=1))
-    with pytest.raises(NoReply, match="it did not come in time"):
+    with pytest.raises(NoReply, match="it was not received in time"):
         client.create("friends")
     assert len(fake.requests) == 1
 

@@ -203,7 +203,7 @@ def test_sets_of_another_configuration_are_left_alone(firewalld: Firewalld, tmp_
     path.chmod(0o600)
     done = firewalld.inside.run(allowsync, "apply", "--config", path)
     assert done.code == 1
-    assert "is that of another configuration; nothing was changed" in done.err
+    assert "belongs to another configuration; nothing was changed" in done.err
     assert held(firewalld) == (["81.2.69.142"], ["81.2.69.142"])
 
 

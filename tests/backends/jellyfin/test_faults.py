@@ -223,7 +223,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_long(monkeypatch: pytest.M
     monkeypatch.setattr("allowsync_backends.jellyfin.api.REPLY_TIMEOUT", 0.2)
     with (
         socket.create_server(("127.0.0.1", 0)) as door,
-        pytest.raises(BackendError, match="it did not come in time"),
+        pytest.raises(BackendError, match="it was not received in time"),
     ):
         _at(door.getsockname()[1]).read()
 
@@ -245,7 +245,7 @@ def test_a_server_that_answers_byte_by_byte_is_not_waited_for_long(
         thread = threading.Thread(target=drip, args=(door,))
         thread.start()
         try:
-            with pytest.raises(BackendError, match="it did not come in time"):
+            with pytest.raises(BackendError, match="it was not received in time"):
                 _at(door.getsockname()[1]).read()
         finally:
             over.set()

@@ -259,7 +259,7 @@ def test_a_server_that_answers_byte_by_byte_is_not_waited_for_long(
         thread = threading.Thread(target=serve, args=(door,))
         thread.start()
         try:
-            with pytest.raises(BackendError, match="it did not come in time"):
+            with pytest.raises(BackendError, match="it was not received in time"):
                 backend.read()
         finally:
             over.set()

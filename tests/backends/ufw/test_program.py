@@ -213,7 +213,7 @@ def test_who_a_renamed_allowlist_let_in_stays_in_when_that_is_cleared(
     here.more["allowlists"] = {"media": {"targets": ufw}}
     done = here("apply")
     assert done.code == 1, "its rules let in who may have moved since, or has no access any more"
-    assert "and lets in the hosts it held; 'allowsync clear --only web/ufw' removes it" in done.err
+    assert "and admits the hosts it held; 'allowsync clear --only web/ufw' removes it" in done.err
     (left,) = here("status --output json").document["leftovers"]
     assert (left["target"], left["effect"], left["drops"]) == ("web/ufw", "opens", False)
     assert set(rules(here).values()) == {"allowsync:web:alice", "allowsync:web:bob"}

@@ -73,6 +73,6 @@ def test_a_list_that_does_not_come_is_told_once_it_is_old() -> None:
     silent = refused(KNOWN, "no answer", T0, SOURCE)
     assert complaint(SOURCE, silent, T0 + 36 * HOUR, grants=True) == ""
     told = complaint(SOURCE, silent, T0 + 38 * HOUR, grants=True)
-    assert told.startswith("nothing newer than ")
+    assert told.startswith("no version newer than ")
     assert told.endswith("its 2 networks stay: no answer")
     assert "not fetched yet" in complaint(SOURCE, NEVER, T0, grants=True)

@@ -125,7 +125,7 @@ def test_a_name_of_the_lan_is_not_asked(config: Config, asked: Servers, address:
     assert asked.urls == []
     assert kept is not None
     assert not kept.is_known
-    assert f"lists.example.net is not asked: {address} is " in said
+    assert f"lists.example.net is not connected to: {address} is " in said
 
 
 def test_of_several_addresses_public_ones_are_asked(config: Config, asked: Servers) -> None:
@@ -170,16 +170,16 @@ BAD_WAYS = {
     "file:///etc/passwd": "another scheme",
     "ftp://lists.example.net": "another scheme",
     "": "another scheme",
-    "https://user@lists.example.net/": "no URL",
-    "https://[::1": "no URL",
-    "https://lists.example.net:99999/": "no URL",
-    "https://lists.exämple.net/": "no URL",
-    "https://127.0.0.1/": "127.0.0.1 is not asked",
-    "https://192.168.1.1:8443/": "192.168.1.1 is not asked",
-    "https://[fd00::1]/": "fd00::1 is not asked",
-    "https://localhost/": "localhost is no name of a server",
-    "https://2130706433/": "2130706433 is no name of a server",
-    f"https://{'a' * 64}.example.net/": "no name of a server",
+    "https://user@lists.example.net/": "invalid URL",
+    "https://[::1": "invalid URL",
+    "https://lists.example.net:99999/": "invalid URL",
+    "https://lists.exämple.net/": "invalid URL",
+    "https://127.0.0.1/": "127.0.0.1 is not connected to",
+    "https://192.168.1.1:8443/": "192.168.1.1 is not connected to",
+    "https://[fd00::1]/": "fd00::1 is not connected to",
+    "https://localhost/": "localhost is not a hostname",
+    "https://2130706433/": "2130706433 is not a hostname",
+    f"https://{'a' * 64}.example.net/": "is not a hostname",
 }
 
 
@@ -208,7 +208,7 @@ def test_a_redirect_to_a_name_of_the_lan_is_not_followed(config: Config, asked: 
         patch.setattr(download, "_onward", moved)
         kept, _ = fetch(config, names)
     assert kept is not None
-    assert "router.example.net is not asked" in kept.trouble
+    assert "router.example.net is not connected to" in kept.trouble
 
 
 def test_redirects_without_end_are_not_followed(config: Config, asked: Servers) -> None:
@@ -271,7 +271,7 @@ def test_what_was_refused_is_fetched_again_with_force(config: Config, asked: Ser
     write_list(config.state, before)
     kept, said = fetch(config, Names(*PUBLIC))
     assert kept is not None
-    assert "not believed: rejected: it has 1 network" in said
+    assert "former networks stay: rejected: it has 1 network" in said
     assert kept.networks() == before.networks()
     asked.replies = [Reply(LIST.heading, ("81.3.0.0/24",))]
     kept, _ = fetch(config, Names(*PUBLIC), T0 + timedelta(minutes=1), force=True)
@@ -333,7 +333,7 @@ def test_the_process_is_not_believed_more_than_the_list(
 def test_where_nothing_can_be_kept_nothing_is_fetched(config: Config, asked: Servers) -> None:
     config.state.with_name("state.db.office.list").mkdir()
     _, said = fetch(config, Names(*PUBLIC))
-    assert "nothing can be kept" in said
+    assert "it cannot be stored" in said
     assert asked.urls == []
 
 

@@ -77,4 +77,4 @@ def test_without_a_verdict_nothing_is_claimed(line: tuple[Watch, socket.socket])
     theirs.close()
     verdict = ours.keep()
     assert not verdict.kept
-    assert "could not confirm what became of it" in verdict.problem
+    assert "could not confirm the rollback" in verdict.problem
