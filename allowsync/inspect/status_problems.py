@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.networks import short, touching
 from allowsync.model.outcome import ExitCode, worst
 from allowsync.model.target import Severity
-from allowsync.model.types import Basis
+from allowsync.model.types import Basis, by_network
 from allowsync.model.value import Value
 from allowsync.text import said
 
@@ -129,6 +130,17 @@ def _of_hosts(status: AccessStatus) -> Iterator[StatusProblem]:
         if name in status.retained:
             yield StatusProblem(name, f"{not_withdrawn(decision)}, not withdrawn yet")
         yield from (StatusProblem(name, what) for what in doubts(decision, status.now))
+
+
+def revoked_here(decision: Decision) -> str:
+    """The message that the networks a host comes from are revoked; empty if none is."""
+    taken = sorted(touching(decision.refuted, decision.host.revoked_networks), key=by_network)
+    if not taken:
+        return ""
+    several = "is" if len(taken) == 1 else "are"
+    orders = [one for one in decision.host.revoked_networks if touching((one,), taken)]
+    remedy = f"allowsync approve {' '.join(map(short, dict.fromkeys(orders)))}"
+    return f"{', '.join(map(short, taken))} {several} revoked; to let it in again: {remedy}"
 
 
 def not_withdrawn(decision: Decision) -> str:

@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from allowsync import __version__
-from allowsync.inspect.status_problems import doubts, locked_out, problems
+from allowsync.inspect.status_problems import doubts, locked_out, problems, revoked_here
 from allowsync.model.networks import short
 from allowsync.model.types import Basis
 from allowsync.report.events import events
@@ -171,8 +171,8 @@ def _host(decision: Decision, standing: AccessStatus, used: Html) -> Iterator[Ht
     if not cells:
         access = "access unknown" if unclear else "no access"
         why = "access has ended" if decision.ended else f"{access}: no address is known"
-        why = decision.ending if host.revoked is not None else why
-        out = not (unclear or decision.ended)
+        why = decision.ending if host.revoked is not None else revoked_here(decision) or why
+        out = not (unclear or decision.ended or revoked_here(decision))
         cells = [joined(cell("none"), cell(why, style="bad" if out else "warn"))]
     held_back = [tag("div", one, class_="warn") for one in doubts(decision, standing.now)]
     named = head(name, held_back, span=len(cells) if len(cells) > 1 else None)

@@ -267,7 +267,7 @@ def run_result(run: RecordedRun) -> str:
 def _host_lines(
     decision: Decision, now: datetime, retained: Sequence[Network], *, unclear: bool
 ) -> Iterator[Line]:
-    from allowsync.inspect.status_problems import doubts, not_withdrawn
+    from allowsync.inspect.status_problems import doubts, not_withdrawn, revoked_here
 
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
@@ -277,6 +277,8 @@ def _host_lines(
         how = f"{decision.ending}; to let it in again: allowsync approve {host.name}"
         ending = "access has ended" if host.revoked is None else how
         yield Line(f"    {ending}", "yellow")
+    elif not decision.grants and not retained and (revoked := revoked_here(decision)):
+        yield from (Line(text, "yellow") for text in filled(revoked, "    ", "      "))
     elif not decision.grants and not retained:
         why = "no answer yet" if decision.undecided else "no address"
         yield Line(f"    {why}: {'access unknown' if unclear else 'no access'}", "yellow")

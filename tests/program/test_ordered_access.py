@@ -55,6 +55,21 @@ def test_an_order_tells_what_it_changed_and_counts_the_rest(over_days: Days) -> 
     assert f"guest-{GUEST} is no longer configured or granted" in over_days("history").out
 
 
+def test_a_host_whose_network_is_revoked_has_no_access_because_of_that(granted: Days) -> None:
+    granted("revoke", GUEST)
+    granted("revoke", BOB)
+    told = granted("status")
+    why = "is revoked; to let it in again: allowsync approve"
+    assert f"until 2026-11-20 19:00 UTC\n    {GUEST} {why} {GUEST}\n" in told.out
+    assert f"bob.example.org\n    {BOB} {why} {BOB}\n" in told.out
+    page = granted.here.folder / "page.html"
+    granted("status --html", str(page))
+    assert f"{GUEST} {why} {GUEST}" in page.read_text()
+    assert "no address is known" not in page.read_text()
+    granted("approve", GUEST, BOB)
+    assert "revoked" not in granted("status").out
+
+
 def test_a_grant_is_explained_as_one(granted: Days) -> None:
     told = granted(f"explain {GUEST}").out
     assert f"guest-{GUEST}: {GUEST}, granted by command, since" in told
