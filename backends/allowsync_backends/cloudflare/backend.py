@@ -231,7 +231,7 @@ class CloudflareBackend(Value):
         except CloudflareError as error:
             if unconfirmed(error):
                 raise OutcomeUnknown(str(error)) from error
-            raise BackendError(what_happened(error)) from error
+            raise BackendError(what_happened(error, on.token_origin)) from error
 
     @contextmanager
     def _changing(self) -> Iterator[CloudflareClient]:

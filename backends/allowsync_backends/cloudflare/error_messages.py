@@ -20,8 +20,13 @@ _IN_USE: Final = 10031
 _TOKEN_OR_PLACE: Final = 9109
 
 
-def what_happened(error: CloudflareError) -> str:
-    """Return an error in words, with advice."""
+def what_happened(error: CloudflareError, kept: str = "") -> str:
+    """Return an error in words, with advice.
+
+    Args:
+        error: The error.
+        kept: The file, variable or credential with the token; empty if the reader knows it.
+    """
     match error:
         case TokenRefused() if _TOKEN_OR_PLACE in error.codes:
             return (
@@ -29,7 +34,8 @@ def what_happened(error: CloudflareError) -> str:
                 "its Client IP Address Filtering allow this machine's address?"
             )
         case TokenRefused():
-            return f"the API token is not a valid one: {error}; write a valid one where it is kept"
+            where = f"into {kept}" if kept else "where it is kept"
+            return f"the API token is not a valid one: {error}; write a valid one {where}"
         case NotPermitted():
             return f"the API token lacks a permission: {permission(error)} ({error})"
         case NotFound():

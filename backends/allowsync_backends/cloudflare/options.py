@@ -106,7 +106,16 @@ class CloudflareOptions(Value):
     @property
     def token(self) -> Secret:
         """The API token."""
-        return next(one.secret for one in self._tokens if one is not None)
+        return self._kept.secret
+
+    @property
+    def token_origin(self) -> str:
+        """The path, or the name of the variable or credential, that holds the API token."""
+        return self._kept.origin
+
+    @property
+    def _kept(self) -> KeptSecret:
+        return next(one for one in self._tokens if one is not None)
 
     @property
     def _tokens(self) -> tuple[KeptSecret | None, ...]:

@@ -275,5 +275,8 @@ def test_a_failing_api_fails_the_target_and_removes_nothing(
     done = here("apply", environ=environ)
     assert done.code == 1
     assert "could not be read: the API token is not a valid one" in done.err
+    assert f"write a valid one into {tmp_path / 'cloudflare.token'}\n" in done.err
+    listed = here("cloudflare lists", environ=environ)
+    assert f"write a valid one into {tmp_path / 'cloudflare.token'}\n" in listed.err
     assert fake.token not in done.out + done.err
     assert list(fake.items("friends")) == ["81.2.69.1"]

@@ -123,21 +123,25 @@ class Work(Value):
         except AccountBusy as error:
             self.stop(ExitCode.BUSY, self._account, str(error))
         except CloudflareError as error:
-            self.stop(ExitCode.FAILED, self._account, _said(error, place))
+            self.stop(
+                ExitCode.FAILED,
+                self._account,
+                _said(error, place, self.access.options.token_origin),
+            )
 
     @property
     def _account(self) -> str:
         return f"account {self.access.options.account_id}"
 
 
-def _said(error: CloudflareError, place: str) -> str:
+def _said(error: CloudflareError, place: str, kept: str) -> str:
     from allowsync_backends.cloudflare.error_messages import unconfirmed, what_happened
 
     if place and unconfirmed(error):
         return f"could not confirm the change of {place}; it may be old or new: {error}"
     if place and error.call.method != "GET":
-        return f"{place} was not changed, or only in part: {what_happened(error)}"
-    return what_happened(error)
+        return f"{place} was not changed, or only in part: {what_happened(error, kept)}"
+    return what_happened(error, kept)
 
 
 @contextmanager
