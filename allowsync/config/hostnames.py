@@ -90,9 +90,14 @@ def _fault(name: str, written: str) -> str:
 
 def _address_fault(name: str, written: str) -> str:
     """The problem of an address given as a name; empty if it is none."""
+    bare = name.strip("[]").partition("%")[0]
     try:
-        ip_network(name.strip("[]").partition("%")[0], strict=False)
+        ip_network(bare, strict=False)
     except ValueError:
         odd = re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", name)  # such as 8.8.8.300 and 010.0.0.1
         return f"{written} is no valid IPv4 address, and no hostname" if odd else ""
-    return f"{written} is an address, not a hostname: fixed addresses belong under `networks`"
+    network = f'"{bare}"' if ":" in bare else bare
+    return (
+        f"{written} is an address, not a hostname: fixed addresses belong under `networks`, "
+        f"such as {{networks: [{network}]}}"
+    )

@@ -141,7 +141,16 @@ AS_A_HOST = {
     "nothing": ("bob:", "2: hosts.bob", "expected a hostname, or a mapping with"),
     "a number": ("bob: 1.5", "2: hosts.bob", "got 1.5"),
     "a list": ("bob: [a.example.org]", "2: hosts.bob", "got a list"),
-    "an address": ("bob: 192.0.2.1", "2: hosts.bob", "fixed addresses belong under `networks`"),
+    "an address": (
+        "bob: 192.0.2.1",
+        "2: hosts.bob",
+        "fixed addresses belong under `networks`, such as {networks: [192.0.2.1]}",
+    ),
+    "an address of IPv6": (
+        "bob: '[2001:db8::1%eth0]'",
+        "2: hosts.bob",
+        'fixed addresses belong under `networks`, such as {networks: ["2001:db8::1"]}',
+    ),
     "one word": ("bob: yes", "2: hosts.bob", "not a whole hostname"),
     "a newline": ('bob: "bob.example.org\\n"', "2: hosts.bob", r"'\n' cannot be in one"),
     "an escape sequence": ('bob: "\\e[31mbob.example.org"', "2: hosts.bob", r"'\x1b"),
