@@ -196,7 +196,9 @@ def _edit(invocation: Invocation, action: str, name: str, change: Any, how: Edit
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(where, str(error))])
     except ConfigError as error:
         notices = [Notice(one.where, one.what) for one in error.problems]
-        what = "not changed: the result would not be valid, and lines are counted in it"
+        what = (
+            "not changed: the edited text would not be valid; line numbers are those of that text"
+        )
         invocation.stop(SCHEMA, ExitCode.USAGE, [*notices, Notice(str(path), what)])
     except NotReplaced as error:
         code = ExitCode.BUSY if isinstance(error, ConfigBusy) else ExitCode.USAGE

@@ -153,7 +153,10 @@ def test_a_configuration_that_is_wrong_is_not_made_worse(path: Path) -> None:
     done = host(path, "add", "bob", "bob.example.org", "--on", "web")
     assert done.code == 2
     assert f"{path}:17: state: " in done.err
-    assert "not changed: the result would not be valid, and lines are counted in it" in done.err
+    assert (
+        "not changed: the edited text would not be valid; line numbers are those of that text"
+        in done.err
+    )
     assert path.read_text() == wrong
 
 
