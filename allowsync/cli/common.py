@@ -272,7 +272,7 @@ class Progress:
 
     def __init__(self, what: str, *, wanted: bool) -> None:
         self._what = what
-        self._shown = False
+        self._width = 0  # of the line that is shown
         self._wanted = wanted and sys.stderr.isatty()
         self._began = _monotonic()
 
@@ -280,15 +280,16 @@ class Progress:
         """Update the line. Short work is not shown; the line is wiped at the end."""
         if done == total:
             self.close()
-        elif self._wanted and (self._shown or _monotonic() - self._began > 0.4):
-            self._shown = True
-            say(f"\r{self._what} {done}/{total} ", nl=False, err=True)
+        elif self._wanted and (self._width or _monotonic() - self._began > 0.4):
+            line = f"{self._what} {done}/{total} "
+            self._width = max(self._width, len(line))
+            say(f"\r{line}", nl=False, err=True)
 
     def close(self) -> None:
         """Wipe the line."""
-        if self._shown:
-            say("\r" + " " * 60 + "\r", nl=False, err=True)
-            self._shown = False
+        if self._width:  # more spaces could wrap on a narrow terminal
+            say("\r" + " " * self._width + "\r", nl=False, err=True)
+            self._width = 0
 
 
 def _monotonic() -> float:
