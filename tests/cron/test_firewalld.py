@@ -24,7 +24,7 @@ CONFIGURATION: Final = """\
         targets: [{nftables: {ports: [8920/tcp]}}]
       songs:
         targets: [{firewalld: {ports: [4533/tcp]}}]
-    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 500ms, attempts: 1}
+    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 15s, attempts: 1}
     """
 # Its ports are open to everyone, but for a gate.
 ZONE: Final = """\
@@ -68,8 +68,9 @@ def test_what_firewalld_removes_is_seen_and_put_back(machine: Machine) -> None:
         done
         allowsync schedule install > /dev/null
         systemctl restart firewalld.service
-        for _ in $(seq 50); do
+        for _ in $(seq 900); do
             sleep 0.1
+            systemctl list-jobs --no-legend | grep -q allowsync-restore && continue
             systemctl show -p ActiveState allowsync-restore.service | grep -q =inactive && break
         done
         firewall-cmd --ipset=allowsync-songs-4 --remove-entry=203.0.113.0/24 > /dev/null

@@ -42,7 +42,7 @@ SCRIPT = """
     etcd --data-dir /test/etcd > etcd.log 2>&1 &
     until etcdctl endpoint health 2> /dev/null; do sleep 0.1; done
     allowed() { nft list table inet allowsync_web 2> /dev/null | grep -q "$1"; }
-    heard() { for _ in $(seq 300); do allowed "$1" && return; sleep 0.1; done; echo "no $1"; }
+    heard() { for _ in $(seq 1200); do allowed "$1" && return; sleep 0.1; done; echo "no $1"; }
     decide() { /test/decide $1; }
     at_rest() { systemctl show -p ActiveState allowsync.service | grep -q inactive; }
     etcdctl role add reader
@@ -99,7 +99,7 @@ MEANWHILE = """\
     test -e /test/resolver/once && exit
     touch /test/resolver/once
     /test/decide fourth
-    for _ in $(seq 100); do test -e /run/allowsync-follow/changed && break; sleep 0.1; done
+    for _ in $(seq 600); do test -e /run/allowsync-follow/changed && break; sleep 0.1; done
     """
 DECISIONS = {
     "first": "203.0.113.0/28",

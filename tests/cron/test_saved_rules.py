@@ -19,7 +19,7 @@ CONFIGURATION = """\
     allowlists:
       jellyfin:
         targets: [{ipset: {ports: [8096/tcp], iptables: nft}}]
-    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 500ms, attempts: 1}
+    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 15s, attempts: 1}
     """
 
 # In the order of the real ones (Debian's packages).
@@ -86,8 +86,9 @@ def test_rules_that_were_saved_with_a_gate_are_loaded_and_the_gate_is_put_back(
         for one in firewalld netfilter-persistent; do
             sed -i -E '/(^:|-A |-j )allowsync[-_]jellyfin( |$)/d' /etc/iptables/rules.v4
             systemctl restart $one.service
-            for _ in $(seq 50); do
+            for _ in $(seq 900); do
                 sleep 0.1
+                systemctl list-jobs --no-legend | grep -q allowsync-restore && continue
                 systemctl show -p ActiveState allowsync-restore.service | grep -q =inactive && break
             done
             iptables -t mangle -S PREROUTING | grep -e "-j allowsync-jellyfin"

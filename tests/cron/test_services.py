@@ -22,7 +22,7 @@ CONFIGURATION = """\
     allowlists:
       jellyfin:
         targets: [{targets}]
-    resolver: {{nameservers: ["127.0.0.1:5353"], timeout: 2s, attempts: 1}}
+    resolver: {{nameservers: ["127.0.0.1:5353"], timeout: 15s, attempts: 1}}
     {more}
     """
 

@@ -38,7 +38,7 @@ class Office:
             "hosts": {"office": {"lists": ["office"]}},
             "allowlists": {"web": {"targets": [{"nftables": {"ports": [f"{GUARDED}/tcp"]}}]}},
             "lists": {"office": {"url": f"https://{NAME}:{web.port}/office.txt"}},
-            "resolver": {"nameservers": [str(dns)], "timeout": "200ms", "attempts": 1},
+            "resolver": {"nameservers": [str(dns)], "timeout": "15s", "attempts": 1},
             "state": str(folder / "state" / "state.db"),
         }
         self.path.write_text(json.dumps(document))

@@ -134,7 +134,7 @@ def test_an_end_of_access_is_noticed(here: Installation) -> None:
     settle(here)
     took = datetime.now(UTC) - begun
     here.freeze = False
-    soon = (datetime.now(UTC) + 3 * took + timedelta(seconds=2)).replace(microsecond=0)
+    soon = (datetime.now(UTC) + 5 * took + timedelta(seconds=3)).replace(microsecond=0)
     here.hosts["bob"] = {"hostname": "bob.example.org", "until": soon.isoformat(timespec="seconds")}
     settle(here)
     assert here("apply").out == ""

@@ -134,7 +134,7 @@ class Machine:
         """Carry out a line of shell in the machine's files, without booting."""
         return self._inside(f'exec chroot "$1" sh -euc {_quoted(line)}', 150)
 
-    def boot(self, script: str, *, seconds: float = 90) -> str:
+    def boot(self, script: str, *, seconds: float = 240) -> str:
         """Boot, carry out a script as root, shut down. What the script printed."""
         self.write("/etc/systemd/system/test.service", DRIVER)
         link = self._top / "etc/systemd/system/graphical.target.wants/test.service"

@@ -92,7 +92,7 @@ def test_a_server_that_refuses_was_not_told(listener: PortListener) -> None:
 def test_a_server_that_hangs_is_left_behind(listener: PortListener) -> None:
     with PortListener(silent=True) as silent:
         urls = (f"json://{silent.place}/?rto=60", f"json://{listener.place}/")
-        sent = send([(channel(url), MESSAGE) for url in urls], seconds=2.0)
+        sent = send([(channel(url), MESSAGE) for url in urls], seconds=8.0)
         assert sent == [Sent.FAILED, Sent.TOLD]
 
 

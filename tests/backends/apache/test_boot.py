@@ -23,7 +23,7 @@ CONFIGURATION = """\
         targets:
           - apache: {path: /etc/apache2/friends/films.conf}
           - caddy: {path: /etc/caddy/friends/films.caddy, refusal: forbidden}
-    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 500ms, attempts: 1}
+    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 15s, attempts: 1}
     policy: {canary: false, keep_replaced: 1s, replaced_runs: 1}
     """
 APACHE = """\

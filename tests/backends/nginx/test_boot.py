@@ -22,7 +22,7 @@ CONFIGURATION = """\
     allowlists:
       jellyfin:
         targets: [{nginx: {path: /etc/nginx/friends/jellyfin.conf}}]
-    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 500ms, attempts: 1}
+    resolver: {nameservers: ["127.0.0.1:5353"], timeout: 15s, attempts: 1}
     policy: {canary: false}
     """
 SITE = """\
