@@ -162,7 +162,7 @@ def test_one_family_failing_leaves_the_other_alone(authority: Authority) -> None
 
 def test_a_failed_question_is_asked_again(authority: Authority) -> None:
     with front({ALICE: InTurn((SERVFAIL, HangUp(), BOTH))}, authority) as (shown, _):
-        assert ask(settings(shown.nameserver)) == HERE
+        assert ask(settings(shown.nameserver, attempts=6)) == HERE
 
 
 def renamed(request: DnsRequest) -> list[bytes]:

@@ -275,7 +275,7 @@ def test_a_question_the_nameserver_loses_or_fails_at_is_asked_again(
     authority: Authority, value: object
 ) -> None:
     with front({ALICE: value}, authority) as (shown, _):
-        assert ask(settings(shown.nameserver)) == HERE
+        assert ask(settings(shown.nameserver, attempts=6)) == HERE
         assert shown.connections == 1
 
 
