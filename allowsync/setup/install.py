@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allowsync.config import ConfigError, Problem, load
+from allowsync.system.files import require_replaceable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,7 @@ def _written(draft: Path, text: str) -> None:
 
 def _moved(draft: Path, path: Path, *, force: bool) -> None:
     if force:
+        require_replaceable(path)
         draft.replace(path)
     else:
         path.hardlink_to(draft)  # unlike a rename, it never replaces

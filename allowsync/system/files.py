@@ -1,6 +1,8 @@
 """Atomic replacement of files. Imports next to nothing: every run does it."""
 
+import errno
 import os
+import stat
 
 READABLE = 0o644
 ACCESS_LIST = "system.posix_acl_access"
@@ -31,6 +33,7 @@ def replace_file(
     Raises:
         OSError: It could not be written; the old file is unchanged.
     """
+    require_replaceable(path)
     folder, name = os.path.split(os.fspath(path))
     temporary = os.path.join(folder, f".{name}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -53,6 +56,21 @@ def replace_file(
     except OSError:
         _remove(temporary)
         raise
+
+
+def require_replaceable(path: "str | os.PathLike[str]") -> None:
+    """Check that a replacement destroys no device, pipe or socket, and no link in `/dev`.
+
+    Raises:
+        OSError: It would, or the folder cannot be read.
+    """
+    try:
+        found = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    file = stat.S_ISREG(found) or stat.S_ISLNK(found) or stat.S_ISDIR(found)
+    if not file or os.path.realpath(os.path.dirname(path) or ".") == "/dev":
+        raise OSError(errno.EINVAL, "a device, pipe or socket is not replaced; name a file")
 
 
 def sync_folder(folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import ExitStack
 from functools import partial
@@ -448,6 +449,16 @@ def test_a_configuration_is_never_overwritten_unasked(tmp_path: Path) -> None:
     assert path.read_text() == "mine\n"
     assert allowsync("init", path, *flags, "--force").code == 0
     assert shown(path)
+
+
+def test_a_pipe_is_no_place_for_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    os.mkfifo(path)
+    flags = (*FLAGS, "--no-dry-run", "--state", str(tmp_path / "state.db"))
+    done = allowsync("init", path, *flags, "--force")
+    assert done.code == 2
+    assert f"{path}: a device, pipe or socket is not replaced; name a file\n" in done.err
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_program_gets_one_document(tmp_path: Path) -> None:

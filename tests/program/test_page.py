@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,15 @@ def test_a_page_that_status_cannot_write_is_an_error(here: Installation) -> None
     done = here("status --html", "/proc/who.html")
     assert done.code == 1
     assert "/proc/who.html: the page could not be written: " in done.err
+
+
+def test_a_page_replaces_no_pipe_or_device(here: Installation) -> None:
+    here("apply")
+    pipe = here.folder / "pipe"
+    os.mkfifo(pipe)
+    done = here("status --html", str(pipe))
+    said = "the page could not be written: a device, pipe or socket is not replaced; name a file"
+    assert (done.code, f"{pipe}: {said}\n" in done.err, pipe.is_fifo()) == (1, True, True)
 
 
 def test_every_run_writes_the_page_anew_even_one_with_nothing_to_do(

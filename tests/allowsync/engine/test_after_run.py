@@ -15,7 +15,7 @@ from allowsync.engine.after_run import broke, leave
 from allowsync.engine.options import Request
 from allowsync.inspect.diagnostics import about_file
 from allowsync.model.notification import HeartbeatKind
-from allowsync.system.files import replace_file
+from allowsync.system.files import replace_file, require_replaceable
 from tests.support.listener import PortListener
 from tests.support.values import SERVFAIL
 from tests.support.world import World
@@ -73,6 +73,17 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_never_followed(tmp_path: 
     replace_file(link, b"new")
     assert (precious.read_text(), link.read_text(), link.is_symlink()) == ("precious", "new", False)
     assert not (tmp_path / ".x.prom.new").exists()
+
+
+def test_no_device_pipe_or_socket_is_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "x.prom"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="a device, pipe or socket is not replaced; name a file"):
+        replace_file(pipe, b"new")
+    assert (pipe.is_fifo(), list(tmp_path.iterdir())) == (True, [pipe])
+    for one in ("/dev/null", "/dev/stdout"):
+        with pytest.raises(OSError, match="a device, pipe or socket is not replaced"):
+            require_replaceable(one)
 
 
 def test_a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.system.files import replace_file
 from allowsync_backends.cloudflare.commands.confirmed_change import carried_out
 from allowsync_backends.cloudflare.commands.session import Work, on_account
 
@@ -103,19 +103,8 @@ def export(work: Work, name: str, file: str, yes: bool) -> int:
     if Path(file).exists():
         work.confirm(f"Replace the file {file!r}?", yes=yes)
     try:
-        _write(Path(file), written(items))
+        # Friends' addresses are private.
+        replace_file(file, written(items).encode(), 0o600, durable=True)
     except OSError as error:
         work.stop(ExitCode.FAILED, file, f"cannot be written: {error.strerror}")
     return work.tell([Line(f"{file}: {counted(len(items), 'item')}")], {**document, "file": file})
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Friends' addresses are private: mode 0600."""
-    beside = path.with_name(f".{path.name}.allowsync-new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(beside, flags, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
