@@ -22,7 +22,12 @@ NOBODY = 65534
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 RULESETS = sorted((ROOT / "examples").glob("*.nft"))
 YAML_BLOCKS = blocks("yaml")
-WHOLE = [one for one in YAML_BLOCKS if "hosts:" in one.text and "\nallowlists:" in one.text]
+WHOLE = [
+    one
+    for one in YAML_BLOCKS
+    if "hosts:" in one.text and "\nallowlists:" in one.text
+    if "- spool:" not in one.text  # the backend of a third party, on the page about writing one
+]
 
 
 def loaded(path: Path) -> Config:
