@@ -58,10 +58,18 @@ def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProce
     if invocation.json:
         echo_json({**_document(found, doubts, code), "sources": sources.documents()})
     else:
-        invocation.echo(
-            [*_lines(found), *sources.lines(), *(Line(str(one), "yellow") for one in doubts)]
-        )
+        told = [Line(str(one), "yellow") for one in doubts]
+        invocation.echo([*_lines(found), *sources.lines(), *_unasked(asked), *told])
     return int(code)
+
+
+def _unasked(hosts: list[Host]) -> Iterator[Line]:
+    """The hosts that have fixed networks alone."""
+    from allowsync.text import Line
+
+    for host in hosts:
+        if not host.queries and not host.sources:
+            yield Line(f"{host.name}: it has fixed networks alone; there is nothing to resolve")
 
 
 def _asked(invocation: Invocation, config: Config, given: tuple[str, ...]) -> list[Host]:

@@ -195,6 +195,17 @@ def test_a_hostname_of_the_configuration_is_judged_as_its_host(here: Installatio
     assert "alice" not in done.out
 
 
+def test_of_a_host_with_fixed_networks_alone_there_is_nothing_to_resolve(
+    here: Installation,
+) -> None:
+    here.hosts = {**here.hosts, "office": {"networks": ["203.0.113.0/24"]}}
+    said = "office: it has fixed networks alone; there is nothing to resolve\n"
+    done = here("resolve office")
+    assert (done.code, done.out, done.err) == (0, said, "")
+    assert here("resolve").out.endswith(said)
+    assert here("resolve office --json").document["answers"] == []
+
+
 @pytest.mark.parametrize("word", ["alicia", "bad..name.org", "a b.org"])
 def test_what_is_neither_host_nor_hostname_is_a_usage_error(here: Installation, word: str) -> None:
     done = here("resolve", word)
