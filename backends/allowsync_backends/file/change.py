@@ -140,7 +140,10 @@ class FileChange(Value):
             return OutcomeUnknown(what)
         again = self.reader.take_notice() if told else ""
         if again and checked is not None and self.reader.is_startable:
-            return self._for_its_start(checked, again)
+            but = f"checked, for when its reader starts, but {again}"
+            return self._for_its_start(checked, but)
+        if not told and checked is not None and self._lacks_more:
+            return self._for_its_start(checked, f"but not checked: {failure}")
         if again:
             # The undo file stays, so that the next run asks for the reload again.
             return OutcomeUnknown(f"{failure}; the old file is back, but {again} once more")
@@ -148,17 +151,24 @@ class FileChange(Value):
         self.folder.sync()
         return BackendError(f"{failure}; the old file is back in force")
 
-    def _for_its_start(self, checked: Contents, failure: str) -> BackendError:
-        """Put checked content in place for a reader that could not be reloaded.
+    @property
+    def _lacks_more(self) -> bool:
+        """Whether a reader objects without a file, too, that was not there before the change."""
+        old = self.folder.read(self._undo)
+        is_first = old is not None and not old.data
+        return is_first and self.reader.waits and bool(self.reader.objection())
 
-        It is probably stopped, and may not start without the file. The undo file stays, so that the
-        next run asks for the reload again.
+    def _for_its_start(self, content: Contents, but: str) -> BackendError:
+        """Put content in place for a reader that may not start without the file.
+
+        It could not be reloaded, as it is probably stopped; or it objects with the file and, where
+        there was none, without it: it lacks something else as well, as the file of another target.
+        The undo file stays, so that the next run asks again.
         """
-        self.folder.create(self._new, checked.data, checked.mode)
+        self.folder.create(self._new, content.data, content.mode)
         self.folder.replace(self.path.name, self._new)
         self.folder.sync()
-        what = f"{self.path} is in place, checked, for when its reader starts, but {failure}"
-        return OutcomeUnknown(what)
+        return OutcomeUnknown(f"{self.path} is in place, {but}")
 
     def _restore(self) -> None:
         old = self.folder.read(self._undo)

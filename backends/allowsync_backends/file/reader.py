@@ -34,6 +34,11 @@ class FileReader(Protocol):
         """Whether it could start with content it does not object to, should it be stopped now."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether it reads the file as it starts or is reloaded, and at no other time."""
+        ...
+
     def objection_to(self, draft: str) -> str:
         """Return the error in a file that is not in place yet. Empty, too, without such a check."""
         ...
@@ -74,6 +79,11 @@ class Commands(Value):
     def is_startable(self) -> bool:
         """Whether there is a check. Whether the program runs is not known."""
         return bool(self.check)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a reload."""
+        return bool(self.reload)
 
     def objection_to(self, draft: str) -> str:
         """Return the error of the check for a file that is not in place yet."""

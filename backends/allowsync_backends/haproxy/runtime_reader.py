@@ -47,6 +47,11 @@ class RuntimeReader(Value):
         """The same as without a socket."""
         return self.reader.is_startable
 
+    @property
+    def waits(self) -> bool:
+        """As the reader without the runtime socket."""
+        return self.reader.waits
+
     def objection_to(self, draft: str) -> str:
         """Return the error of a check of drafts, where the configuration has one."""
         return self.reader.objection_to(draft)

@@ -49,6 +49,11 @@ class TraefikReader(Value):
     def _commands(self) -> Commands:
         return Commands(self.options.check, self.options.reload)
 
+    @property
+    def waits(self) -> bool:
+        """Always false: it watches its folder."""
+        return False
+
     def objection_to(self, draft: str) -> str:
         """Return why Traefik would refuse a new file, or the error of the check."""
         from pathlib import Path

@@ -425,3 +425,31 @@ def test_a_reader_that_does_not_run_starts_with_what_was_checked(
     put(target(path, **options), "81.2.69.2")
     assert not target(path, **options).read().flaws
     assert names(path) == {"friends", "running"}
+
+
+def test_two_files_that_their_reader_lacks_do_not_wait_for_each_other(path: Path) -> None:
+    other = path.with_name("others")
+    both = script(path, f"test -e {path} && test -e {other}")
+    options: dict[str, Any] = {"check": (both,), "reload": ("true",)}
+    with pytest.raises(OutcomeUnknown, match="is in place, but not checked: "):
+        put(target(path, **options), "81.2.69.2")
+    assert target(path, **options).read().flaws  # so that the next run asks again
+    put(target(other, **options), "81.2.69.2")
+    put(target(path, **options), "81.2.69.2")
+    assert held(target(path)) == held(target(other)) == {"81.2.69.2/32"}
+    assert not target(path, **options).read().flaws
+    assert names(path) == {"friends", "others", "program"}
+
+
+@pytest.mark.parametrize(
+    ("objects", "reload"),
+    [("false", ()), ("test ! -e {}", ("true",))],
+    ids=["watches", "its fault"],
+)
+def test_a_first_file_that_its_reader_could_take_unchecked_is_not_left(
+    path: Path, objects: str, reload: tuple[str, ...]
+) -> None:
+    check = (script(path, objects.format(path)),)
+    with pytest.raises(BackendError, match="back in force"):
+        put(target(path, check=check, reload=reload), "81.2.69.2")
+    assert names(path) == {"program"}

@@ -89,6 +89,11 @@ class ServerReader(Value):
         """Always false: a stopped server gets no reload, so a failing reload is a real failure."""
         return False
 
+    @property
+    def waits(self) -> bool:
+        """Always true: a file in place is not in force before a reload."""
+        return True
+
     def objection_to(self, draft: str) -> str:
         """Return the error of a check of drafts, where the configuration has one."""
         return failure(on_draft(self.check, draft)) if checks_drafts(self.check) else ""
