@@ -28,7 +28,7 @@ SCHEMA = "allowsync.adopt/1"
     shell_complete=allowlists,
     help="Only this allowlist. May be repeated.",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be made allowsync's own.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show the entries that would be adopted.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 def adopt(invocation: Invocation, only: tuple[str, ...], dry_run: bool, yes: bool) -> int:
@@ -63,10 +63,10 @@ def adopt(invocation: Invocation, only: tuple[str, ...], dry_run: bool, yes: boo
 def _ask(invocation: Invocation, found: Sequence[Adoptable]) -> None:
     if not sys.stdin.isatty():
         names = ", ".join(one.target for one in found if one.entries)
-        what = f"would adopt entries of {names}; without a terminal to ask at, say --yes"
+        what = f"would adopt entries of {names}; without a terminal for the question, pass --yes"
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     invocation.echo(_lines(found, done=False), err=True)
-    agreed("Make these allowsync's own?")
+    agreed("Adopt these entries?")
 
 
 def _tell(invocation: Invocation, found: Sequence[Adoptable], *, done: bool) -> int:

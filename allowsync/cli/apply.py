@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 )
 @only_targets(help="Only this allowlist, or this one target, such as web/file. May be repeated.")
 @click.option("--force", is_flag=True, help="Apply what limits refuse.")
-@click.option("--offline", is_flag=True, help="Ask no DNS; restore what was known last (at boot).")
+@click.option(
+    "--offline", is_flag=True, help="Query no DNS; restore the last known entries (at boot)."
+)
 @click.option(
     "--confirm",
     callback=span,
@@ -39,21 +41,22 @@ if TYPE_CHECKING:
     "--assume",
     multiple=True,
     metavar="HOST=ANSWER",
-    help="With --dry-run: what if the DNS said that? SERVFAIL, TIMEOUT, NXDOMAIN, NODATA, or "
+    help="With --dry-run: assume this DNS answer: SERVFAIL, TIMEOUT, NXDOMAIN, NODATA, or "
     "addresses, separated by commas. May be repeated.",
 )
 @click.option(
     "--at",
     type=Later(),
     metavar="TIME",
-    help="With --dry-run: by then, if every run until then had the same answers: +3d, or a date.",
+    help="With --dry-run: the state at that time, if every run until then gets the same answers: "
+    "+3d, or a date.",
 )
 @click.option(
     "--log",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="What changed and what is wrong as text, or as lines of JSON.",
+    help="The format of changes and problems: text, or lines of JSON.",
 )
 @common
 def apply(

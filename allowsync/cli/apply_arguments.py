@@ -51,13 +51,13 @@ class ApplyArguments(Value):
     def conflict(self) -> str:
         """The conflict between options, in words; empty without one."""
         if self.detailed_exitcode and not self.dry_run:
-            return "--detailed-exitcode goes with --dry-run"
+            return "--detailed-exitcode needs --dry-run"
         if self.log == "json" and self.invocation.json:
             return "--log json and --output json exclude each other"
         if self.rehearses and not self.dry_run:
-            return "--assume and --at go with --dry-run"
+            return "--assume and --at need --dry-run"
         if self.rehearses and (self.offline or self.log == "json"):
-            return "--assume and --at go without --offline and --log json"
+            return "--assume and --at exclude --offline and --log json"
         return ""
 
 

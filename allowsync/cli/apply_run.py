@@ -97,7 +97,7 @@ def _apply_with(
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     if dns.lacking and invocation.verbosity > 1:
-        what = f"resolver: its process could not give up all rights: {dns.lacking}"
+        what = f"resolver: its process could not drop all privileges: {dns.lacking}"
         invocation.echo([Line(what)], err=True)
     code = report.exit_code
     if wanted.detailed_exitcode and report.has_changes:

@@ -28,7 +28,7 @@ SCHEMA = "allowsync.check/1"
 @click.option(
     "--notify", is_flag=True, help="Send a test notification to every channel in `notify`."
 )
-@click.option("--no-packets", is_flag=True, help="Do not try what packets meet.")
+@click.option("--no-packets", is_flag=True, help="Do not test with packets.")
 @common
 def check(invocation: Invocation, notify: bool, no_packets: bool) -> int:
     """Check configuration, permissions, names, nameservers, backends, and their effect.

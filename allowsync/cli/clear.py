@@ -167,13 +167,13 @@ def _ask(
     names = ", ".join(one.name for one in owned)
     if not sys.stdin.isatty():
         told = [Notice(one.name, _outlook(one)) for one in owned]
-        what = f"would clear {names}; without a terminal to ask at, say --yes"
+        what = f"would clear {names}; without a terminal for the question, pass --yes"
         told += [] if schedule is None else [Notice("schedule", _about(schedule))]
         invocation.stop(SCHEMA, ExitCode.USAGE, [*told, Notice("command line", what)])
     invocation.echo([Line(f"{one.name}: {_outlook(one)}") for one in owned], err=True)
     if schedule is not None:
         invocation.echo([Line(f"schedule: {_about(schedule)}", "yellow")], err=True)
-    agreed(f"Remove everything allowsync put into {names}?")
+    agreed(f"Remove everything that allowsync owns in {names}?")
     if schedule is None or wish.stop_schedule is not None:
         return wish.stop_schedule
     return click.confirm("Stop the schedule, too?", default=not wish.only, err=True)
@@ -182,25 +182,25 @@ def _ask(
 def _outlook(one: Owned) -> str:
     """The effect of clearing a target."""
     if one.denies:
-        return "what it blocks will no longer be blocked"
+        return "its networks will no longer be blocked"
     if one.opened:
         ports = ", ".join(map(str, one.opened))
         them = "it" if len(one.opened) == 1 else "them"
         return f"{ports} will be open to everyone, unless another rule closes {them}"
     if one.guard is not None:
-        return f"hosts lose the access to {', '.join(map(str, one.guard.ports))} that it gives"
-    return "its entries will be removed; what admits only these then admits no host"
+        return f"hosts lose access to {', '.join(map(str, one.guard.ports))}"
+    return "its entries will be removed; rules that admit only these then admit no host"
 
 
 def _about(schedule: ActiveSchedule) -> str:
-    return f"active ({schedule}): it puts back what is cleared"
+    return f"active ({schedule}): its next run restores them"
 
 
 def _unforgotten(name: str, done: ClearOutcome) -> str:
     """The consequence for a target that is still in the state."""
     if any(one.configured for one in done.owned if one.name == name):
-        return "a schedule that is active puts it up again"
-    return "clear it again once that can be done"
+        return "an active schedule restores it"
+    return "clear it again once the state can be written"
 
 
 def _tell(invocation: Invocation, done: ClearOutcome) -> int:
@@ -229,7 +229,7 @@ def _aftermath(name: str, done: ClearOutcome) -> str:
     if name in done.unknown:
         return "; nothing was recorded there"
     emptied = (one.name for one in done.owned if one.guard is None and not one.denies)
-    return "; what admits only its entries admits no host now" if name in emptied else ""
+    return "; rules that admit only its entries admit no host now" if name in emptied else ""
 
 
 def _about_schedule(done: ClearOutcome, *, quiet: bool) -> Iterator[Line]:
@@ -239,7 +239,7 @@ def _about_schedule(done: ClearOutcome, *, quiet: bool) -> Iterator[Line]:
         yield Line("schedule: stopped; 'allowsync schedule install' starts it again")
     if done.coming_back:
         names = ", ".join(done.coming_back)
-        what = f"still active ({done.schedule}): its next run puts back {names}"
+        what = f"still active ({done.schedule}): its next run restores {names}"
         yield Line(f"schedule: {what}; to stop it: allowsync schedule remove", "yellow")
 
 

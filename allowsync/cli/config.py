@@ -14,9 +14,7 @@ def config() -> None:
 
 
 @config.command()
-@click.option(
-    "--force", is_flag=True, help="Change it even if that would cut off your own SSH session."
-)
+@click.option("--force", is_flag=True, help="Change it even if that cuts off your own SSH session.")
 @common
 def edit(invocation: Invocation, force: bool) -> int:
     """Edit the configuration with $VISUAL or $EDITOR.

@@ -81,7 +81,7 @@ def _edited(
             return text, config
         if answer == "t":
             _forget(copy)
-            _stop(invocation, ExitCode.USAGE, "thrown away; the file is as it was")
+            _stop(invocation, ExitCode.USAGE, "discarded; the file is unchanged")
 
 
 _CHOICES: Final = {"e": "(e)dit again", "t": "(t)hrow it away", "w": "(w)rite it all the same"}

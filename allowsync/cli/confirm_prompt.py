@@ -55,9 +55,9 @@ def may_confirm(*, dry_run: bool, machine: bool) -> None:
     if dry_run:
         raise click.UsageError("--confirm and --dry-run exclude each other")
     if machine:
-        raise click.UsageError("--confirm asks people: it goes with text alone")
+        raise click.UsageError("--confirm asks a question, so it excludes JSON")
     if not os.isatty(STDIN):
-        raise click.UsageError("--confirm needs a terminal to ask at")
+        raise click.UsageError("--confirm needs a terminal for the question")
 
 
 def apply_and_ask(
@@ -96,7 +96,7 @@ def apply_and_ask(
                 raise
             return _watched(invocation, watch, wait, carry_out, tell)
     except CannotConfirm as error:
-        what = f"{error.why}; nothing was touched. Without --confirm it is repaired"
+        what = f"{error.why}; nothing was touched. A run without --confirm repairs it"
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(error.target, what)])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
@@ -134,10 +134,10 @@ def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
     from allowsync.text import said
 
     ends = time.monotonic() + wait.total_seconds()
-    _say(f"Applied. Open a new connection, and see that you get in.\n"
+    _say(f"Applied. Open a new connection to check that you have access.\n"
          f"Type yes within {said(wait)} to keep it; otherwise it is rolled back.")  # fmt: skip
     if select([STDIN], [], [], 0)[0]:
-        _say("What was typed before this line does not count: type it again.")
+        _say("Input before this line is ignored: type it again.")
     termios.tcflush(STDIN, termios.TCIFLUSH)  # earlier input does not confirm
     try:
         while True:

@@ -37,9 +37,9 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 @click.option(
     "--at",
     type=When(),
-    help="Ask the history: 2h, 3d, 2026-11-20T18:30, 2026-11-20T18:30+01:00.",
+    help="Use the history: 2h, 3d, 2026-11-20T18:30, 2026-11-20T18:30+01:00.",
 )
-@click.option("--port", type=PortArgument(), help="Try this port alone: 443, 443/udp.")
+@click.option("--port", type=PortArgument(), help="Check only this port: 443, 443/udp.")
 @common
 def explain(invocation: Invocation, what: str, at: datetime | None, port: PortRange | None) -> int:
     """Whether an address, a network or a host is allowed, where, why, since when, until when.

@@ -49,8 +49,8 @@ def _refused(config: Config) -> Iterator[Notice]:
     if told is not None and told.refused:
         name = machine_name(config.fleet)
         what = (
-            f"what it reports of itself is not taken: {told.refused}; "
-            "machines that publish do not show it; grant its user to write there"
+            f"its own report was not accepted: {told.refused}; "
+            "machines that publish do not show it; grant its user write access there"
         )
         yield Notice(f"machine {name}", what)
 
@@ -90,7 +90,7 @@ def machine_lines(
         return
     lines = [_line(one, _current(report), now) for one in found]
     wrong = [line for line in lines if line.colour]
-    about = f", something is wrong with {len(wrong)}" if wrong else ""
+    about = f", {len(wrong)} with problems" if wrong else ""
     yield Line(f"  {counted(len(found), 'machine')}{about}")
     shown = lines if len(lines) <= _MOST_LINES else wrong
     yield from shown[:_MOST_LINES]

@@ -46,7 +46,7 @@ class StoreChoice(Value):
         if (self.store is None) is (not self.etcd):
             return "expected one of --store and --etcd"
         if self.url is not None and self.etcd:
-            return "--url goes with --store"
+            return "--url needs --store"
         return ""
 
     @property

@@ -27,7 +27,7 @@ SCHEMA = "allowsync.host/1"
 
 _DRY_RUN = click.option("-n", "--dry-run", is_flag=True, help="Show the change; write nothing.")
 _FORCE = click.option(
-    "--force", is_flag=True, help="Change it even if that would cut off your own SSH session."
+    "--force", is_flag=True, help="Change it even if that cuts off your own SSH session."
 )
 _APPLY = click.option("--apply", "at_once", is_flag=True, help="Apply the configuration at once.")
 
@@ -97,7 +97,7 @@ def list_(invocation: Invocation) -> int:
 @click.argument("name")
 @click.argument("places", nargs=-1, required=True, metavar="HOSTNAME|NETWORK...")
 @on_allowlists(
-    help="Where to allow it. Repeatable; needed where several allowlists name their hosts."
+    help="The allowlist to add it to. Repeatable; required if several allowlists name their hosts."
 )
 @click.option("--until", default="", metavar="TIME", help="When access ends: 2027-01-31.")
 @_DRY_RUN

@@ -24,7 +24,7 @@ SCHEMA = "allowsync.init/1"
 @click.option(
     "--network", multiple=True, metavar="NAME=NETWORK", help="A trusted host at a fixed address."
 )
-@click.option("--port", multiple=True, metavar="PORT/PROTO", help="What is guarded: 8096/tcp.")
+@click.option("--port", multiple=True, metavar="PORT/PROTO", help="The ports to guard: 8096/tcp.")
 @click.option(
     "--backend",
     metavar="NAME",
@@ -36,11 +36,11 @@ SCHEMA = "allowsync.init/1"
     metavar="OPTION=VALUE",
     help="An option of the backend: path=/etc/nginx/friends.conf. Repeatable.",
 )
-@click.option("--allowlist", metavar="NAME", help="What the list is called. Default: by its port.")
-@click.option("--nameserver", multiple=True, help="Who to ask, instead of the system's.")
+@click.option("--allowlist", metavar="NAME", help="The name of the list. Default: from its port.")
+@click.option("--nameserver", multiple=True, help="A nameserver to use instead of the system's.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
-@click.option("--force", is_flag=True, help="Replace a configuration that is there already.")
-@click.option("--no-dry-run", is_flag=True, help="Neither ask the DNS nor try a dry run.")
+@click.option("--force", is_flag=True, help="Replace an existing configuration.")
+@click.option("--no-dry-run", is_flag=True, help="Skip the DNS check and the dry run.")
 @common
 def init(
     invocation: Invocation,
@@ -100,7 +100,7 @@ def _chosen(backend: str | None, options: tuple[str, ...]) -> SetupAnswers:
     try:
         if backend is None:
             if options:
-                raise click.UsageError("--option needs --backend NAME: whose option is it?")
+                raise click.UsageError("--option needs --backend NAME")
             return read.SetupAnswers()
         chosen = read.backend(backend)
         said = dict(read.option(one, chosen) for one in options)
@@ -160,7 +160,7 @@ def _completed(wishes: SetupAnswers) -> SetupAnswers:
         *(f"--option {one.key}=VALUE" for one in asked if not one.usual),
     ]
     if missing:
-        raise click.UsageError(f"without a terminal to ask at, say {' and '.join(missing)}")
+        raise click.UsageError(f"without a terminal for questions, pass {' and '.join(missing)}")
     name = wishes.allowlist or called(wishes.ports)
     usual = tuple((one.key, one.answer(name)) for one in asked)
     return replace(wishes, backend=backend, allowlist=name, options=(*wishes.options, *usual))

@@ -116,7 +116,7 @@ def _single(context: click.Context, name: str, given: dict[str, list[Any]]) -> A
     values = list(dict.fromkeys(given.get(name, ())))
     if len(values) > 1:
         both = " and ".join(repr(str(one)) for one in values[:2])
-        raise click.UsageError(f"--{name} was given twice, as {both}: give it once", context)
+        raise click.UsageError(f"--{name} is given twice, as {both}; pass it once", context)
     return values[0] if values else None
 
 
@@ -142,7 +142,7 @@ _OPTIONS: Final = (
         "--state",
         type=click.Path(path_type=Path, readable=False),
         multiple=True,
-        help="The state database, instead of the one the configuration names.",
+        help="The state database, instead of the configured one.",
     ),
     _option(
         "--output",
@@ -152,6 +152,6 @@ _OPTIONS: Final = (
     ),
     _option("--json", "as_json", is_flag=True, help="The same as --output json."),
     _option("-v", "--verbose", count=True, help="Say more."),
-    _option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),
+    _option("-q", "--quiet", is_flag=True, help="Print only problems."),
     _option("--no-color", is_flag=True, help="No colors. So does NO_COLOR."),
 )

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from allowsync.model.access_order import Order
     from allowsync.model.outcome import Notice
 
-KEPT = "not changed: the next run would cut off your own session; --force changes it all the same"
+KEPT = "not changed: the next run would cut off your own session; --force changes it nevertheless"
 _NOT_DONE = "nothing was changed: it would cut off your own session"
-_ELSEWHERE = "Come in from another address first"
+_ELSEWHERE = "Connect from another address first"
 
 
 def cut_off_by(config: Config) -> list[Notice]:

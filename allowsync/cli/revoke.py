@@ -69,7 +69,7 @@ def _keep_session(
 
     order = _order(invocation, config, _standing(config), what, network, now)
     if found := ended_by(config, order):
-        refuse(invocation, SCHEMA, found, "; --force does it all the same")
+        refuse(invocation, SCHEMA, found, "; --force does it nevertheless")
 
 
 def _network(invocation: Invocation, text: str, hosts: Collection[str]) -> Network | None:
@@ -124,7 +124,7 @@ def _remembered(
 
 
 def _unwritten(error: StateError) -> Notice:
-    return Notice(str(error.path), f"the order cannot be remembered: {error.why}", ExitCode.FAILED)
+    return Notice(str(error.path), f"the order cannot be stored: {error.why}", ExitCode.FAILED)
 
 
 def _standing(config: Config) -> StandingOrders:

@@ -52,12 +52,12 @@ def schedule() -> None:
     "--systemd/--cron",
     "by_systemd",
     default=None,
-    help="What is to start the runs. Default: systemd where it runs, else cron.",
+    help="The scheduler. Default: systemd if it runs, else cron.",
 )
 @click.option(
     "--interval", default="5m", show_default=True, metavar="DURATION", help="How often: 1m to 12h."
 )
-@click.option("--as-root", is_flag=True, help="Run as root even where the targets need no root.")
+@click.option("--as-root", is_flag=True, help="Run as root even if the targets need no root.")
 @click.option(
     "--force",
     is_flag=True,
@@ -127,7 +127,7 @@ def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: 
     _as_root(invocation, work, "removed", dry_run=dry_run)
     if not (work.idle or dry_run or yes):
         _ask(invocation, work)
-    note = "what is in the targets stays; 'allowsync clear' removes it"
+    note = "entries in the targets stay; 'allowsync clear' removes them"
     return _end(invocation, work, "remove", () if work.idle else (note,), dry_run=dry_run)
 
 
@@ -312,7 +312,7 @@ def _ask(invocation: Invocation, work: InstallSteps) -> None:
 
     if not sys.stdin.isatty():
         names = ", ".join(str(path) for path in work.remove)
-        what = f"would remove {names}; without a terminal to ask at, say --yes"
+        what = f"would remove {names}; without a terminal for the question, pass --yes"
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     invocation.echo([Line(str(path)) for path in work.remove], err=True)
     agreed(f"Remove {counted(len(work.remove), 'file')}?")
@@ -348,7 +348,7 @@ def _end(
         echo_json({"schema": SCHEMA, "exit_code": int(code), **said, "problems": told})
     elif not invocation.quiet:
         invocation.echo(work_lines(work, notes, dry_run=dry_run), verbatim=dry_run)
-    _warn(invocation, "what it needs is unknown: ", unknown)
+    _warn(invocation, "its needs are unknown: ", unknown)
     return code
 
 

@@ -22,12 +22,14 @@ SCHEMA = "allowsync.status/1"
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write a page that needs nothing else, instead of printing.",
+    help="Write a self-contained page instead of printing.",
 )
 @click.option(
-    "--watch", "watched", is_flag=True, help="Show it on the terminal, kept current, until q."
+    "--watch", "watched", is_flag=True, help="Show it on the terminal and update it, until q."
 )
-@click.option("--seen", is_flag=True, help="Say when the networks of each host last sent a packet.")
+@click.option(
+    "--seen", is_flag=True, help="Show when the networks of each host last sent a packet."
+)
 @common
 def status(invocation: Invocation, html: Path | None, watched: bool, seen: bool) -> int:
     """Show who is allowed where, by which addresses, since when, until when, how fresh.
@@ -77,7 +79,7 @@ def _watch(invocation: Invocation, html: Path | None, *, seen: bool) -> int:
     from allowsync.text import Line
 
     if html is not None or invocation.json:
-        raise click.UsageError("--watch goes without --html and --output json")
+        raise click.UsageError("--watch excludes --html and --output json")
     if why := obstacle():
         raise click.UsageError(why)
     codes = [ExitCode.IN_STEP]

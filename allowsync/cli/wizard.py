@@ -127,18 +127,18 @@ class _Talk:
         self.say(
             "Which hosts are trusted? A name and a dynamic-DNS hostname (or an address),",
             "such as: alice alice.duckdns.org. An empty line ends the list.",
-            "Mistyped? The name again, with what is right, replaces it; -alice takes it out.",
+            "To correct a host, enter its name again; -alice removes it.",
         )
         while True:
             number = len(self.wishes.friends) + 1
-            one = self.ask(f"Friend {number}", self._friend_or_end, "")
+            one = self.ask(f"Host {number}", self._friend_or_end, "")
             if one is None and self.wishes.friends:
                 return
             if one is None:
                 self.say("  At least one trusted host is needed.", colour="yellow")
             elif isinstance(one, str):
                 self.wishes = self.wishes.without(one)
-                self.say(f"  {one} is taken out")
+                self.say(f"  {one} is removed")
             else:
                 self._befriend(one)
 
@@ -163,33 +163,33 @@ class _Talk:
 
     def firewall(self) -> None:
         found = found_here()
-        self.say("", "Which firewall shall guard the ports?")
+        self.say("", "Which firewall guards the ports?")
         for one in found:
             if not one.unusable:
                 told = f"  {one.name:<10} {one.summary}"
                 self.say(*wrap(told, WIDTH, subsequent_indent=" " * 13))
         if lacking := ", ".join(one.name for one in found if one.unusable):
-            told = f"Not usable here: {lacking}; 'allowsync backends' says why."
+            told = f"Not usable here: {lacking}; 'allowsync backends' shows why."
             self.say(*wrap(told, WIDTH))
-        self.say("Or what decides in front of the service, without ports of its own:")
+        self.say("Or a server or service in front, without ports of its own:")
         for kind in read.fronts():
             self.say(*wrap(f"  {kind.name:<10} {kind.summary}", WIDTH, subsequent_indent=" " * 13))
         if machine.ufw_active():
-            self.say("UFW is switched on: it lets in whom it has a rule for.")
+            self.say("UFW is active: it allows the networks that it has rules for.")
         if machine.docker_runs():
-            self.say("Docker is here: what it publishes never meets UFW, but a gate of nftables.")
+            self.say("Docker is in use: its published ports bypass UFW, but not an nftables gate.")
         if machine.listens(machine.JELLYFIN):
-            self.say("Jellyfin seems to be here, at port 8096: it has a filter of its own, too.")
+            self.say("Jellyfin seems to run here, at port 8096: it has a filter of its own, too.")
         best = suggestion(found)
         chosen = self.ask("Firewall", read.backend, best or None)
         self.wishes = replace(self.wishes, backend=chosen.name)
 
     def ports(self) -> None:
         chosen = read.backend(self.wishes.backend)
-        self.say("", "Which ports shall be guarded? Such as: 8096/tcp 443/tcp 443/udp.")
+        self.say("", "Which ports to guard? Such as: 8096/tcp 443/tcp 443/udp.")
         self.say("Everyone else is blocked there.")
         if web := " and ".join(str(one) for one in _WEB if machine.listens(one)):
-            self.say(f"A web server listens at {web}: what it passes on to the service is open to")
+            self.say(f"A web server listens at {web}: a service behind it is open to")
             self.say("everyone, unless its ports are guarded, too.", colour="yellow")
         usual = _JELLYFIN if machine.listens(machine.JELLYFIN) else None
         found = self.ask("Ports", lambda typed: read.ports(typed, chosen), usual)
@@ -199,7 +199,7 @@ class _Talk:
         """Ask for the name of the list, if it is missing."""
         if not self.wishes.allowlist:
             usual = called(self.wishes.ports)
-            found = self.ask("What shall the list be called?", read.allowlist, usual)
+            found = self.ask("The name of the list?", read.allowlist, usual)
             self.wishes = replace(self.wishes, allowlist=found)
 
     def options(self) -> None:
@@ -217,7 +217,7 @@ class _Talk:
         found = cut_off(_clients(), ports, self._allowed())
         clients = {network: one for one in found if (network := offered(one)) is not None}
         if clients:
-            self.say("", "Connected now. Of a friend whose address changes, a hostname is better:")
+            self.say("", "Connected now. For a host whose address changes, use a hostname:")
         for network, one in list(clients.items())[:MOST_OFFERED]:
             what = "add" if network.prefixlen == network.max_prefixlen else f"add {network}"
             question = f"{one.peer} is connected to {one.service}: {what} as a host?"
@@ -246,7 +246,7 @@ class _Talk:
             "be guarded. You would be cut off.",
             colour="yellow",
         )
-        if click.confirm(f"Let {session.peer} in always, as 'me'?", default=True, err=True):
+        if click.confirm(f"Always allow {session.peer}, as 'me'?", default=True, err=True):
             self.wishes = self.wishes.befriend(read.friend(f"me {session.peer}"))
 
     def consequences(self) -> None:

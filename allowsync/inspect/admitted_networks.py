@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Answer, Question
 
 _ADVICE: Final = (
-    "delete or narrow that rule; or, where they are to get in, make them a host of the allowlist"
+    "delete or narrow that rule; or make them a host of the allowlist, if they are to have access"
 )
 
 

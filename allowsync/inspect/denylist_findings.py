@@ -41,11 +41,11 @@ def about_blocked(found: Iterable[BlockStatus], *, ran: bool) -> Iterator[Locate
         if len(families) == 1:
             (lacking,) = set(BOTH_FAMILIES) - families
             what = f"it blocks nothing that comes over {_said(lacking)}"
-            advice = f"a list of networks of {_said(lacking)} would, where strangers come over it"
+            advice = f"add a list of {_said(lacking)} networks if others can connect over it"
             yield Located(one.target, Finding(Severity.INFO, what, advice))
         if one.seconds > SLOW:
             networks = counted(len(one.held), "network")
-            what = f"each run looks at it for {one.seconds:.1f} s ({networks})"
+            what = f"reading it takes {one.seconds:.1f} s in each run ({networks})"
             yield Located(one.target, Finding(Severity.WARNING, what, "a shorter list is faster"))
 
 
@@ -59,9 +59,9 @@ def about_denylists(config: Config) -> Iterator[Located]:
                 what = (
                     f"it has no effect: {', '.join(map(str, ports))} "
                     f"{'are' if len(ports) > 1 else 'is'} guarded by {', '.join(sorted(by))}, "
-                    "where only hosts get in anyway"
+                    "which admit only hosts anyway"
                 )
-                advice = "leave it out, or name ports that are open to everyone"
+                advice = "remove it, or name ports that are open to everyone"
                 yield Located(target.name, Finding(Severity.WARNING, what, advice))
 
 

@@ -43,10 +43,10 @@ def about_file(key: str, path: Path) -> Iterator[Located]:
     if path.is_dir():
         what, advice = f"{path} is a folder, not a file", "choose another path"
     elif not path.parent.is_dir():
-        what, advice = f"folder {path.parent} does not exist", "make it, or choose another path"
+        what, advice = f"folder {path.parent} does not exist", "create it, or choose another path"
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         what = f"folder {path.parent} cannot be written"
-        advice = "choose another path, or see its permissions"
+        advice = "choose another path, or check its permissions"
     else:
         return
     yield Located(key, Finding(Severity.ERROR, what, advice))
@@ -121,7 +121,7 @@ def about_memory(config: Config, memory: Mapping[str, HostMemory], now: Now) -> 
         spoken_of = {hostname for hostname, _ in known.held_back}
         for hostname in (one for one in known.latched if one not in spoken_of):
             what = f"{hostname} was gone from DNS for longer than latch_absent"
-            advice = f"when it comes back and is still theirs: allowsync approve {name}"
+            advice = f"if it returns and still belongs to the host: allowsync approve {name}"
             yield Located(name, Finding(Severity.WARNING, what, advice))
 
 
@@ -129,7 +129,7 @@ def about_revocations(revocations: Iterable[Revocation]) -> Iterator[Located]:
     """Hosts and networks revoked by command."""
     for one in revocations:
         what = f"revoked on {one.at:%Y-%m-%d %H:%M} UTC: it has no access, whatever the DNS says"
-        advice = f"to let it in again: allowsync approve {one.subject}"
+        advice = f"to allow it again: allowsync approve {one.subject}"
         yield Located(one.subject, Finding(Severity.INFO, what, advice))
 
 
@@ -156,15 +156,15 @@ def about_resolver(
     """Requirements on answers that the nameservers cannot meet, or that can be forged."""
     if settings.agreement > len(nameservers):
         what = f"{settings.agreement} cannot agree: there are {len(nameservers)} nameservers"
-        advice = "name more in resolver.nameservers; until then nothing new is believed"
+        advice = "add more to resolver.nameservers; until then no new address is granted"
         yield Located("resolver.agreement", Finding(Severity.ERROR, what, advice))
     yield from _of_one_machine(nameservers)
     if settings.dnssec is not Dnssec.REQUIRE:
         return
     for one in nameservers:
         if one.transport is Transport.DNS and not ip_address(one.address).is_loopback:
-            what = "is asked without encryption: anyone on the path can set the AD bit"
-            advice = "let a resolver on this machine validate, or name one by tls:// or https://"
+            what = "is queried without encryption: anyone on the path can set the AD bit"
+            advice = "use a validating resolver on this machine, or one by tls:// or https://"
             yield Located(str(one), Finding(Severity.WARNING, what, advice))
 
 
@@ -186,7 +186,7 @@ _NAMESERVERS: Final = (
 )
 
 
-_IN_PLACE: Final = "if that is right where you are, allow it with policy.accept"
+_IN_PLACE: Final = "if that is correct in your network, allow it with policy.accept"
 _MISTYPED: Final = "check the name; to change it: allowsync config edit"
 
 
@@ -306,7 +306,7 @@ def _would_fail(target: Target, backend: Driver, *, was_read: bool) -> Iterator[
         target.guard  # noqa: B018 - its value is checked elsewhere
         marks_of(target.backend, ())
     except BackendError as error:
-        what = f"what it guards, or left behind, is unknown: {error}"
+        what = f"its guarded ports and leftovers are unknown: {error}"
         yield Finding(Severity.WARNING, what)
 
 

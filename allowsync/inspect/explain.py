@@ -256,7 +256,7 @@ def about_network(
     reason = rejection(asked, policy.accept)
     if reason:
         advice = "; policy.accept would allow that" if acceptable(asked) else ""
-        yield f"no name can give it access ({reason}){advice}"
+        yield f"no hostname can give it access ({reason}){advice}"
     for decision in decisions.values():
         for hostname, what in decision.held_back:
             # A line about a refused address begins with that address.
@@ -272,7 +272,7 @@ def about_network(
         yield f"no host used this network{since}"
     revoked = [one for one in dict.fromkeys(one.host for one in earlier)
                if one in decisions and decisions[one].host.revoked is not None]  # fmt: skip
-    yield from (f"{name} is revoked; to let it in again: allowsync approve {name}"
+    yield from (f"{name} is revoked; to allow it again: allowsync approve {name}"
                 for name in revoked)  # fmt: skip
     if not (reason or revoked):
         yield (
@@ -291,7 +291,7 @@ def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterato
     if decision.ended and host.revoked is None:
         yield f"{decision.ending} (`until`)"
     elif decision.ended:
-        yield f"{decision.ending}; to let it in again: allowsync approve {host.name}"
+        yield f"{decision.ending}; to allow it again: allowsync approve {host.name}"
     elif decision.undecided:
         yield f"no answer yet for {host.name}: {_unheard(decision)}"
     elif not decision.grants:
@@ -326,7 +326,7 @@ def about_past(scene: AccessAt, past: Past) -> Iterator[str]:
         begins = "no run is on record" if first is None else f"it begins {first:%Y-%m-%d %H:%M} UTC"
         yield f"the history does not go back that far: {begins}"
     else:
-        yield f"by the history; the last run before that was at {scene.run:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"from the history; the last run before that was at {scene.run:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def unrecorded(answer: Explanation) -> Iterator[str]:

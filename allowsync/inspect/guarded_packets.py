@@ -50,7 +50,7 @@ class PacketAnswers(Value):
     @property
     def unseen(self) -> str:
         """Mechanisms that may decide beside the inspected rules, as text; empty where none may."""
-        what = "not seen or not asked, and may decide as well"
+        what = "not seen or not tested, and may decide as well"
         return f"{what}: {'; '.join(self.caveats)}" if self.caveats else ""
 
 

@@ -83,10 +83,10 @@ def _edges_among_friends(config: Config) -> Iterator[Located]:
         for name in edges:
             published = ", ".join(sources_of(config.hosts[name]))
             what = (
-                f"names no hosts, so {name} is on it, too: everyone who comes through the "
-                f"published networks of {published} gets in"
+                f"names no hosts, so {name} is on it, too: all clients behind the published "
+                f"networks of {published} have access"
             )
-            advice = f"name its hosts, and {name} in an allowlist of its own"
+            advice = f"list its hosts, and put {name} on an allowlist of its own"
             yield Located(f"allowlists.{allowlist.name}", Finding(Severity.WARNING, what, advice))
 
 
@@ -115,7 +115,7 @@ def _shut_to_fronts(config: Config) -> Iterator[tuple[str, str, str]]:
             if not _admits(config, front, gate, guard):
                 what = (
                     f"does not admit the networks of {front.source} at {', '.join(ports)}: hosts "
-                    f"that {target.name} lets in arrive from there, and are dropped"
+                    f"that {target.name} admits arrive from there, and are dropped"
                 )
                 yield gate.name, target.name, what
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     End: TypeAlias = tuple[str, int]  # hardware address or address; "" for this machine
 
 
-_FORWARD: Final = "keep strangers out where packets are forwarded: a gate is for this machine's own"
+_FORWARD: Final = "restrict access where packets are forwarded: a gate is for this machine's own"
 
 
 def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:

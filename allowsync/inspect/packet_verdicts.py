@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.packetpath.question import Answer, Question
 
-_LOCKED_OUT: Final = "has an entry, and does not get in"
+_LOCKED_OUT: Final = "has an entry, but no access"
 
 
 def networks_of(answer: Explanation) -> tuple[Network, ...]:

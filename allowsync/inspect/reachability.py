@@ -32,9 +32,9 @@ MOST_NAMED: Final = 3
 _OFF_MIDDLE, _RARE = 6, 10
 IN: Final = (PacketVerdict.DELIVERED, PacketVerdict.FORWARDED)
 OUT: Final = (PacketVerdict.REFUSED, PacketVerdict.DROPPED)
-_LOST: Final = "its answers do not come back"
+_LOST: Final = "its replies do not arrive"
 _LET_ANSWERS_LEAVE: Final = (
-    "let its answers leave: see `ip rule`, `ip route`, rules for what goes out"
+    "let its replies leave: see `ip rule`, `ip route`, rules for what goes out"
 )
 
 
@@ -115,7 +115,7 @@ def _by_vpn(
     """Ports that strangers would reach by a VPN, if its other end lets them."""
     for one, port, found, given in _opened(targets, replace(answers, found=answers.by_vpn)):
         where = asked_of(port, found, given)
-        what = f"{where} is open to those whom the other end of a VPN lets through"
+        what = f"{where} is open to clients that the other end of a VPN admits"
         yield one.name, Finding(Severity.INFO, f"{what}{way(found, port)}{by_rules(found)}")
 
 
@@ -335,8 +335,8 @@ def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
     ends = {one.to[2]: None for one in stopped if one.to}
     if ends and not any(port.first <= one <= port.last for one in ends):
         others = some(f"{one}/{port.protocol}" for one in ends)
-        return f"guard {others}: what is forwarded is guarded by the port it is forwarded to"
-    return f"let that rule accept {port}, or put one before it; others stay out all the same"
+        return f"guard {others}: forwarded packets are matched by their destination port"
+    return f"let that rule accept {port}, or put one before it; others stay blocked nevertheless"
 
 
 def named_entry(entry: Entry) -> str:
@@ -360,10 +360,10 @@ def _unasked(
         sources = {ask.source: None for ask in answers.found} if one.guard.forwarded else {}
         for port in one.guard.ports if sources else ():
             if not any(met(answers, source, one.guard, port) for source in sources):
-                what = f"{port}: nothing is known to be forwarded there, so no packet was tried"
+                what = f"{port}: nothing is known to be forwarded there, so no packet was tested"
                 yield one.name, Finding(Severity.INFO, what)
         if (more := len(one.entries) - len(one.friends)) > 0:
-            what = f"packets of {len(one.friends)} entries were tried, of {more} others not"
+            what = f"packets of {len(one.friends)} entries were tested, {more} others were not"
             yield one.name, Finding(Severity.INFO, what)
 
 

@@ -72,7 +72,7 @@ def _unheard(port: PortRange, given: Sequence[Answer], elsewhere: str) -> Iterat
     asked = " or ".join(f"sport = :{number}" for number in sorted({number for _, number in ends}))
     what = (
         f"{port}: no program listens over {_over(found)} at {some(at)}; "
-        "hosts of the allowlist get that far and no further"
+        "hosts of the allowlist reach the port, but no service"
     )
     advice = (
         f"start it, or have it listen there; to see what does: ss -ln{port.protocol[0]}p '{asked}'"

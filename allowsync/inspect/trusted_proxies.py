@@ -172,13 +172,13 @@ def _is_near(host: Host) -> bool:
 def _not_believed(source: str, proxies: TrustedProxies, edge: PublishedEdge) -> str:
     """The fact that a server does not trust a CDN's client addresses, or not for all networks."""
     if not proxies.networks:
-        return f"takes the addresses of {source} for those of its clients"
+        return f"takes the addresses of {source} for client addresses"
     held = Coverage(proxies.networks)
     lacking = [one for one in edge.networks if without(one, held)]
     if not lacking:
         return ""
     count = counted(len(lacking), "network")
-    return f"does not believe {count} of {source}, {short(lacking[0])} among them"
+    return f"does not trust {count} of {source}, {short(lacking[0])} among them"
 
 
 def _gates_at(

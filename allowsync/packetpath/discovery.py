@@ -32,7 +32,7 @@ _SOLICITATION, _ADVERTISEMENT, _SOLICITED = 135, 136, 0x60000000
 _HOPS: Final = 255
 _NEIGHBOUR: Final = IPv6Address("fe80::1")
 _GROUP: Final = bytes.fromhex("ff0200000000000000000001ff")  # solicited-node multicast
-_SILENT: Final = "what stops it is not known"
+_SILENT: Final = "the cause is unknown"
 _MAC: Final = 6
 
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.original import Original
     from allowsync.packetpath.question import Address
 
-LOOPBACK_UNASKED = "packets that arrive over loopback are not asked about"
+LOOPBACK_UNASKED = "packets that arrive over loopback are not tested"
 NO_INTERFACE = "there is no such interface"
 BRIDGED = "it is a port of a bridge, which is not copied"
 

@@ -43,11 +43,11 @@ _COUNTED: Final = re.compile(
 )
 _MARTIAN: Final = "in_martian_dst"  # as to 127.0.0.1, from outside
 _REVERSE: Final = re.compile("ReverseP")
-_NO_MORE: Final = "the first packet of a connection gets in, and what follows does not"
-_LOST: Final = "its answers do not come back"
-_NOT_SEEN_LOST: Final = "kernel: neither a rule nor a route tells why"
+_NO_MORE: Final = "the first packet of a connection is accepted, later ones are not"
+_LOST: Final = "its replies do not arrive"
+_NOT_SEEN_LOST: Final = "kernel: neither a rule nor a route explains it"
 _NO_RULE: Final = "kernel: no rule decided"
-_UNEXPLAINED: Final = "it was dropped, and neither a rule nor a counter of the kernel tells why"
+_UNEXPLAINED: Final = "it was dropped, and neither a rule nor a kernel counter explains it"
 _QUEUED: Final = "the program that reads queue {} decides"
 _SYNPROXY: Final = 10  # NFT_OBJECT_SYNPROXY
 _BY_FORM: Final = "chain {} asks packets for their TTL, length, options or the like"
@@ -173,7 +173,7 @@ class Judge:
         if len({_outcome(one) for one in (probe, *again)}) == 1:
             return ""
         decides = _BY_FORM.format(form) if form else "chance decides"
-        return f"{decides}: some get in and others do not"
+        return f"{decides}: some are accepted and others are not"
 
     def _to(self, probe: Probe) -> tuple[str, Address, int] | None:
         end = probe.end

@@ -54,7 +54,7 @@ def publish(path: Path, config: Config, standing: AccessStatus) -> str:
         mode, owner = _as_it_is(path)
         replace_file(path, text.encode(), mode, owner)
     except FileNotFoundError:
-        return f"folder {path.parent} does not exist; make it, or choose another path"
+        return f"folder {path.parent} does not exist; create it, or choose another path"
     except OSError as error:
         return error.strerror or type(error).__name__
     return ""

@@ -192,7 +192,7 @@ def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line
         if one.subject in standing.decisions:
             continue
         what = f"{one.subject}  revoked on {one.at:%Y-%m-%d %H:%M} UTC"
-        yield Line(f"{what}; to let it in again: allowsync approve {one.subject}", "yellow")
+        yield Line(f"{what}; to allow it again: allowsync approve {one.subject}", "yellow")
     if standing.decisions:
         yield Line("")
     for target in standing.targets:
@@ -274,7 +274,7 @@ def _host_lines(
     until = "" if host.until is None else f"  until {end_of(host.until)}"
     yield from map(Line, filled(f"{names}{until}".lstrip(), f"{host.name}  ", "    "))
     if decision.ended:
-        how = f"{decision.ending}; to let it in again: allowsync approve {host.name}"
+        how = f"{decision.ending}; to allow it again: allowsync approve {host.name}"
         ending = "access has ended" if host.revoked is None else how
         yield Line(f"    {ending}", "yellow")
     elif not decision.grants and not retained and (revoked := revoked_here(decision)):

@@ -310,7 +310,7 @@ def test_each_machine_says_how_its_run_ended_once_for_each_change(
     resolver("apply")
     status = resolver("fleet status")
     assert re.search(r"\n    applier: web [^;]+ behind; exit code 0, [^\n]+ ago\n", status.out)
-    assert "\n  2 machines, something is wrong with 1\n" in status.out
+    assert "\n  2 machines, 1 with problems\n" in status.out
     found = {
         one["machine"]: (one["exit_code"], [held["lag"] > 0 for held in one["lists"]])
         for one in resolver("fleet status --output json").document["fleet"]["machines"]
@@ -345,7 +345,7 @@ def test_what_a_machine_may_not_say_is_told_by_its_status_alone(
         etcd.ctl(*grant, "/allowsync/home/machines/")
     assert said.code == 0
     told = " ".join(said.err.split())
-    assert "machine applier: what it reports of itself is not taken: etcd:" in told
+    assert "machine applier: its own report was not accepted: etcd:" in told
     assert "permission denied" in told
 
 

@@ -117,7 +117,7 @@ def test_comments_and_all_else_stay(machine: Installation, tmp_path: Path) -> No
     [
         ((), 2, "expected one of --store and --etcd"),
         (("--store", "/x", "--etcd", "https://a"), 2, "expected one of --store and --etcd"),
-        (("--etcd", "https://a", "--url", "https://b"), 2, "--url goes with --store"),
+        (("--etcd", "https://a", "--url", "https://b"), 2, "--url needs --store"),
         (("--store", "/x", "--url", "ftp://b"), 2, "fleet.store.https.url"),
     ],
 )

@@ -267,7 +267,9 @@ def test_a_debian_gets_it_runs_it_and_is_rid_of_it_again(machine: Machine) -> No
     assert "\nran systemctl restart allowsync.timer\n" in again
     assert again.endswith("\nactive\n")
     cleared = said(told, "cleared").replace("\r", "")
-    assert re.search(r"schedule: active \(allowsync.timer, next run .*\): it puts back", cleared)
+    assert re.search(
+        r"schedule: active \(allowsync.timer, next run .*\): its next run restores", cleared
+    )
     assert "Stop the schedule, too? [Y/n]: " in cleared
     assert "schedule: stopped; 'allowsync schedule install' starts it again" in cleared
     assert cleared.endswith("\ninactive\ndisabled\ndisabled\n")

@@ -74,7 +74,7 @@ def test_a_friend_behind_a_rule_of_docker_does_not_get_in(inside: Namespace) -> 
     inside.command("sh", "-ec", "iptables -A DOCKER-USER -p tcp --dport 8096 -j DROP")
     answer = explained(inside, FRIEND, AccessVerdict.YES)
     assert answer.verdict is AccessVerdict.NO
-    assert "has an entry, and does not get in: ip filter DOCKER-USER" in answer.places[0].said
+    assert "has an entry, but no access: ip filter DOCKER-USER" in answer.places[0].said
 
 
 def test_without_a_way_to_try_a_stranger_is_not_said_to_stay_out(inside: Namespace) -> None:

@@ -218,4 +218,4 @@ def test_private_addresses_are_reached_from_a_private_uplink_alone(
     if uplink:
         assert said == ["8096/tcp is open to everyone"]
     else:
-        assert said == ["8096/tcp: nothing is known to be forwarded there, so no packet was tried"]
+        assert said == ["8096/tcp: nothing is known to be forwarded there, so no packet was tested"]

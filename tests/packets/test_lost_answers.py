@@ -124,14 +124,14 @@ def test_who_cannot_be_answered_is_locked_out(inside: Namespace, filtered: str) 
             assert " is locked out of 8096/tcp over IPv" in one.what
             if severity is Severity.ERROR:
                 assert why in one.what, done
-                assert one.advice.startswith("let its answers leave: "), done
+                assert one.advice.startswith("let its replies leave: "), done
 
 
 @pytest.mark.parametrize(
     ("filtered", "why", "advice"),
     [
         (1, "IPReversePathFilter", "route answers by eth0, or set rp_filter of eth0 to 2 (loose)"),
-        (2, "routing: they leave by lan0", "let its answers leave: "),
+        (2, "routing: they leave by lan0", "let its replies leave: "),
     ],
 )
 def test_who_has_a_route_by_another_interface_is_locked_out(

@@ -140,7 +140,7 @@ def test_an_address_of_the_machine_behind_is_named(
         f"strangers reach 8096/tcp by {named} over IPv6 by eth0, "
         "the machine that 8096/tcp leads to: "
     )
-    assert advice.startswith("keep strangers out where packets are forwarded")
+    assert advice.startswith("restrict access where packets are forwarded")
 
 
 SERVER: Final = """import socket, sys

@@ -93,7 +93,7 @@ def test_what_was_lost_once_is_asked_again(inside: Namespace) -> None:
 def test_what_nothing_tells_of_is_unknown(inside: Namespace) -> None:
     met = told(inside, "frame[12:14] == bytes([8, 0])")
     assert [verdict for verdict, _ in met.values()] == [*["unknown"] * 2, *["delivered"] * 2]
-    assert "neither a rule nor a counter" in met["73.15.20.9"][1]
+    assert "neither a rule nor a kernel counter" in met["73.15.20.9"][1]
 
 
 # What stops packets to an address behind the machine, and is no rule.

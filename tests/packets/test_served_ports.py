@@ -108,7 +108,7 @@ def test_a_rule_that_stops_hosts_of_a_server_is_named(machine: WebServer) -> Non
     for words in (), ("--port", "8443"):
         document = machine.explained("alice", *words)
         assert document["allowed"] == "no"
-        assert document["targets"][0]["reason"] == f"has an entry, and does not get in: {DROPPED}"
+        assert document["targets"][0]["reason"] == f"has an entry, but no access: {DROPPED}"
         (packet,) = document["packets"]
         assert (packet["port"], packet["verdict"]) == ("8443/tcp", "dropped")
     # Whom the server refuses gets as far as the server or not: that is nothing to tell.
@@ -150,8 +150,10 @@ def test_a_guarded_port_that_is_not_the_servers_has_that_named(
     by_tcp, by_udp = machine.unheard()
     assert by_tcp.startswith("443/tcp: no program listens over IPv4 and IPv6 at ")
     server = "the allowlist's server listens elsewhere: web/nginx at 8443/tcp"
-    assert by_tcp.endswith(f"hosts of the allowlist get that far and no further; {server}{leads}")
-    assert by_udp.endswith("hosts of the allowlist get that far and no further")
+    assert by_tcp.endswith(
+        f"hosts of the allowlist reach the port, but no service; {server}{leads}"
+    )
+    assert by_udp.endswith("hosts of the allowlist reach the port, but no service")
 
 
 @pytest.mark.usefixtures("listening")

@@ -127,7 +127,7 @@ def test_who_listens_is_told_as_connections_find_it(
 def test_a_family_without_a_program_is_named(internet: Internet) -> None:
     everywhere = f"{PORT}/tcp: no program listens over IPv4 and IPv6 at {SERVER}, {SERVER6}; "
     assert said(internet.server) == [
-        everywhere + "hosts of the allowlist get that far and no further"
+        everywhere + "hosts of the allowlist reach the port, but no service"
     ]
     with closing(internet.server.run(listening, Bound("0.0.0.0"))):
         (what,) = said(internet.server)

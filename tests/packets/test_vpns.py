@@ -113,9 +113,7 @@ def test_a_rule_that_is_right_for_a_vpn_opens_nothing(
 ) -> None:
     inside.batch(*vpn, *ANSWERS)
     ((what, severity),) = whats(inside).items()
-    assert what.startswith(
-        "8096/tcp is open to those whom the other end of a VPN lets through over"
-    )
+    assert what.startswith("8096/tcp is open to clients that the other end of a VPN admits over")
     assert severity is Severity.INFO
 
 

@@ -57,7 +57,7 @@ def test_an_edit_that_would_cut_off_this_session_is_refused(tmp_path: Path) -> N
         environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
         environ |= {"EDITOR": "sed -i /office:/d", "TMPDIR": str(tmp_path)}
         done = inside.run(lambda: allowsync(*command, "--config", config, environ=environ))
-        return done.code, "own session; --force changes it all the same" in done.err
+        return done.code, "own session; --force changes it nevertheless" in done.err
 
     with Namespace() as inside:
         before = config.read_text()

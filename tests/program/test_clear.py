@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.program import ProgramResult
 
 OPEN = "443/tcp, 8096/tcp will be open to everyone, unless another rule closes them"
-QUESTION = "Remove everything allowsync put into web/nftables, web/file? [y/N]: "
+QUESTION = "Remove everything that allowsync owns in web/nftables, web/file? [y/N]: "
 STOP = "Stop the schedule, too?"
 
 
@@ -71,7 +71,8 @@ def test_the_question_names_each_target_and_the_ports_that_open(machine: Machine
     with machine.terminal() as terminal:
         asked = terminal.until(QUESTION)
         assert f"web/nftables: {OPEN}" in asked.replace("\n    ", " ")
-        left = "web/file: its entries will be removed; what admits only these then admits no host"
+        left = "web/file: its entries will be removed; rules that admit only these then admit no "
+        "host"
         assert left in asked.replace("\n    ", " ")
         terminal.type("n\n")
         terminal.until("nothing was changed")
@@ -89,7 +90,7 @@ def test_a_schedule_is_stopped_when_that_is_wanted(machine: Machine) -> None:
     machine.schedule()
     with machine.terminal() as terminal:
         asked = terminal.until(QUESTION)
-        assert "schedule: active (/etc/cron.d/allowsync): it puts back what is cleared" in asked
+        assert "schedule: active (/etc/cron.d/allowsync): its next run restores them" in asked
         terminal.type("y\n")
         terminal.until(STOP)
         terminal.type("\n")
@@ -108,7 +109,7 @@ def test_a_schedule_that_stays_is_said_to_undo_it(machine: Machine) -> None:
         terminal.type("n\n")
         assert terminal.end() == 0
         shown = " ".join(re.sub(r"\x1b\[\d+m", "", terminal.shown).split())
-    assert "its next run puts back web/nftables, web/file" in shown
+    assert "its next run restores web/nftables, web/file" in shown
     assert (machine.gate, machine.cron.exists()) == (False, True)
 
 
@@ -116,10 +117,10 @@ def test_a_schedule_that_stays_is_said_to_undo_it(machine: Machine) -> None:
 def test_without_a_question_it_is_said_and_in_a_document(machine: Machine) -> None:
     machine.schedule()
     done = machine.run("clear", "--yes")
-    emptied = "cleared; what admits only its entries admits no host now"
+    emptied = "cleared; rules that admit only its entries admit no host now"
     assert (done.code, done.out) == (0, f"web/nftables: cleared\nweb/file: {emptied}\n")
     assert done.err == (
-        "schedule: still active (/etc/cron.d/allowsync): its next run puts back web/nftables, "
+        "schedule: still active (/etc/cron.d/allowsync): its next run restores web/nftables, "
         "web/file; to stop it: allowsync schedule remove\n"
     )
     again = "cleared; nothing was recorded there"

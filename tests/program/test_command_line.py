@@ -47,11 +47,11 @@ def test_a_command_that_a_backend_brings_along_takes_them_too(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--config", "/a", "status", "--config", "/b"], "--config was given twice, as '/a' and"),
-        (["apply", "--config", "/a", "--config", "/b"], "--config was given twice, as '/a' and"),
-        (["host", "--state", "/a", "list", "--state", "/b"], "--state was given twice"),
-        (["--json", "status", "--output", "text"], "as 'json' and 'text': give it once"),
-        (["apply", "--output", "text", "--json"], "--output was given twice"),
+        (["--config", "/a", "status", "--config", "/b"], "--config is given twice, as '/a' and"),
+        (["apply", "--config", "/a", "--config", "/b"], "--config is given twice, as '/a' and"),
+        (["host", "--state", "/a", "list", "--state", "/b"], "--state is given twice"),
+        (["--json", "status", "--output", "text"], "as 'json' and 'text'; pass it once"),
+        (["apply", "--output", "text", "--json"], "--output is given twice"),
     ],
 )
 def test_different_values_for_one_option_are_a_usage_error(words: list[str], said: str) -> None:

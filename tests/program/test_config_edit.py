@@ -67,7 +67,7 @@ def test_what_is_not_valid_does_not_and_without_a_terminal_is_thrown_away(path: 
     done = edit(path, 'echo "polcy: {}" >> "$1"')
     assert (done.code, done.out) == (2, "")
     assert f"{path}:4: polcy: " in done.err
-    assert done.err.endswith("thrown away; the file is as it was\n")
+    assert done.err.endswith("discarded; the file is unchanged\n")
     assert path.read_text() == CONFIG
     assert left(path) == ["config.yaml", "editor"]
 
@@ -78,7 +78,7 @@ def test_what_is_not_valid_does_not_and_without_a_terminal_is_thrown_away(path: 
         ("true", 0, "unchanged"),
         ("exit 3", 1, "failed with exit code 3; nothing was changed"),
         ('printf "\\377" > "$1"', 2, "not UTF-8 text"),
-        ('rm "$1"', 2, "thrown away"),
+        ('rm "$1"', 2, "discarded"),
     ],
 )
 def test_what_is_no_edit_changes_nothing(path: Path, script: str, code: int, what: str) -> None:

@@ -146,7 +146,7 @@ def test_what_was_typed_before_is_no_sign_of_life(machine: Machine) -> None:
     with machine.confirm("1s") as terminal:
         terminal.type("yes\n")
         assert terminal.end() == 1
-        assert "What was typed before this line does not count: type it again." in terminal.shown
+        assert "Input before this line is ignored: type it again." in terminal.shown
     assert machine.ruleset == ""
 
 
@@ -405,8 +405,8 @@ def test_a_file_somebody_edited_cannot_be_put_back_so_nothing_is_touched(
     [
         ((), "needs a terminal"),
         (("--dry-run",), "exclude each other"),
-        (("--output", "json"), "asks people"),
-        (("--log", "json"), "asks people"),
+        (("--output", "json"), "asks a question"),
+        (("--log", "json"), "asks a question"),
     ],
 )
 def test_without_anybody_to_ask_it_is_refused(

@@ -131,7 +131,7 @@ def test_dnssec_is_believed_from_encrypted_nameservers(
     for name, value in list(zones.items()):
         zones[name] = Authenticated(value)
     done = over("check")
-    assert "is asked without encryption" not in done.out
+    assert "is queried without encryption" not in done.out
     assert "not validated" not in done.out
     over("apply")
     assert over.allowed == EVERYBODY

@@ -58,7 +58,7 @@ def test_an_answer_about_the_past_is_told_whole(moved: Days) -> None:
         "  web/file  allowed by 81.2.69.1 (alice)\n"
         "alice: 81.2.69.1 through alice.example.org, since 2026-11-20 15:00 UTC, until "
         "2026-11-20 16:20 UTC (alice.example.org moved to 81.2.69.7)\n"
-        "- by the history; the last run before that was at 2026-11-20 15:00:00 UTC\n"
+        "- from the history; the last run before that was at 2026-11-20 15:00:00 UTC\n"
     )
 
 
@@ -67,7 +67,7 @@ def test_who_had_not_moved_yet_is_told_of_later(moved: Days) -> None:
     assert done.out == (
         f"{MOVED} was not allowed on 2026-11-20 15:30:00 UTC\n"
         "  web/file  not allowed\n"
-        "- by the history; the last run before that was at 2026-11-20 15:00:00 UTC\n"
+        "- from the history; the last run before that was at 2026-11-20 15:00:00 UTC\n"
         f"- alice was allowed from {MOVED}, 2026-11-20 16:00 to now\n"
     )
 

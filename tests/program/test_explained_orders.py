@@ -52,7 +52,7 @@ def test_a_revoked_host_is_not_allowed_and_its_address_names_the_approval(
     assert told.code == 0
     assert told.out.splitlines()[:2] == ["office is not allowed", "  x/nftables  not allowed"]
     told = inside("explain", OFFICE)
-    assert "- office is revoked; to let it in again: allowsync approve office" in told.out
+    assert "- office is revoked; to allow it again: allowsync approve office" in told.out
     assert "allowsync grant" not in told.out
 
 

@@ -245,4 +245,4 @@ def test_where_dnssec_is_required_only_what_was_validated_is_believed(
 
 def test_check_warns_where_anybody_can_set_the_ad_bit(here: Installation) -> None:
     here.resolver = {"dnssec": "require", "nameservers": ["192.0.2.53"], "deadline": "1s"}
-    assert "192.0.2.53: is asked without encryption" in here("check").out
+    assert "192.0.2.53: is queried without encryption" in here("check").out

@@ -73,7 +73,7 @@ def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
         screen.type("8096 22/tcp")
         screen.until("Let 81.2.69.200 in always")
         screen.type("y")
-        screen.until("What shall the list be called? [jellyfin]")
+        screen.until("The name of the list? [jellyfin]")
         screen.type("")
         screen.until("Write it to")
         assert not path.exists()
@@ -107,10 +107,10 @@ def test_what_was_mistyped_is_replaced_or_taken_out(
             (2, "alice alice.example.org", "alice is replaced"),
             (2, "bobby bob.example.org", "a private address"),
             (3, "-bob", "there is no 'bob' to take out; there is alice, bobby"),
-            (3, "-bobby", "bobby is taken out"),
+            (3, "-bobby", "bobby is removed"),
             (2, "", "Ports [8096/tcp]"),  # Jellyfin's, as it listens there
         ):
-            screen.until(f"Friend {number}")
+            screen.until(f"Host {number}")
             screen.type(typed)
             screen.until(answer)
         screen.type("")
@@ -131,7 +131,7 @@ def test_what_was_mistyped_is_replaced_or_taken_out(
 def test_ending_it_early_leaves_nothing_behind(inside: Namespace, tmp_path: Path, key: str) -> None:
     path = tmp_path / "new" / "config.yaml"
     with Tmux(inside, tmp_path, "init", path, *FLAGS, "--no-dry-run") as screen:
-        screen.until("What shall the list be called?")
+        screen.until("The name of the list?")
         screen.type("")
         screen.until("Write it to")
         screen.type(key)
@@ -175,7 +175,7 @@ def test_clients_that_are_connected_are_offered_as_hosts(
         screen.type("Carol!")
         screen.until("a name of 1 to 40")
         screen.type("carol")
-        screen.until("What shall the list be called?")
+        screen.until("The name of the list?")
         screen.type("")
         screen.until("Write it to")
         screen.type("y")
@@ -189,7 +189,7 @@ def test_a_list_at_cloudflare_is_asked_about(inside: Namespace, tmp_path: Path) 
     flags = ("--network", "office=81.2.70.0/24", "--no-dry-run")
     answers = (
         ("Firewall [", "cloudflare"),
-        ("What shall the list be called?", "films"),
+        ("The name of the list?", "films"),
         ("Account id", "12"),
         ("expected an account id", "0123456789abcdef0123456789abcdef"),
         ("List [films]", ""),
@@ -212,7 +212,7 @@ def test_a_jellyfin_that_listens_here_is_pointed_out(inside: Namespace, tmp_path
     path = tmp_path / "config.yaml"
     flags = ("--network", "office=81.2.70.0/24", "--no-dry-run")
     answers = (
-        ("What shall the list be called?", "films"),
+        ("The name of the list?", "films"),
         ("Where Jellyfin is [http://127.0.0.1:8096]", ""),
         ("Which of its lists to keep [remote_filter]", "KnownProxies"),
         ("known_proxies", "known_proxies"),
@@ -329,7 +329,7 @@ def test_no_line_of_the_conversation_is_wider_than_a_terminal(
     ours = [line for line in lines if str(tmp_path) not in line]
     assert max(map(len, ours)) <= COLUMNS
     told = " ".join(" ".join(lines).split())
-    here, _, lacking = told.partition("Or what decides")[0].partition("Not usable here: ")
+    here, _, lacking = told.partition("Or a server")[0].partition("Not usable here: ")
     for name in ("nftables", "ipset", "ufw", "firewalld"):
         assert (f" {name} " in here) != (name in lacking)
     assert "looked in" not in told
@@ -352,7 +352,7 @@ def test_a_web_server_in_front_of_the_service_is_pointed_out(
             screen.until(question)
             screen.type(answer)
         told = " ".join(screen.until("Ports [8096/tcp]").split())
-    assert "A web server listens at 443: what it passes on to the service is open to" in told
+    assert "A web server listens at 443: a service behind it is open to" in told
 
 
 @pytest.mark.root

@@ -229,7 +229,7 @@ def test_an_order_that_the_state_does_not_take_is_told(granted: Days) -> None:
         connection.execute("CREATE UNIQUE INDEX full ON orders (id * 0)")  # it holds one already
     connection.close()
     done = granted("revoke alice")  # the file beside the state took it
-    assert (done.code, "the order cannot be remembered" in done.err) == (1, True)
+    assert (done.code, "the order cannot be stored" in done.err) == (1, True)
     assert HOME not in let_in(granted)
     done = granted("revoke guest-81.2.70.7")  # grants are kept in the state alone
     assert (done.code, done.out) == (1, "")

@@ -192,8 +192,8 @@ def test_who_is_locked_out_opens_the_gate_by_clear_whatever_the_state_is(
         for name in ("x", "left"):
             assert f"{name}/nftables: cleared, but not recorded: the state" in done.err
         left, x = sorted(done.err.splitlines())[:2]
-        assert left.endswith("; clear it again once that can be done")
-        assert x.endswith("a schedule that is active puts it up again")
+        assert left.endswith("; clear it again once the state can be written")
+        assert x.endswith("an active schedule restores it")
         assert inside.command("nft", "list", "ruleset") == ""
         # Closed stays closed for everybody else: the next run puts the gate up again.
         assert run("apply", "--offline").code in (0, 1)

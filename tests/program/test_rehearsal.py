@@ -166,9 +166,9 @@ def test_without_a_state_that_can_be_read_it_goes_without_history(over_days: Day
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--assume", "alice=SERVFAIL"), "--assume and --at go with --dry-run"),
-        (("--at", "+3d"), "--assume and --at go with --dry-run"),
-        (("--dry-run", "--offline", "--at", "+3d"), "go without --offline"),
+        (("--assume", "alice=SERVFAIL"), "--assume and --at need --dry-run"),
+        (("--at", "+3d"), "--assume and --at need --dry-run"),
+        (("--dry-run", "--offline", "--at", "+3d"), "exclude --offline"),
         (("--dry-run", "--assume", "alice"), "expected HOST=ANSWER, got 'alice'"),
         (("--dry-run", "--assume", "alize=NXDOMAIN"), "did you mean 'alice'?"),
         (("--dry-run", "--assume", "alice=BROKEN"), "expected SERVFAIL, REFUSED, TIMEOUT"),

@@ -95,7 +95,7 @@ def test_what_was_revoked_is_in_every_list(over_days: Days) -> None:
     assert [one["subject"] for one in status["revoked"]] == ["alice", "81.2.69.9/32"]
     found = over_days("check --no-packets").out
     assert "info: alice: revoked on 2026-11-20 15:00 UTC: it has no access" in found
-    assert "    to let it in again: allowsync approve 81.2.69.9/32" in found
+    assert "    to allow it again: allowsync approve 81.2.69.9/32" in found
     page = over_days.here.folder / "page.html"
     over_days("status --html", str(page))
     assert "81.2.69.9/32" in page.read_text()

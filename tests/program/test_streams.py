@@ -31,7 +31,7 @@ CASES: Final = {
     "a document, no standard output": ("$A status --jsn --json $C >&-", 2, "--jsn"),
     "nothing to say, no standard output": ("$A apply $C >&-", 0, ""),
     "no stream at all": ("$A apply $C <&- >&- 2>&-", 0, ""),
-    "a question, no standard input": ("$A clear $C <&-", 2, "without a terminal to ask at"),
+    "a question, no standard input": ("$A clear $C <&-", 2, "without a terminal for the question"),
     "an error, no standard error": ("$A apply --config none 2>&-", 2, ""),
     "an error on a full disk": ("$A apply --config none 2>/dev/full", 2, ""),
     "a usage error on a full disk": ("$A apply --nonsense 2>/dev/full", 2, ""),

@@ -96,7 +96,7 @@ def test_without_a_terminal_it_is_refused(ready: Installation) -> None:
     done = ready("status --watch")
     assert (done.code, "--watch needs a terminal" in done.err) == (2, True)
     done = ready("status --watch --output json")
-    assert (done.code, "--watch goes without" in done.document["problems"][0]["what"]) == (2, True)
+    assert (done.code, "--watch excludes" in done.document["problems"][0]["what"]) == (2, True)
     with Terminal("status", "--watch", "--config", ready.path) as terminal:  # TERM=dumb
         assert terminal.end() == 2
         assert ENTERED not in terminal.shown

@@ -144,9 +144,7 @@ def told(answer: Answer) -> str:
     """What a packet would find, according to the copy."""
     port = answer.to[2] if answer.to else answer.question.port
     match answer.verdict:
-        case PacketVerdict.DELIVERED | PacketVerdict.FORWARDED if (
-            "do not come back" in answer.reason
-        ):
+        case PacketVerdict.DELIVERED | PacketVerdict.FORWARDED if "do not arrive" in answer.reason:
             return "dropped"
         case PacketVerdict.DELIVERED:
             return f"server:{port}" if port in SERVED else "refused"

@@ -254,7 +254,7 @@ def test_a_schedule_is_installed_for_the_others(
     copy.write_text(here.config.read_text())
     said = here.run("schedule", "install", "--cron", "--root", str(root))
     assert said.code == 1
-    assert said.err.startswith("web/broken: what it needs is unknown: needs() is a int, not a Need")
+    assert said.err.startswith("web/broken: its needs are unknown: needs() is a int, not a Need")
     assert len(said.err.splitlines()) == 1
     assert (root / "etc/cron.d/allowsync").exists()
 

@@ -180,7 +180,7 @@ def test_removing_asks_first(root: Path) -> None:
     schedule(root, "install")
     done = schedule(root, "remove")
     assert done.code == 2
-    assert "without a terminal to ask at, say --yes" in done.err
+    assert "without a terminal for the question, pass --yes" in done.err
     assert (root / "etc/cron.d/allowsync").exists()
     assert schedule(root, "remove", "--yes").code == 0
     assert not (root / "etc/cron.d/allowsync").exists()

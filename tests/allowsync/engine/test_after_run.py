@@ -102,7 +102,7 @@ def test_check_says_where_a_file_cannot_be_written(tmp_path: Path) -> None:
     assert about(there) == []
     there.write_text("as it was")
     assert about(there) == []
-    advice = "make it, or choose another path"
+    advice = "create it, or choose another path"
     missing = tmp_path / "missing"
     assert about(missing / "x.html") == [f"report: folder {missing} does not exist; {advice}"]
     assert about(tmp_path) == [f"report: {tmp_path} is a folder, not a file; choose another path"]

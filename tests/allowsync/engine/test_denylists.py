@@ -662,7 +662,7 @@ def test_what_each_run_looks_at_for_long_is_told(world: Denied) -> None:
     world.run()
     slow = [replace(one, seconds=1.5) for one in world.look().blocked]
     found = [str(one) for one in about_blocked(slow, ran=True)]
-    assert [one for one in found if "each run looks at it for 1.5 s" in one]
+    assert [one for one in found if "reading it takes 1.5 s in each run" in one]
     assert [one for one in found if "blocks nothing that comes over IPv6" in one]
     world.wall.networks.clear()
     assert any("out of sync" in str(one) for one in about_blocked(world.look().blocked, ran=True))

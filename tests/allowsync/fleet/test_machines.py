@@ -85,7 +85,7 @@ def test_a_machine_that_is_behind_silent_or_failing_stands_out() -> None:
         held._replace(machine="bad", exit_code=1, lists=()),
         held._replace(machine="more", lists=(NEW._replace(name="other"),)),
     ) == [
-        ("5 machines, something is wrong with 3", ""),
+        ("5 machines, 3 with problems", ""),
         ("edge1: web up to date; exit code 0, 0 s ago", ""),
         ("late: web 2 min behind; exit code 0, 0 s ago", "yellow"),
         ("lost: web up to date; exit code 0, 3 h ago", "yellow"),
@@ -103,7 +103,7 @@ def test_of_many_machines_and_lists_only_what_is_wrong_is_shown() -> None:
     bad = [good._replace(machine=f"b{n}", lists=(WEB, *more)) for n in range(60)]
     shown = lines(*many, *bad)
     assert shown[:2] == [
-        ("160 machines, something is wrong with 60", ""),
+        ("160 machines, 60 with problems", ""),
         ("b0: 7 lists, 1 behind; exit code 0, 0 s ago", "yellow"),
     ]
     assert len(shown) == 52

@@ -127,7 +127,7 @@ def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> No
     assert [str(one) for one in about_memory(config, memory, Now(T0))] == [
         (
             "alice: alice.example.org was gone from DNS for longer than latch_absent; "
-            "when it comes back and is still theirs: allowsync approve alice"
+            "if it returns and still belongs to the host: allowsync approve alice"
         ),
         "bob: bob.example.org: 81.2.69.9 rejected: too new",
     ]

@@ -98,14 +98,14 @@ def test_an_address_of_a_revoked_host_names_the_approval_alone() -> None:
     out = lived(host(revoked=T0 - HOUR), found(HOME))
     assert network(HOME, out, past=Past((LEFT,))) == [
         LEFT_SAID,
-        "alice is revoked; to let it in again: allowsync approve alice",
+        "alice is revoked; to allow it again: allowsync approve alice",
     ]
     assert network(HOME, lived(host(), SERVFAIL), past=Past((LEFT,)))[1:] == [NEEDED]
 
 
 def test_what_no_name_can_give_is_said_to_need_the_policy() -> None:
     (only,) = network("192.168.1.7")
-    assert only.startswith("no name can give it access (")
+    assert only.startswith("no hostname can give it access (")
     assert only.endswith("); policy.accept would allow that")
     accepting = Policy(accept=(ip_network("192.168.1.0/24"),))
     said = list(about_network(ip_network("192.168.1.7"), {}, Past(), accepting))
@@ -153,7 +153,7 @@ def test_a_host_whose_access_ended_is_told_when() -> None:
 def test_a_host_that_is_revoked_is_told_how_to_let_it_in_again() -> None:
     (said,) = about(lived(host(revoked=T0 - HOUR), found(HOME)))
     assert said.startswith("revoked on 2026-11-20 14:00 UTC")
-    assert said.endswith("; to let it in again: allowsync approve alice")
+    assert said.endswith("; to allow it again: allowsync approve alice")
 
 
 def test_an_end_that_lies_ahead_is_no_reason() -> None:
@@ -220,7 +220,7 @@ def test_how_far_back_the_history_goes_is_said() -> None:
     assert list(about_past(early, Past())) == [f"{far}no run is on record"]
     assert list(about_past(early, Past(first_run=T0))) == [f"{far}it begins 2026-11-20 15:00 UTC"]
     assert list(about_past(replace(early, run=T0), Past())) == [
-        "by the history; the last run before that was at 2026-11-20 15:00:00 UTC"
+        "from the history; the last run before that was at 2026-11-20 15:00:00 UTC"
     ]
 
 

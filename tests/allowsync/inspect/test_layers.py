@@ -46,9 +46,9 @@ def found(tmp_path: Path, text: str) -> list[str]:
 def test_a_cdn_among_the_friends_of_an_allowlist_of_every_host_is_found(tmp_path: Path) -> None:
     (said,) = found(tmp_path, EDGE + f"allowlists: {{jellyfin: {{{FILE}}}}}")
     assert said == (
-        "allowlists.jellyfin: names no hosts, so edge is on it, too: everyone who comes through "
-        "the published networks of cloudflare gets in; "
-        "name its hosts, and edge in an allowlist of its own"
+        "allowlists.jellyfin: names no hosts, so edge is on it, too: all clients behind the "
+        "published networks of cloudflare have access; "
+        "list its hosts, and put edge on an allowlist of its own"
     )
 
 
@@ -83,7 +83,7 @@ def test_a_gate_behind_a_list_at_a_cdn_shuts_out_whom_the_list_lets_in(
     )
     assert said == (
         f"jellyfin/{kind}: does not admit the networks of cloudflare at 443/tcp: hosts that "
-        "jellyfin/cloudflare lets in arrive from there, and are dropped; keep the hosts at "
+        "jellyfin/cloudflare admits arrive from there, and are dropped; keep the hosts at "
         "jellyfin/cloudflare alone, and let the gate admit a host with networks: [cloudflare]"
     )
 
@@ -248,6 +248,6 @@ def test_a_gate_that_drops_who_comes_through_the_cdn_is_a_reason(
     reasons = by_config(tmp_path, verdicts, "alice", (both,)).reasons
     dropped = (
         "film/nftables does not admit the networks of cloudflare at 443/tcp: hosts that "
-        "film/cloudflare lets in arrive from there, and are dropped"
+        "film/cloudflare admits arrive from there, and are dropped"
     )
     assert reasons == ((dropped,) if told else ())

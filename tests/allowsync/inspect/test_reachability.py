@@ -32,11 +32,13 @@ def test_of_many_entries_those_that_were_not_tried_are_counted() -> None:
     asked = len({one.source for one in about_friends([GuardedTarget("x", Guard(PORTS), ENTRIES)])})
     assert MOST_FRIENDS / 2 <= asked <= MOST_FRIENDS
     assert said(GuardedTarget("x", Guard(PORTS), ENTRIES)) == [
-        f"packets of {asked} entries were tried, of {len(ENTRIES) - asked} others not"
+        f"packets of {asked} entries were tested, {len(ENTRIES) - asked} others were not"
     ]
     assert said(GuardedTarget("x", Guard(PORTS), ENTRIES[:MOST_FRIENDS])) == []
     forwarded = GuardedTarget("x", Guard(PORTS, forwarded=True), ENTRIES[: MOST_FORWARDED * 2])
-    assert said(forwarded) == [f"packets of {MOST_FORWARDED} entries were tried, of 32 others not"]
+    assert said(forwarded) == [
+        f"packets of {MOST_FORWARDED} entries were tested, 32 others were not"
+    ]
 
 
 def test_an_explanation_says_what_was_not_seen() -> None:
@@ -44,7 +46,7 @@ def test_an_explanation_says_what_was_not_seen() -> None:
     answer = Explanation("1.2.3.4", None, ip_network("1.2.3.4"), scene, (), ())
     told = beside_packets(answer, (), PacketAnswers(caveats=("an XDP program", "3 neighbours")))
     assert told.reasons == (
-        "not seen or not asked, and may decide as well: an XDP program; 3 neighbours",
+        "not seen or not tested, and may decide as well: an XDP program; 3 neighbours",
     )
     assert beside_packets(answer, (), PacketAnswers()).reasons == ()
 
@@ -56,8 +58,8 @@ def test_an_explanation_says_what_was_not_seen() -> None:
             AccessVerdict.YES,
             AccessVerdict.NO,
             (
-                "has an entry, and does not get in: routing: route blackhole to 1.2.3.4 "
-                "(its answers do not come back)"
+                "has an entry, but no access: routing: route blackhole to 1.2.3.4 "
+                "(its replies do not arrive)"
             ),
         ),
         (AccessVerdict.NO, AccessVerdict.YES, "in no entry, and gets in: a rule"),

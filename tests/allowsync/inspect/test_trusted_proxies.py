@@ -83,7 +83,7 @@ def believing(
 def test_a_server_that_takes_a_cdn_for_its_clients_shuts_out_every_host(tmp_path: Path) -> None:
     (said,) = found(tmp_path, f"{LIST}, {GATE}", believing())
     assert said == (
-        "web/nginx: takes the addresses of cloudflare for those of its clients, and "
+        "web/nginx: takes the addresses of cloudflare for client addresses, and "
         "origin/nftables admits cloudflare, but not alice, bob, at 80/tcp: they cannot get in; "
         "believe them (cloudflare sets CF-Connecting-IP)"
     )
@@ -93,7 +93,7 @@ def test_a_server_that_believes_some_of_a_cdn_shuts_out_who_comes_by_the_rest(
     tmp_path: Path,
 ) -> None:
     (said,) = found(tmp_path, f"{LIST}, {GATE}", believing(*EDGE[2:]))
-    assert f"does not believe 2 networks of cloudflare, {EDGE[0]} among them, and " in said
+    assert f"does not trust 2 networks of cloudflare, {EDGE[0]} among them, and " in said
 
 
 @pytest.mark.parametrize(

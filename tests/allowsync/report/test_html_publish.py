@@ -68,7 +68,7 @@ def test_a_page_that_cannot_be_written_is_said_once(world: World, tmp_path: Path
     config = replace(world.config, report=tmp_path / "missing" / "who.html")
     (notice,) = keep_current(config, look(config, world.instant))
     assert str(notice.where) == str(config.report)
-    advice = "make it, or choose another path"
+    advice = "create it, or choose another path"
     what = f"folder {tmp_path / 'missing'} does not exist; {advice}"
     assert notice.what == f"the page could not be written: {what}"
 

@@ -90,7 +90,7 @@ def test_who_was_taken_out_is_refused_as_soon_as_the_apply_is_done(start: Maker,
 
 
 def kept_alive(server: Apache) -> list[int]:
-    """The answers on one connection of the friend's who is taken out after the first one."""
+    """The answers on one connection of the friend's who is removed after the first one."""
     kept = http.client.HTTPConnection(SERVER, PORT, timeout=60, source_address=(FRIEND, 0))
     kept.auto_open = 0  # no second connection in its place
     found = []

@@ -83,7 +83,7 @@ def test_a_mark_that_somebody_writes_again_does_not_cost_them_theirs(fake: FakeC
     here = target(fake)
     fake.add_list("friends", {ALICE: f"{HERE} {THERE}"})
     again = Meanwhile(lambda: fake.plant("friends", ALICE, f"{HERE} {THERE}"))
-    # Reads: one to plan, one to write by, and one before anything is taken out.
+    # Reads: one to plan, one to write by, and one before anything is removed.
     fake.faults.add(again, on="items.list", skip=2)
     keep(here)
     assert fake.items("friends") == {ALICE: f"{HERE} {THERE}"}

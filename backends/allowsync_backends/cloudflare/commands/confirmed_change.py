@@ -68,7 +68,7 @@ def _let_pass(work: Work, one: AccountList, changes: Changes, number: int) -> No
         rules = counted(one.num_referencing_filters, "rule")
         against.append(f"the list would be empty, and {rules} may shut out everyone not in it")
     if against:
-        what = "nothing was done; --force does it all the same"
+        what = "nothing was done; --force does it nevertheless"
         work.stop(ExitCode.FAILED, one.name, *against, what)
 
 

@@ -100,7 +100,7 @@ class Work(Value):
         if yes:
             return
         if not sys.stdin.isatty():
-            what = f"would ask: {question} Without a terminal to ask at, say --yes"
+            what = f"would ask: {question} Without a terminal for the question, pass --yes"
             self.stop(ExitCode.USAGE, "command line", what)
         self.invocation.echo(lines, err=True)
         agreed(question)
