@@ -10,6 +10,8 @@ the same, the last of these targets                          whole
 the same, but it cannot hold old and new at once             whole, or removes, then adds
 only removes                                                          whole
 
+Within a phase, gates to repair come first: a target that is slow or hangs leaves no port open.
+
 The last target with both needs no halves: by then all others have the additions. So a run that
 changes a single target does that in one step.
 """
@@ -19,6 +21,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from allowsync.engine.former_guards import guard_of_kind
 from allowsync.model.networks import Coverage
 from allowsync.model.plan import Plan, sorted_entries
 from allowsync.model.value import Value, replace
@@ -76,11 +79,18 @@ def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
     if halves and not {_Course.BETWEEN, _Course.MAKING_ROOM}.intersection(courses):
         courses[halves[-1]] = _Course.BETWEEN
     phases = [
-        (phase, Step(number, part))
+        (phase, not _is_open(drafts[number]), Step(number, part))
         for number, course in enumerate(courses)
         for phase, part in _STEPS[course]
     ]
-    return tuple(step for _, step in sorted(phases, key=lambda one: one[0]))
+    return tuple(step for *_, step in sorted(phases, key=lambda one: one[:2]))
+
+
+def _is_open(one: Draft) -> bool:
+    """Whether ports may be open until this target is repaired: no slow target delays that."""
+    plan, target = one.report.plan, one.target
+    repairs = plan is not None and bool(plan.repair)
+    return repairs and guard_of_kind(target.backend, target.options) is not None
 
 
 def uncovered(done: Sequence[Draft]) -> list[int]:

@@ -514,3 +514,11 @@ def test_a_gate_that_is_put_up_again_lets_in_no_host_that_was_revoked(here: Insi
 def take_down(inside: Namespace) -> None:
     inside.nft("flush ruleset")
     inside.command("ipset", "destroy")
+
+
+def test_a_gate_is_put_up_before_a_file_whose_reader_may_hang(tmp_path: Path, here: Inside) -> None:
+    seen = tmp_path / "seen"
+    reload = ["/bin/sh", "-c", f"nft list tables > {seen}"]
+    proxy = {"file": {"path": str(tmp_path / "proxy.txt"), "reload": reload}}
+    here.guard("web", proxy, {"nftables": PORTS})
+    assert "allowsync_web" in seen.read_text()
