@@ -190,7 +190,7 @@ def test_a_gate_of_the_same_name_is_left_to_the_configuration_that_put_it_up(
     for command in (("apply",), ("apply", "--dry-run"), ("clear", "--yes"), ("check",)):
         done = here.inside.run(allowsync, *command, "--config", renamed)
         assert done.code == 1, command
-        assert "is that of another configuration" in done.out + done.err, command
+        assert "belongs to another configuration" in done.out + done.err, command
     assert other.inside.run(allowsync, "apply", "--config", other.path).code == 0
     done = here.inside.run(allowsync, "apply", "--force", "--config", renamed)
     assert done.code == 0, done.err
