@@ -154,7 +154,8 @@ def drafted(
         return Draft(target, _failed(target, why)), ()
     if _may_be_anothers(target, current, memory) and (why := of_another(target, names())):
         return Draft(target, _failed(target, why)), ()
-    meant, refusal = _meant(given, current)
+    is_new = not current.entries and not _is_recorded(target, memory)
+    meant, refusal = _meant(given, current, is_new=is_new)
     wanted: dict[Network, tuple[str, ...]] = dict.fromkeys(meant.networks, ())
     situation = Situation(target.name, current, wanted, capabilities=capabilities)
     plan = planned(situation).plan
@@ -183,8 +184,12 @@ def _may_be_anothers(target: Target, current: Current, memory: Memory | None) ->
     """Whether the owner of a target must be checked: not for a known target without flaws."""
     if memory is None:
         return bool(current.flaws)
-    known = target.name in memory.store.targets()
-    return not memory.request.force and (bool(current.flaws) or not known)
+    return not memory.request.force and (bool(current.flaws) or not _is_recorded(target, memory))
+
+
+def _is_recorded(target: Target, memory: Memory | None) -> bool:
+    """Whether an earlier run of this state had the target."""
+    return memory is not None and target.name in memory.store.targets()
 
 
 def _again(
@@ -197,7 +202,7 @@ def _again(
     return drafted(target, given, names, memory)[0]
 
 
-def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | None]:
+def _meant(given: Listed, current: Current, *, is_new: bool) -> tuple[Blocked, BlockRefusal | None]:
     """The desired content of a target: no more than its entries, where more is refused."""
     refusal = given.refusal
     meant = given.meant
@@ -209,7 +214,7 @@ def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | Non
     # The accepted content is restored after a flush; where it is unknown, present entries stay.
     before = given.accepted
     held = spans_of(one.network for one in current.entries) if before is None else before.spans
-    if adds and given.unknown and any(held):
+    if adds and given.unknown and (any(held) or not is_new):
         held = held if given.lacking else common(meant.spans, held)
     elif adds:
         held = united((meant.spans, held))

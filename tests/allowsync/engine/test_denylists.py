@@ -172,6 +172,24 @@ def test_a_lost_state_blocks_nobody_who_was_excepted(world: Denied, *, whole: bo
     assert not world.blocks("81.2.69.1")
 
 
+def test_a_flush_after_a_lost_state_blocks_nobody_who_was_excepted(world: Denied) -> None:
+    world.members = ("bob", "carol", "dave")
+    world.deny(LISTED, spared=("alice",))
+    world.run()
+    world.everybody(SERVFAIL)
+    world.state.unlink()
+    blocks_path(world.state, "scanners").unlink()
+    world.run()
+    world.wall.networks.clear()
+    assert "addresses of alice are unknown" in only(world.run()).report.reason
+    assert not world.blocks("81.2.69.1")
+    for number, name in enumerate(("alice", "bob", "carol", "dave"), 1):
+        world.says[f"{name}.example.org"] = found(f"81.2.69.{number}")
+    world.run()
+    assert not world.blocks("81.2.69.1")
+    assert world.blocks("81.2.68.1")
+
+
 def test_a_name_that_never_answers_holds_a_denylist_up_no_longer_than_it_would_keep_an_address(
     world: Denied,
 ) -> None:
