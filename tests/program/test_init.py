@@ -55,15 +55,15 @@ def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
     flags = ("--nameserver", str(server), "--state", str(state))
     environ = {"SSH_CONNECTION": "81.2.69.200 50000 81.2.69.9 22"}
     with Tmux(inside, tmp_path, "init", path, *flags, environ=environ) as screen:
-        screen.until("Friend 1")
+        screen.until("Host 1")
         screen.type("alice nowhere")
         screen.until("is not a whole hostname")
         screen.type("alice alice.example.org")
         screen.until("alice.example.org is 81.2.69.1 and 2a01:4f8:1:2::7 now")
-        screen.until("Friend 2")
+        screen.until("Host 2")
         screen.type("bob bob.example.org")
         screen.until("a private address")
-        screen.until("Friend 3")
+        screen.until("Host 3")
         screen.type("")
         screen.until("Firewall [")
         screen.type("nftables")
@@ -71,7 +71,7 @@ def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
         screen.type("http")
         screen.until("expected a port such as")
         screen.type("8096 22/tcp")
-        screen.until("Let 81.2.69.200 in always")
+        screen.until("Always allow 81.2.69.200")
         screen.type("y")
         screen.until("The name of the list? [jellyfin]")
         screen.type("")
@@ -114,7 +114,7 @@ def test_what_was_mistyped_is_replaced_or_taken_out(
             screen.type(typed)
             screen.until(answer)
         screen.type("")
-        screen.until("called? [jellyfin]")
+        screen.until("of the list? [jellyfin]")
         screen.type("films")
         screen.until("Write it to")
         screen.type("y")
@@ -222,7 +222,7 @@ def test_a_jellyfin_that_listens_here_is_pointed_out(inside: Namespace, tmp_path
         inside.run(socket.create_server, ("127.0.0.1", 8096)),
         Tmux(inside, tmp_path, "init", path, *flags) as screen,
     ):
-        assert "Jellyfin seems to be here" in screen.until("Firewall [")
+        assert "Jellyfin seems to run here" in screen.until("Firewall [")
         screen.type("jellyfin")
         for question, answer in answers:
             screen.until(question)
@@ -317,11 +317,11 @@ def test_no_line_of_the_conversation_is_wider_than_a_terminal(
 ) -> None:
     with Tmux(inside, tmp_path, "init", tmp_path / "c.yaml", "--no-dry-run") as screen:
         for question, answer in (
-            ("Friend 1", "alice a.example.org"),
-            ("Friend 2", ""),
+            ("Host 1", "alice a.example.org"),
+            ("Host 2", ""),
             ("Firewall [", "nftables"),
             ("Ports:", "443/udp"),
-            ("called?", ""),
+            ("of the list?", ""),
         ):
             screen.until(question)
             screen.type(answer)
@@ -345,8 +345,8 @@ def test_a_web_server_in_front_of_the_service_is_pointed_out(
         Tmux(inside, tmp_path, "init", tmp_path / "c.yaml", "--no-dry-run") as screen,
     ):
         for question, answer in (
-            ("Friend 1", "alice a.example.org"),
-            ("Friend 2", ""),
+            ("Host 1", "alice a.example.org"),
+            ("Host 2", ""),
             ("Firewall [", "nftables"),
         ):
             screen.until(question)
@@ -392,8 +392,8 @@ def test_a_session_that_would_be_cut_off_is_named(inside: Namespace, tmp_path: P
     ("flags", "missing"),
     [
         ((), "--host NAME=HOSTNAME (or --network NAME=NETWORK) and --port"),
-        (("--host", "a=a.example.org", "--backend", "nftables"), "say --port PORT/PROTO"),
-        (("--port", "80/tcp", "--backend", "nftables", "--yes"), "say --host NAME=HOSTNAME"),
+        (("--host", "a=a.example.org", "--backend", "nftables"), "pass --port PORT/PROTO"),
+        (("--port", "80/tcp", "--backend", "nftables", "--yes"), "pass --host NAME=HOSTNAME"),
     ],
 )
 def test_what_is_missing_without_a_terminal_is_named(
@@ -424,7 +424,7 @@ def test_what_is_missing_without_a_terminal_is_named(
         (("--hots", "a=a.example.org"), "(did you mean '--host'"),
         ((*OFFICE, "--backend", "nginx", "--option", "path"), "expected OPTION=VALUE"),
         ((*OFFICE, "--option", "path=/x"), "--option needs --backend"),
-        ((*OFFICE, "--backend", "cloudflare"), "say --option account_id=VALUE"),
+        ((*OFFICE, "--backend", "cloudflare"), "pass --option account_id=VALUE"),
         ((*OFFICE, "--backend", "cloudflare", "--option", "account_id=1"), "32 hexadecimal digits"),
         (("--allowlist", "Films!"), "expected"),
         (("--nameserver", "dns.example"), "dns.example"),

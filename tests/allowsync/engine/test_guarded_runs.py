@@ -66,7 +66,9 @@ def test_a_host_that_comes_home_under_a_new_name_is_not_another_one(world: World
     assert report.decisions["alice"].held_back == ()
     assert "81.2.69.1" in world.held
     world.says["bob.example.org"] = found("81.2.69.1")
-    assert "81.2.69.1 rejected: alice, bob gave it" in str(world.run().decisions["bob"].held_back)
+    assert "81.2.69.1 rejected: alice, bob resolved to it" in str(
+        world.run().decisions["bob"].held_back
+    )
 
 
 def test_a_former_name_that_another_host_has_now_is_that_ones(world: World) -> None:
@@ -77,7 +79,7 @@ def test_a_former_name_that_another_host_has_now_is_that_ones(world: World) -> N
     world.runs(4)
     world.says["alice.example.com"] = found("81.2.69.1")
     report = world.run()
-    assert "alice, dave gave it" in str(report.decisions["alice"].held_back)
+    assert "alice, dave resolved to it" in str(report.decisions["alice"].held_back)
 
 
 def test_a_clock_that_comes_up_days_ahead_makes_no_page_a_home(world: World) -> None:
@@ -231,7 +233,7 @@ def test_a_network_speaks_against_itself_for_as_long_as_it_is_held(world: World)
     world.run()
     world.says["bob.example.org"] = found(STRANGER)
     report = world.run()
-    assert [one[1].partition(" gave")[0] for one in report.decisions["bob"].held_back] == [
+    assert [one[1].partition(" resolved")[0] for one in report.decisions["bob"].held_back] == [
         f"{STRANGER} rejected: alice, bob"
     ]
     world.says["carol.example.org"] = found(STRANGER)

@@ -255,7 +255,7 @@ def test_a_link_laid_where_the_new_file_is_written_is_not_followed(path: Path) -
 def test_root_writes_into_no_folder_where_others_may_swap_files(as_root: None, path: Path) -> None:
     put(target(path))
     path.parent.chmod(0o777)
-    with pytest.raises(BackendError, match="written by others"):
+    with pytest.raises(BackendError, match="writable by others"):
         target(path).read()
     path.parent.chmod(0o1777)
     assert target(path).read().flaws == ()

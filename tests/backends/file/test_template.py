@@ -328,7 +328,7 @@ def test_what_could_not_be_put_back_is_said_before_anything_is_changed(here: Tem
     here.put(ALICE)
     here.says("{{ hosts | length }}")
     options = FileOptions(here.file, template=here.template)
-    with pytest.raises(BackendError, match=r"could not be put back as it is now .*was changed"):
+    with pytest.raises(BackendError, match=r"could not be restored as it is now .*was changed"):
         kept("x/file", Driver(TYPE, Placement("x", "x/file"), options))
 
 

@@ -144,7 +144,7 @@ def test_a_list_is_deleted_after_a_question(fake: FakeCloudflare, run: Commands)
     done = run("delete", "jellyfin")
     assert done.code == 2
     assert "Delete the list 'jellyfin' with 3 items?" in done.err
-    assert "say --yes" in done.err
+    assert "pass --yes" in done.err
     assert fake.writes == []
     assert run("delete", "jellyfin", "--yes").out == "jellyfin: deleted\n"
     assert fake.lists == {}
