@@ -1,4 +1,4 @@
-"""Of the steps that fail in turn in a backend's contract, a sample: each takes real programs."""
+"""Of the steps that fail in turn in a backend's contract, and of entries, a sample."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BackendContract.faults = share(BackendContract.faults, 3)
+BackendContract.most = share(BackendContract.most, 500)
 
 
 @pytest.fixture(scope="session")

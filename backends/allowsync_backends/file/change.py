@@ -142,7 +142,7 @@ class FileChange(Value):
         if again and checked is not None and self.reader.is_startable:
             but = f"checked, for when its reader starts, but {again}"
             return self._for_its_start(checked, but)
-        if not told and checked is not None and self._lacks_more:
+        if not told and checked is not None and self._is_missed:
             return self._for_its_start(checked, f"but not checked: {failure}")
         if again:
             # The undo file stays, so that the next run asks for the reload again.
@@ -152,18 +152,18 @@ class FileChange(Value):
         return BackendError(f"{failure}; the old file is back in force")
 
     @property
-    def _lacks_more(self) -> bool:
-        """Whether a reader objects without a file, too, that was not there before the change."""
+    def _is_missed(self) -> bool:
+        """Whether a reader names the file, which was not there before the change, as missing."""
         old = self.folder.read(self._undo)
         is_first = old is not None and not old.data
-        return is_first and self.reader.waits and bool(self.reader.objection())
+        return is_first and self.reader.waits and self.path.name in self.reader.objection()
 
     def _for_its_start(self, content: Contents, but: str) -> BackendError:
         """Put content in place for a reader that may not start without the file.
 
-        It could not be reloaded, as it is probably stopped; or it objects with the file and, where
-        there was none, without it: it lacks something else as well, as the file of another target.
-        The undo file stays, so that the next run asks again.
+        It could not be reloaded, as it is probably stopped; or it objects with the file and, for
+        want of it, without: it lacks something else as well, as the file of another target. The
+        undo file stays, so that the next run asks again.
         """
         self.folder.create(self._new, content.data, content.mode)
         self.folder.replace(self.path.name, self._new)

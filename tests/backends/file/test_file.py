@@ -429,7 +429,8 @@ def test_a_reader_that_does_not_run_starts_with_what_was_checked(
 
 def test_two_files_that_their_reader_lacks_do_not_wait_for_each_other(path: Path) -> None:
     other = path.with_name("others")
-    both = script(path, f"test -e {path} && test -e {other}")
+    missing = '|| { echo "$one is missing" >&2; exit 1; }'
+    both = script(path, f"for one in {path} {other}; do test -e $one {missing}; done")
     options: dict[str, Any] = {"check": (both,), "reload": ("true",)}
     with pytest.raises(OutcomeUnknown, match="is in place, but not checked: "):
         put(target(path, **options), "81.2.69.2")
@@ -443,8 +444,12 @@ def test_two_files_that_their_reader_lacks_do_not_wait_for_each_other(path: Path
 
 @pytest.mark.parametrize(
     ("objects", "reload"),
-    [("false", ()), ("test ! -e {}", ("true",))],
-    ids=["watches", "its fault"],
+    [
+        ("echo {} is missing >&2; false", ()),
+        ("test ! -e {}", ("true",)),
+        ("echo another is missing >&2; false", ("true",)),
+    ],
+    ids=["watches", "its fault", "the fault of another"],
 )
 def test_a_first_file_that_its_reader_could_take_unchecked_is_not_left(
     path: Path, objects: str, reload: tuple[str, ...]
