@@ -65,10 +65,10 @@ class AsksForARetry(AsksForNoRetry):
 class SaysThatItHoldsMore(Shelf):
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(overlaps=True, max_entries=1501)
+        return Capabilities(overlaps=True, max_entries=401)
 
     def apply(self, plan: Plan) -> None:
-        if len(plan.final) > 1500:
+        if len(plan.final) > 400:
             raise BackendError("the folder is full")
         super().apply(plan)
 
